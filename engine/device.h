@@ -1,0 +1,38 @@
+/* OpenCL devices: what there is, which one to use, and what it can do. */
+#ifndef IJ_DEVICE_H
+#define IJ_DEVICE_H
+
+#include "engine/base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct ij_device ij_device;
+
+typedef enum ij_device_type { IJ_DEVICE_CPU, IJ_DEVICE_GPU, IJ_DEVICE_OTHER } ij_device_type;
+
+/* What a person and the heuristics want to know of a device. Strings live in the struct. */
+typedef struct ij_device_info {
+    int index; /* as `ijepa devices` numbers them: platforms in the loader's order, devices in the platform's */
+    char name[256], vendor[128], platform[128], driver[128], version[128];
+    ij_device_type type;
+    bool unified_memory; /* shares the host's memory */
+    unsigned compute_units, max_clock_mhz;
+    size_t max_work_group;
+    uint64_t global_bytes, max_alloc_bytes, local_bytes;
+} ij_device_info;
+
+/* Lists every device of every platform into *list (malloc'ed, the caller frees), *count of them. No platform or no
+ * device at all is IJ_EDEVICE with advice on what to install. */
+ij_status ij_device_list(ij_device_info **list, int *count);
+
+/* Opens the device that `choice` names: an index ("1"), a type ("gpu", "cpu"), or a part of device or platform name,
+ * in any case. NULL or "" means environment variable IJEPA_DEVICE, and without it the first GPU, else the first
+ * device. IJ_EINVAL with the list of devices where nothing matches. The caller closes it. */
+ij_status ij_device_open(ij_device **device, const char *choice);
+void ij_device_close(ij_device *device);
+
+const ij_device_info *ij_device_describe(const ij_device *device);
+
+#endif

@@ -1,0 +1,52 @@
+/* The safetensors file format (8-byte header length, JSON header, raw little-endian data), reading and writing.
+ * Source: https://github.com/huggingface/safetensors#format. Knows no OpenCL. */
+#ifndef IJ_SAFETENSORS_H
+#define IJ_SAFETENSORS_H
+
+#include "engine/base/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum ij_dtype { IJ_F32, IJ_F64, IJ_F16, IJ_BF16, IJ_I64, IJ_I32, IJ_U8 } ij_dtype;
+
+typedef struct ij_st_tensor {
+    const char *name;
+    ij_dtype dtype;
+    int dims;
+    int64_t shape[8];
+    const void *data; /* into the file's memory; unaligned access is the reader's concern: use memcpy */
+    size_t bytes;
+} ij_st_tensor;
+
+typedef struct ij_safetensors ij_safetensors;
+
+/* Opens and checks a whole file (maps or reads it): every offset within the data, no overlap, sizes equal to
+ * shape x dtype. IJ_EIO or IJ_EFORMAT with the path. */
+ij_status ij_safetensors_open(ij_safetensors **file, const char *path);
+void ij_safetensors_close(ij_safetensors *file);
+int ij_safetensors_count(const ij_safetensors *file);
+const ij_st_tensor *ij_safetensors_at(const ij_safetensors *file, int index);
+/* NULL where there is none. */
+const ij_st_tensor *ij_safetensors_find(const ij_safetensors *file, const char *name);
+/* A string of __metadata__; NULL where there is none. */
+const char *ij_safetensors_metadata(const ij_safetensors *file, const char *key);
+
+/* Writing: announce all tensors, then hand over their data in the same order, so that nothing is held in memory
+ * twice. The file appears under its name only after ij_safetensors_finish: it is written beside it, flushed to disk
+ * and renamed. ij_safetensors_abandon removes what was written. */
+typedef struct ij_st_writer ij_st_writer;
+typedef struct ij_st_entry {
+    const char *name;
+    ij_dtype dtype;
+    int dims;
+    int64_t shape[8];
+} ij_st_entry;
+/* metadata: n_metadata pairs key, value. */
+ij_status ij_safetensors_create(ij_st_writer **writer, const char *path, const ij_st_entry *entries, int n_entries,
+                                const char *const (*metadata)[2], int n_metadata);
+ij_status ij_safetensors_write(ij_st_writer *writer, const void *data, size_t bytes); /* the next tensor */
+ij_status ij_safetensors_finish(ij_st_writer *writer);                                /* frees the writer */
+void ij_safetensors_abandon(ij_st_writer *writer);                                    /* frees the writer; NULL is fine */
+
+#endif

@@ -1,0 +1,25 @@
+#include "engine/schedule.h"
+
+#include <math.h>
+
+static const double pi = 3.14159265358979323846;
+
+ij_hyper ij_schedule_at(const ij_schedule *c, int64_t i)
+{
+    /* The official schedulers step before they answer: iteration i uses step s = i + 1. */
+    double s = (double)(i + 1);
+    double total = floor(c->ipe_scale * c->epochs * (double)c->ipe);
+    double warmup = floor(c->warmup * (double)c->ipe);
+    ij_hyper h;
+    if (s < warmup) {
+        h.lr = c->lr_start + s / warmup * (c->lr_ref - c->lr_start);
+    } else {
+        double rest = fmax(1.0, total - warmup);
+        h.lr = c->lr_final + (c->lr_ref - c->lr_final) * 0.5 * (1.0 + cos(pi * (s - warmup) / rest));
+        h.lr = fmax(h.lr, c->lr_final);
+    }
+    h.wd = c->wd_final + (c->wd_start - c->wd_final) * 0.5 * (1.0 + cos(pi * s / total));
+    h.wd = c->wd_final <= c->wd_start ? fmax(h.wd, c->wd_final) : fmin(h.wd, c->wd_final);
+    h.ema = c->ema_start + (double)i * (c->ema_final - c->ema_start) / ((double)c->ipe * c->epochs * c->ipe_scale);
+    return h;
+}

@@ -1,0 +1,24 @@
+/* Learning rate, weight decay and EMA momentum per iteration (method.md "Backward, optimiser, EMA"): pure functions. */
+#ifndef IJ_SCHEDULE_H
+#define IJ_SCHEDULE_H
+
+#include <stdint.h>
+
+typedef struct ij_schedule {
+    double lr_start, lr_ref, lr_final;
+    double wd_start, wd_final;
+    double ema_start, ema_final;
+    double warmup;    /* epochs */
+    double ipe_scale; /* stretches the schedules beyond the run */
+    int epochs;
+    int64_t ipe; /* iterations an epoch */
+} ij_schedule;
+
+typedef struct ij_hyper {
+    double lr, wd, ema;
+} ij_hyper;
+
+/* The values that iteration i = 0, 1, ... of the run trains with. */
+ij_hyper ij_schedule_at(const ij_schedule *s, int64_t i);
+
+#endif

@@ -1,0 +1,113 @@
+/* The training step: target encoder, context encoder, predictor, loss, backward, AdamW and EMA on one device.
+ * All device memory is planned and made by ij_trainer_create; ij_trainer_step enqueues and returns at once.
+ *
+ * A run looks like this (two slots, so that batch k+1 is filled while the device computes batch k):
+ *     ij_trainer_slot(t, 0, &batch); fill(batch);
+ *     for (k = 0; k < steps; k++) {
+ *         ij_trainer_step(t, k % 2, &hyper);                    returns at once
+ *         ij_trainer_slot(t, (k + 1) % 2, &batch); fill(batch); while the device works
+ *         if (k > 0) ij_trainer_result(t, k - 1, &result);      a step old: no wait
+ *     } */
+#ifndef IJ_TRAINER_H
+#define IJ_TRAINER_H
+
+#include "engine/base/batch.h"
+#include "engine/base/error.h"
+#include "engine/device.h"
+#include "engine/model_config.h"
+#include "engine/schedule.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+typedef struct ij_trainer ij_trainer;
+
+typedef enum ij_loss { IJ_LOSS_L2, IJ_LOSS_SMOOTH_L1 } ij_loss;
+/* Whose matrix products: our kernels, CLBlast's, or whichever suits the device (AUTO). */
+typedef enum ij_gemm_backend { IJ_GEMM_AUTO, IJ_GEMM_OWN, IJ_GEMM_CLBLAST } ij_gemm_backend;
+
+typedef struct ij_trainer_config {
+    ij_model_config model;
+    int batch;            /* B */
+    int contexts;         /* context blocks per image */
+    int targets;          /* target blocks per image */
+    int context_capacity; /* longest context block, in patches; memory is planned for it */
+    int target_capacity;  /* longest target block, in patches */
+    ij_loss loss;
+    ij_gemm_backend gemm;
+    double beta1, beta2, eps; /* AdamW: 0.9, 0.999, 1e-8 */
+    uint64_t seed;            /* of the initial weights */
+    bool rescale_residual;    /* divide proj and fc2 of block l by sqrt(2l), as the paper says and the code undoes */
+} ij_trainer_config;
+
+/* What one step measured. */
+typedef struct ij_step_result {
+    double loss;
+    double target_std; /* mean over features of the std over the batch's mean-pooled target features; 0 is collapse */
+} ij_step_result;
+
+/* Plans and makes all device memory, compiles (or loads) the kernels, draws the initial weights. IJ_ENOMEM before any
+ * allocation where the plan does not fit the device, with the plan's largest entries and what to make smaller. */
+ij_status ij_trainer_create(ij_trainer **trainer, ij_device *device, const ij_trainer_config *config);
+void ij_trainer_destroy(ij_trainer *trainer);
+
+/* Prints the memory plan, one line a group with its bytes, and the sum. */
+void ij_trainer_print_plan(const ij_trainer *trainer, FILE *out);
+uint64_t ij_trainer_device_bytes(const ij_trainer *trainer);
+/* Kernels that the last step enqueued. */
+int ij_trainer_kernels(const ij_trainer *trainer);
+
+/* The staging memory of slot 0 or 1, ready to be filled: waits until the device has read what was there before. */
+ij_status ij_trainer_slot(ij_trainer *trainer, int slot, ij_batch **batch);
+
+/* Enqueues upload and training step number k = 0, 1, ... on the batch in `slot` and returns without waiting. */
+ij_status ij_trainer_step(ij_trainer *trainer, int slot, const ij_hyper *hyper);
+
+/* Steps enqueued so far (also after ij_trainer_set_step, for a resumed run). */
+int64_t ij_trainer_steps(const ij_trainer *trainer);
+ij_status ij_trainer_set_step(ij_trainer *trainer, int64_t step);
+
+/* What step k measured; waits for it if it is not done. k must be one of the last two steps. */
+ij_status ij_trainer_result(ij_trainer *trainer, int64_t k, ij_step_result *result);
+
+/* Waits until the device is idle. */
+ij_status ij_trainer_finish(ij_trainer *trainer);
+
+/* ---- Weights, by their official names ------------------------------------------------------------------------- */
+
+/* The networks that share a tensor layout. MOMENT1/2 and GRADIENT have the shape of ENCODER + PREDICTOR. */
+typedef enum ij_store { IJ_STORE_WEIGHT, IJ_STORE_GRADIENT, IJ_STORE_MOMENT1, IJ_STORE_MOMENT2 } ij_store;
+
+/* One trainable tensor. Names are the official ones without "module.": "encoder.blocks.0.attn.qkv.weight",
+ * "predictor.mask_token", "target_encoder.norm.bias". */
+typedef struct ij_tensor_info {
+    const char *name; /* lives as long as the trainer */
+    int dims;
+    int64_t shape[4];
+    int64_t elements;
+} ij_tensor_info;
+
+/* Tensors 0 .. count-1: encoder, then predictor, then target encoder. */
+int ij_trainer_tensor_count(const ij_trainer *trainer);
+const ij_tensor_info *ij_trainer_tensor(const ij_trainer *trainer, int index);
+/* Copies between the device and `values` ([elements] floats); waits. Target tensors have only IJ_STORE_WEIGHT. */
+ij_status ij_trainer_read(ij_trainer *trainer, int index, ij_store store, float *values);
+ij_status ij_trainer_write(ij_trainer *trainer, int index, ij_store store, const float *values);
+
+/* Fixed position tables, [N, D] and [N, Dp], for checkpoints. */
+const float *ij_trainer_pos_embed(const ij_trainer *trainer);
+const float *ij_trainer_predictor_pos_embed(const ij_trainer *trainer);
+
+/* ---- For tests and probes ---------------------------------------------------------------------------------------*/
+
+/* Outputs of the last step, as float32 [tokens, width] in method.md's order; *tokens is set. `values` holds
+ * `capacity` floats. CONTEXT [context tokens, D]; TARGET and PREDICTION [targets*contexts*B*T, D]. */
+typedef enum ij_output { IJ_OUTPUT_CONTEXT, IJ_OUTPUT_TARGET, IJ_OUTPUT_PREDICTION } ij_output;
+ij_status ij_trainer_output(ij_trainer *trainer, ij_output which, float *values, int64_t capacity, int64_t *tokens);
+
+/* Frozen features: for each of the `images` (<= batch) in pixels [images, S, S, 3], the mean over patches of the
+ * target encoder's last layer (after its final LayerNorm), into features [images, D]. Waits. */
+ij_status ij_trainer_features(ij_trainer *trainer, const uint8_t *pixels, int images, float *features);
+
+#endif
