@@ -1,0 +1,38 @@
+/* I-JEPA's multi-block masks (Assran et al. 2023, section 3 and the official src/masks/multiblock.py): per batch one
+ * size for target blocks and one for context blocks, per image their places, context minus targets. Counter-based: a
+ * batch's masks depend on seed and batch number only. */
+#ifndef IJ_DATA_MASKS_H
+#define IJ_DATA_MASKS_H
+
+#include "engine/base/batch.h"
+#include "engine/base/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct ij_mask_config {
+    int side;             /* the grid is side x side patches */
+    int n_context;        /* num_enc_masks */
+    int n_target;         /* num_pred_masks */
+    double enc_scale[2];  /* share of the grid a context block takes before targets are subtracted */
+    double pred_scale[2]; /* share of the grid a target block takes */
+    double aspect[2];     /* height / width of target blocks; context blocks are square */
+    int min_keep;         /* masks of so few patches are drawn again */
+    bool allow_overlap;   /* do not subtract targets from contexts */
+    bool truncate_batch;  /* cut every context of a batch to the shortest one's length, as the official code does */
+} ij_mask_config;
+
+/* Whether every draw can end in valid masks: each possible target and context block holds more than min_keep patches,
+ * and so does a context that has lost one target at the best place. IJ_EINVAL with the values that clash. */
+ij_status ij_mask_check(const ij_mask_config *config);
+
+/* The longest context and target that any draw can give, in patches; attained, so memory planned from them is enough
+ * and no more. `config` has passed ij_mask_check. */
+void ij_mask_bounds(const ij_mask_config *config, int *max_context, int *max_target);
+
+/* Fills batch->context, context_offset, target and target_length for batch->images images. Where no context > min_keep
+ * turns up in 20 tries, one fewer target is subtracted, as in the official code: such a context overlaps a target.
+ * IJ_EINVAL where the batch's counts or capacities do not fit the configuration. */
+ij_status ij_mask_sample(const ij_mask_config *config, uint64_t seed, int64_t batch_number, ij_batch *batch);
+
+#endif
