@@ -1,0 +1,343 @@
+/* The safetensors reader and writer: round trip, every corruption a file can have, writes that do not finish. */
+#include "engine/safetensors.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static char folder[] = "/tmp/ijepa-safetensors-XXXXXX";
+static char path[64];
+
+static int make_folder(void **state)
+{
+    (void)state;
+    if (!mkdtemp(folder))
+        return -1;
+    snprintf(path, sizeof path, "%s/a.safetensors", folder);
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    unlink(path);
+    return rmdir(folder);
+}
+
+/* Files in the folder: a temporary that was left behind would show. */
+static int files_in_folder(void)
+{
+    int n = 0;
+    DIR *dir = opendir(folder);
+    for (struct dirent *d; dir && (d = readdir(dir));)
+        n += d->d_name[0] != '.';
+    closedir(dir);
+    return n;
+}
+
+static void store(const char *header, uint64_t header_bytes, const void *data, size_t bytes)
+{
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    for (int i = 0; i < 8; i++)
+        fputc((int)(header_bytes >> (8 * i) & 255), f);
+    fputs(header, f);
+    if (bytes)
+        fwrite(data, 1, bytes, f);
+    fclose(f);
+}
+
+static ij_status open_and_close(void)
+{
+    ij_safetensors *file;
+    ij_status status = ij_safetensors_open(&file, path);
+    assert_true((status == IJ_OK) == (file != NULL));
+    if (status)
+        assert_non_null(strstr(ij_error(), path));
+    ij_safetensors_close(file);
+    return status;
+}
+
+static void write_sample(float first)
+{
+    static const char *const metadata[2][2] = {{"format", "pt"}, {"a \"quoted\" key", "1\n2 \xC3\xA9"}};
+    const ij_st_entry entries[] = {{"matrix", IJ_F32, 2, {2, 3}},
+                                   {"scalar", IJ_F64, 0, {0}},
+                                   {"bytes \xC3\xA9", IJ_U8, 1, {5}},
+                                   {"empty", IJ_F32, 2, {0, 7}},
+                                   {"numbers", IJ_I64, 1, {2}}};
+    const float matrix[6] = {first, -2, 3.5f, INFINITY, 0, -0.0f};
+    const double scalar = 0.1;
+    const int64_t numbers[2] = {INT64_MIN, 7};
+    ij_st_writer *w;
+    assert_int_equal(ij_safetensors_create(&w, path, entries, 5, metadata, 2), IJ_OK);
+    assert_int_equal(ij_safetensors_write(w, matrix, sizeof matrix), IJ_OK);
+    assert_int_equal(ij_safetensors_write(w, &scalar, sizeof scalar), IJ_OK);
+    assert_int_equal(ij_safetensors_write(w, "abcde", 5), IJ_OK);
+    assert_int_equal(ij_safetensors_write(w, NULL, 0), IJ_OK);
+    assert_int_equal(ij_safetensors_write(w, numbers, sizeof numbers), IJ_OK);
+    assert_int_equal(ij_safetensors_finish(w), IJ_OK);
+}
+
+static void check_sample(float first)
+{
+    ij_safetensors *file;
+    assert_int_equal(ij_safetensors_open(&file, path), IJ_OK);
+    assert_int_equal(ij_safetensors_count(file), 5);
+    assert_string_equal(ij_safetensors_at(file, 0)->name, "matrix");
+    const ij_st_tensor *t = ij_safetensors_find(file, "matrix");
+    assert_ptr_equal(t, ij_safetensors_at(file, 0));
+    assert_int_equal(t->dtype, IJ_F32);
+    assert_int_equal(t->dims, 2);
+    assert_int_equal(t->shape[0], 2);
+    assert_int_equal(t->shape[1], 3);
+    assert_int_equal(t->bytes, 24);
+    const float matrix[6] = {first, -2, 3.5f, INFINITY, 0, -0.0f};
+    assert_memory_equal(t->data, matrix, sizeof matrix);
+    t = ij_safetensors_find(file, "scalar");
+    assert_int_equal(t->dims, 0);
+    assert_int_equal(t->bytes, 8);
+    assert_memory_equal(ij_safetensors_find(file, "bytes \xC3\xA9")->data, "abcde", 5);
+    assert_int_equal(ij_safetensors_find(file, "empty")->bytes, 0);
+    int64_t numbers[2];
+    memcpy(numbers, ij_safetensors_find(file, "numbers")->data, sizeof numbers);
+    assert_true(numbers[0] == INT64_MIN && numbers[1] == 7);
+    assert_null(ij_safetensors_find(file, "nothing"));
+    assert_null(ij_safetensors_find(file, "__metadata__"));
+    assert_string_equal(ij_safetensors_metadata(file, "format"), "pt");
+    assert_string_equal(ij_safetensors_metadata(file, "a \"quoted\" key"), "1\n2 \xC3\xA9");
+    assert_null(ij_safetensors_metadata(file, "Format"));
+    ij_safetensors_close(file);
+}
+
+static void round_trip(void **state)
+{
+    (void)state;
+    write_sample(1.25f);
+    check_sample(1.25f);
+    assert_int_equal(files_in_folder(), 1);
+    FILE *f = fopen(path, "rb");
+    assert_non_null(f);
+    assert_int_equal(fgetc(f) % 8, 0); /* data begins at a multiple of 8 */
+    fclose(f);
+}
+
+static void corrupt_headers(void **state)
+{
+    (void)state;
+    static const char data[16] = {0};
+    /* One tensor a of eight bytes, two of them a and b, and what can be wrong with them. %s is never needed. */
+    static const struct {
+        const char *what, *header;
+        size_t data;
+        ij_status expected;
+    } cases[] = {
+        {"good", "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}  ", 8, IJ_OK},
+        {"no tensors", "{}", 0, IJ_OK},
+        {"out of file order",
+         "{\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,16]},"
+         "\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}",
+         16, IJ_OK},
+        {"not JSON", "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}", 8, IJ_EFORMAT},
+        {"an array", "[1]", 0, IJ_EFORMAT},
+        {"empty", "", 0, IJ_EFORMAT},
+        {"leading space", " {}", 0, IJ_EFORMAT},
+        {"text after the object", "{} x", 0, IJ_EFORMAT},
+        {"UTF-8 cut short", "{\"a\xC3\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, IJ_EFORMAT},
+        {"overlong UTF-8", "{\"a\xC0\xAF\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, IJ_EFORMAT},
+        {"UTF-8 surrogate", "{\"\xED\xA0\x80\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8,
+         IJ_EFORMAT},
+        {"control character", "{\"a\001\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, IJ_EFORMAT},
+        {"tensor is a number", "{\"a\":1}", 8, IJ_EFORMAT},
+        {"no dtype", "{\"a\":{\"shape\":[2],\"data_offsets\":[0,8]}}", 8, IJ_EFORMAT},
+        {"no shape", "{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,8]}}", 8, IJ_EFORMAT},
+        {"no offsets", "{\"a\":{\"dtype\":\"F32\",\"shape\":[2]}}", 8, IJ_EFORMAT},
+        {"one offset", "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8]}}", 8, IJ_EFORMAT},
+        {"unknown type", "{\"a\":{\"dtype\":\"F31\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, IJ_EFORMAT},
+        {"negative shape", "{\"a\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}", 8, IJ_EFORMAT},
+        {"fractional shape", "{\"a\":{\"dtype\":\"F32\",\"shape\":[1.5],\"data_offsets\":[0,6]}}", 8, IJ_EFORMAT},
+        {"text as shape", "{\"a\":{\"dtype\":\"F32\",\"shape\":[\"2\"],\"data_offsets\":[0,8]}}", 8, IJ_EFORMAT},
+        {"nine dimensions", "{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,2],\"data_offsets\":[0,8]}}", 8,
+         IJ_EFORMAT},
+        {"shape product wraps to 8",
+         "{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,4,2],\"data_offsets\":[0,8]}}", 8, IJ_EFORMAT},
+        {"shape product wraps to 0",
+         "{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],"
+         "\"data_offsets\":[0,0]}}",
+         0, IJ_EFORMAT},
+        {"huge number", "{\"a\":{\"dtype\":\"F32\",\"shape\":[1e300],\"data_offsets\":[0,8]}}", 8, IJ_EFORMAT},
+        {"size and shape disagree", "{\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}", 8, IJ_EFORMAT},
+        {"negative offset", "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[-8,0]}}", 8, IJ_EFORMAT},
+        {"offsets swapped", "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,0]}}", 8, IJ_EFORMAT},
+        {"beyond the data", "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 7, IJ_EFORMAT},
+        {"far beyond the data", "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[1e15,1000000000000008]}}", 8,
+         IJ_EFORMAT},
+        {"data left over", "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 9, IJ_EFORMAT},
+        {"a gap", "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,16]}}", 16, IJ_EFORMAT},
+        {"overlap",
+         "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
+         "\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}",
+         12, IJ_EFORMAT},
+        {"the same place twice",
+         "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
+         "\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}",
+         8, IJ_EFORMAT},
+        {"a name twice",
+         "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
+         "\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,16]}}",
+         16, IJ_EFORMAT},
+        {"metadata twice", "{\"__metadata__\":{},\"__metadata__\":{}}", 0, IJ_EFORMAT},
+        {"metadata that is no string", "{\"__metadata__\":{\"a\":1}}", 0, IJ_EFORMAT},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        store(cases[i].header, strlen(cases[i].header), data, cases[i].data);
+        ij_status status = open_and_close();
+        if (status != cases[i].expected)
+            fail_msg("%s: status %d, expected %d (%s)", cases[i].what, status, cases[i].expected, ij_error());
+    }
+}
+
+static void corrupt_lengths(void **state)
+{
+    (void)state;
+    store("{}", 3, NULL, 0); /* one byte more than there is */
+    assert_int_equal(open_and_close(), IJ_EFORMAT);
+    store("{}", UINT64_MAX, NULL, 0);
+    assert_int_equal(open_and_close(), IJ_EFORMAT);
+    store("{}", 1, NULL, 0); /* cuts the header in two */
+    assert_int_equal(open_and_close(), IJ_EFORMAT);
+    FILE *f = fopen(path, "wb"); /* not even a length */
+    assert_non_null(f);
+    fputs("short", f);
+    fclose(f);
+    assert_int_equal(open_and_close(), IJ_EFORMAT);
+}
+
+/* A file cut at any byte is refused, and no damaged byte of the header makes the reader fall over. */
+static void damaged_anywhere(void **state)
+{
+    (void)state;
+    write_sample(1);
+    FILE *f = fopen(path, "rb");
+    assert_non_null(f);
+    char good[1024];
+    size_t bytes = fread(good, 1, sizeof good, f);
+    fclose(f);
+    for (size_t cut = 0; cut < bytes; cut++) {
+        f = fopen(path, "wb");
+        assert_non_null(f);
+        fwrite(good, 1, cut, f);
+        fclose(f);
+        assert_int_equal(open_and_close(), IJ_EFORMAT);
+    }
+    for (size_t at = 0; at < bytes; at++)
+        for (int bit = 0; bit < 8; bit++) {
+            good[at] = (char)(good[at] ^ 1 << bit);
+            f = fopen(path, "wb");
+            assert_non_null(f);
+            fwrite(good, 1, bytes, f);
+            fclose(f);
+            ij_status status = open_and_close();
+            assert_true(status == IJ_OK || status == IJ_EFORMAT);
+            good[at] = (char)(good[at] ^ 1 << bit);
+        }
+}
+
+static void missing_files(void **state)
+{
+    (void)state;
+    ij_safetensors *file;
+    assert_int_equal(ij_safetensors_open(&file, "/nowhere/at/all"), IJ_EIO);
+    assert_int_equal(ij_safetensors_open(&file, folder), IJ_EIO);
+    ij_st_writer *w;
+    assert_int_equal(ij_safetensors_create(&w, "/nowhere/at/all", NULL, 0, NULL, 0), IJ_EIO);
+    assert_null(w);
+}
+
+static void unfinished_writes(void **state)
+{
+    (void)state;
+    const ij_st_entry entries[] = {{"a", IJ_F32, 1, {2}}, {"b", IJ_F32, 1, {1}}};
+    const float values[2] = {1, 2};
+    ij_st_writer *w;
+    write_sample(4);
+
+    assert_int_equal(ij_safetensors_create(&w, path, entries, 2, NULL, 0), IJ_OK);
+    assert_int_equal(ij_safetensors_write(w, values, sizeof values), IJ_OK);
+    ij_safetensors_abandon(w);
+    check_sample(4);
+    assert_int_equal(files_in_folder(), 1);
+
+    assert_int_equal(ij_safetensors_create(&w, path, entries, 2, NULL, 0), IJ_OK);
+    assert_int_equal(ij_safetensors_write(w, values, sizeof values[0]), IJ_EINVAL); /* not what was announced */
+    assert_int_equal(ij_safetensors_finish(w), IJ_EINVAL);                          /* two tensors are missing */
+    check_sample(4);
+    assert_int_equal(files_in_folder(), 1);
+
+    assert_int_equal(ij_safetensors_create(&w, path, entries, 2, NULL, 0), IJ_OK);
+    assert_int_equal(ij_safetensors_write(w, values, sizeof values), IJ_OK);
+    assert_int_equal(ij_safetensors_write(w, values, sizeof values[0]), IJ_OK);
+    assert_int_equal(ij_safetensors_write(w, values, sizeof values[0]), IJ_EINVAL); /* one too many */
+    assert_int_equal(ij_safetensors_finish(w), IJ_OK);
+    ij_safetensors_abandon(NULL);
+}
+
+static void impossible_entries(void **state)
+{
+    (void)state;
+    const ij_st_entry twice[] = {{"a", IJ_F32, 1, {2}}, {"a", IJ_F32, 1, {1}}};
+    const ij_st_entry reserved[] = {{"__metadata__", IJ_F32, 1, {2}}};
+    const ij_st_entry negative[] = {{"a", IJ_F32, 1, {-1}}};
+    const ij_st_entry endless[] = {{"a", IJ_F32, 2, {INT64_MAX, 4}}};
+    ij_st_writer *w;
+    write_sample(5);
+    assert_int_equal(ij_safetensors_create(&w, path, twice, 2, NULL, 0), IJ_EINVAL);
+    assert_int_equal(ij_safetensors_create(&w, path, reserved, 1, NULL, 0), IJ_EINVAL);
+    assert_int_equal(ij_safetensors_create(&w, path, negative, 1, NULL, 0), IJ_EINVAL);
+    assert_int_equal(ij_safetensors_create(&w, path, endless, 1, NULL, 0), IJ_EINVAL);
+    check_sample(5);
+    assert_int_equal(files_in_folder(), 1);
+}
+
+/* A limit on the size of files stands in for a full disk. */
+static void full_disk(void **state)
+{
+    (void)state;
+    write_sample(6);
+    struct rlimit old, small = {4096, RLIM_INFINITY};
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    small.rlim_max = old.rlim_max;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    const ij_st_entry entries[] = {{"a", IJ_U8, 1, {100000}}};
+    static const char data[100000];
+    ij_st_writer *w;
+    assert_int_equal(ij_safetensors_create(&w, path, entries, 1, NULL, 0), IJ_OK);
+    assert_int_equal(ij_safetensors_write(w, data, sizeof data), IJ_EIO);
+    assert_non_null(strstr(ij_error(), path));
+    ij_safetensors_abandon(w);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    check_sample(6);
+    assert_int_equal(files_in_folder(), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(round_trip),         cmocka_unit_test(corrupt_headers), cmocka_unit_test(corrupt_lengths),
+        cmocka_unit_test(damaged_anywhere),   cmocka_unit_test(missing_files),   cmocka_unit_test(unfinished_writes),
+        cmocka_unit_test(impossible_entries), cmocka_unit_test(full_disk),
+    };
+    return cmocka_run_group_tests_name("safetensors", tests, make_folder, remove_folder);
+}
