@@ -14,9 +14,9 @@
 enum { IJ_CONFIG_TEXT = 1024, IJ_CONFIG_MAX_KEYS = 80, IJ_CONFIG_MAX_NOTES = 8 };
 
 /* The values of the choices, in the order of their names in schema.c. */
-typedef enum ij_config_decode { IJ_DECODE_EXACT, IJ_DECODE_FAST } ij_config_decode;
-typedef enum ij_config_truncate { IJ_CUT_BATCH, IJ_CUT_NONE } ij_config_truncate;
-typedef enum ij_config_loss { IJ_CONFIG_SMOOTH_L1, IJ_CONFIG_L2 } ij_config_loss;
+typedef enum ij_config_decode { IJ_CONFIG_DECODE_FAST, IJ_CONFIG_DECODE_EXACT } ij_config_decode;
+typedef enum ij_config_truncate { IJ_CONFIG_TRUNCATE_BATCH, IJ_CONFIG_TRUNCATE_NONE } ij_config_truncate;
+typedef enum ij_config_loss { IJ_CONFIG_LOSS_SMOOTH_L1, IJ_CONFIG_LOSS_L2 } ij_config_loss;
 typedef enum ij_config_gemm { IJ_CONFIG_GEMM_AUTO, IJ_CONFIG_GEMM_OWN, IJ_CONFIG_GEMM_CLBLAST } ij_config_gemm;
 typedef enum ij_config_model {
     IJ_CONFIG_CUSTOM,
@@ -95,8 +95,8 @@ typedef struct ij_config {
     ij_config_logging logging;
     ij_config_run run;
 
-    char path[IJ_CONFIG_TEXT];       /* as the caller named it */
-    int origin[IJ_CONFIG_MAX_KEYS];  /* per key of the schema: the line that set it, or an ij_config_origin */
+    char path[IJ_CONFIG_TEXT];            /* as the caller named it */
+    int origin[IJ_CONFIG_MAX_KEYS];       /* per key of the schema: the line that set it, or an ij_config_origin */
     char notes[IJ_CONFIG_MAX_NOTES][256]; /* what is accepted but worth telling */
     int n_notes;
 } ij_config;

@@ -1,0 +1,252 @@
+#include "ini/check.h"
+
+#include "ini/convert.h"
+#include "ini/schema.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+
+typedef struct checking {
+    ij_config *config;
+    const bool *bad;
+    ij_findings *findings;
+} checking;
+
+static bool usable(const checking *k, const char *section, const char *name)
+{
+    int index = ij_schema_find(section, name);
+    return index >= 0 && !k->bad[index];
+}
+
+/* Adds an error at the place where `dotted_key` was set. */
+static void IJ_PRINTF(3, 4) refuse(const checking *k, const char *dotted_key, const char *format, ...)
+{
+    char where[IJ_CONFIG_TEXT + 32], message[1500];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    ij_config_where(k->config, dotted_key, where, sizeof where);
+    ij_findings_add(k->findings, where, "%s", message);
+}
+
+static void IJ_PRINTF(2, 3) note(const checking *k, const char *format, ...)
+{
+    ij_config *c = k->config;
+    if (c->n_notes == IJ_CONFIG_MAX_NOTES)
+        return;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(c->notes[c->n_notes++], sizeof c->notes[0], format, args);
+    va_end(args);
+}
+
+/* The line of a key for the middle of a message: "line 12", "--set" or "default". */
+static const char *place(const checking *k, const char *section, const char *name, char buffer[32])
+{
+    int index = ij_schema_find(section, name);
+    int origin = index < 0 ? IJ_ORIGIN_DEFAULT : k->config->origin[index];
+    if (origin > 0)
+        snprintf(buffer, 32, "line %d", origin);
+    else
+        snprintf(buffer, 32, "%s", origin == IJ_ORIGIN_SET ? "--set" : "default");
+    return buffer;
+}
+
+/* ---- What this version does not have --------------------------------------------------------------------------- */
+
+static void check_available(const checking *k)
+{
+    const ij_config *c = k->config;
+    if (c->data.use_color_distortion)
+        refuse(k, "data.use_color_distortion",
+               "[data] use_color_distortion = true is not available in this version; the "
+               "official pre-training leaves it off");
+    if (c->data.use_gaussian_blur)
+        refuse(k, "data.use_gaussian_blur",
+               "[data] use_gaussian_blur = true is not available in this version; the "
+               "official pre-training leaves it off");
+    if (c->meta.load_checkpoint)
+        refuse(k, "meta.load_checkpoint",
+               "[meta] load_checkpoint = true is not available in this version; every run "
+               "starts from the beginning");
+    if (*c->meta.read_checkpoint)
+        refuse(k, "meta.read_checkpoint", "[meta] read_checkpoint is not available in this version; leave it empty");
+    if (c->meta.use_bfloat16)
+        note(k, "[meta] use_bfloat16 = true: this version trains in float32 all the same");
+}
+
+/* ---- The model ------------------------------------------------------------------------------------------------- */
+
+/* Width, depth, heads and MLP ratio belong to custom encoders. A named one has its own: values in the file beside it
+ * would be ignored, so they are an error, unless the name came by --set and so replaces the file's model as a whole. */
+static void check_custom_keys(const checking *k, const char *model)
+{
+    const ij_config *c = k->config;
+    int name_origin = c->origin[ij_schema_find("meta", "model_name")];
+    for (int i = 0; i < ij_schema_keys; i++) {
+        if (!(ij_schema[i].flags & IJ_CUSTOM) || c->origin[i] == IJ_ORIGIN_DEFAULT)
+            continue;
+        if (name_origin == IJ_ORIGIN_SET && c->origin[i] != IJ_ORIGIN_SET)
+            continue;
+        char dotted[64];
+        snprintf(dotted, sizeof dotted, "meta.%s", ij_schema[i].name);
+        refuse(k, dotted, "[meta] %s has no effect: model_name = %s fixes it; use model_name = custom to choose it",
+               ij_schema[i].name, model);
+    }
+}
+
+/* Returns whether the encoder's shape is known. */
+static bool resolve_model(const checking *k)
+{
+    ij_config *c = k->config;
+    if (!usable(k, "meta", "model_name"))
+        return false;
+    if (c->meta.model_name == IJ_CONFIG_CUSTOM)
+        return usable(k, "meta", "width") && usable(k, "meta", "depth") && usable(k, "meta", "heads") &&
+               usable(k, "meta", "mlp_ratio");
+
+    const ij_key *key = &ij_schema[ij_schema_find("meta", "model_name")];
+    const char *name = key->choices[c->meta.model_name];
+    check_custom_keys(k, name);
+    ij_model_config shape = {0};
+    if (ij_model_config_named(&shape, name)) {
+        refuse(k, "meta.model_name", "%s", ij_error());
+        return false;
+    }
+    c->meta.width = shape.dim;
+    c->meta.depth = shape.depth;
+    c->meta.heads = shape.heads;
+    c->meta.mlp_ratio = (double)shape.hidden / shape.dim;
+    return true;
+}
+
+/* A width must suit the positions (a multiple of 4) and the heads. Returns whether it does. */
+static bool check_width(const checking *k, const char *name, int width, int heads)
+{
+    char dotted[64], at[32];
+    snprintf(dotted, sizeof dotted, "meta.%s", name);
+    bool fits = true;
+    if (width % 4) {
+        refuse(k, dotted, "[meta] %s = %d is not a multiple of 4, as the sine-cosine positions need it", name, width);
+        fits = false;
+    }
+    if (width % heads) {
+        refuse(k, dotted, "[meta] %s = %d is not divisible by heads = %d (%s)", name, width, heads,
+               place(k, "meta", "heads", at));
+        fits = false;
+    }
+    return fits;
+}
+
+static bool check_grid(const checking *k)
+{
+    if (!usable(k, "data", "crop_size") || !usable(k, "mask", "patch_size"))
+        return false;
+    int crop = k->config->data.crop_size, patch = k->config->mask.patch_size;
+    char at[32];
+    if (crop % patch) {
+        int below = crop / patch * patch;
+        char instead[48];
+        if (below)
+            snprintf(instead, sizeof instead, "%d or %d", below, below + patch);
+        else
+            snprintf(instead, sizeof instead, "%d", patch);
+        refuse(k, "data.crop_size",
+               "[data] crop_size = %d is not a multiple of [mask] patch_size = %d (%s); %s would be", crop, patch,
+               place(k, "mask", "patch_size", at), instead);
+        return false;
+    }
+    if (crop / patch > 256) {
+        refuse(k, "mask.patch_size",
+               "[mask] patch_size = %d cuts crop_size = %d (%s) into %d x %d patches; 256 x 256 is "
+               "the limit",
+               patch, crop, place(k, "data", "crop_size", at), crop / patch, crop / patch);
+        return false;
+    }
+    return true;
+}
+
+static void check_model(const checking *k, bool grid_fits)
+{
+    bool encoder_known = resolve_model(k);
+    bool heads_known = encoder_known || (usable(k, "meta", "model_name") && usable(k, "meta", "heads"));
+    const ij_config_meta *m = &k->config->meta;
+    bool fits = true;
+    if (encoder_known && m->model_name == IJ_CONFIG_CUSTOM)
+        fits = check_width(k, "width", m->width, m->heads);
+    if (heads_known && usable(k, "meta", "pred_emb_dim"))
+        fits = check_width(k, "pred_emb_dim", m->pred_emb_dim, m->heads) && fits;
+    if (!fits || !encoder_known || !grid_fits || !usable(k, "meta", "pred_emb_dim") || !usable(k, "meta", "pred_depth"))
+        return;
+    ij_model_config shape = ij_config_model_shape(k->config);
+    if (ij_model_config_check(&shape))
+        refuse(k, "meta.model_name", "%s", ij_error());
+}
+
+/* ---- The masks ------------------------------------------------------------------------------------------------- */
+
+static void check_masks(const checking *k)
+{
+    static const char *const involved[][2] = {
+        {"data", "crop_size"},      {"mask", "patch_size"},   {"mask", "min_keep"},       {"mask", "pred_mask_scale"},
+        {"mask", "enc_mask_scale"}, {"mask", "aspect_ratio"}, {"mask", "num_pred_masks"}, {"mask", "num_enc_masks"}};
+    enum { N_INVOLVED = sizeof involved / sizeof involved[0] };
+    for (int i = 0; i < N_INVOLVED; i++)
+        if (!usable(k, involved[i][0], involved[i][1]))
+            return;
+    ij_mask_config masks = ij_config_masks(k->config);
+    if (!ij_mask_check(&masks))
+        return;
+
+    char values[512], value[96], at[32];
+    size_t used = 0;
+    values[0] = '\0';
+    for (int i = 0; i < N_INVOLVED && used < sizeof values; i++) {
+        const char *section = involved[i][0], *name = involved[i][1];
+        ij_key_format(&ij_schema[ij_schema_find(section, name)], k->config, value, sizeof value);
+        used += (size_t)snprintf(values + used, sizeof values - used, "%s%s = %s (%s)", i ? "; " : "", name, value,
+                                 place(k, section, name, at));
+    }
+    refuse(k, "mask.min_keep", "no valid masks exist: %s. The values: %s", ij_error(), values);
+}
+
+/* ---- The rest -------------------------------------------------------------------------------------------------- */
+
+static void check_schedule(const checking *k)
+{
+    const ij_config_optimization *o = &k->config->optimization;
+    char at[32];
+    if (!usable(k, "optimization", "epochs") || !usable(k, "optimization", "warmup") ||
+        !usable(k, "optimization", "ipe_scale"))
+        return;
+    if (o->warmup > o->epochs * o->ipe_scale)
+        refuse(k, "optimization.warmup", "[optimization] warmup = %g epochs does not fit into epochs = %d (%s)%s",
+               o->warmup, o->epochs, place(k, "optimization", "epochs", at),
+               o->ipe_scale < 1 ? " times ipe_scale" : "");
+}
+
+static void check_logging(const checking *k)
+{
+    const ij_config_logging *l = &k->config->logging;
+    if (usable(k, "logging", "folder") && !*l->folder)
+        refuse(k, "logging.folder", "[logging] folder is empty: name a folder, or . for this one");
+    if (usable(k, "logging", "write_tag") && (!*l->write_tag || strchr(l->write_tag, '/') || *l->write_tag == '.'))
+        refuse(k, "logging.write_tag",
+               "[logging] write_tag = %s cannot begin file names: no '/', no '.' in front, not "
+               "empty",
+               l->write_tag);
+}
+
+void ij_config_check(ij_config *config, const bool *bad, ij_findings *findings)
+{
+    checking k = {config, bad, findings};
+    bool grid_fits = check_grid(&k);
+    check_available(&k);
+    check_model(&k, grid_fits);
+    if (grid_fits)
+        check_masks(&k);
+    check_schedule(&k);
+    check_logging(&k);
+}

@@ -1,0 +1,94 @@
+#include "ini/convert.h"
+
+ij_model_config ij_config_model_shape(const ij_config *c)
+{
+    ij_model_config m = {.crop = c->data.crop_size,
+                         .patch = c->mask.patch_size,
+                         .dim = c->meta.width,
+                         .depth = c->meta.depth,
+                         .heads = c->meta.heads,
+                         .pred_dim = c->meta.pred_emb_dim,
+                         .pred_depth = c->meta.pred_depth,
+                         .norm_eps = 1e-6f,
+                         .target_eps = 1e-5f};
+    /* A ratio like 48/11 is a rounded number: without the nudge, 1408 * 48/11 could fall just under 6144. */
+    m.hidden = (int)(m.dim * c->meta.mlp_ratio + 1e-6);
+    return m;
+}
+
+ij_mask_config ij_config_masks(const ij_config *c)
+{
+    const ij_config_mask *m = &c->mask;
+    return (ij_mask_config){.side = c->data.crop_size / m->patch_size,
+                            .n_context = m->num_enc_masks,
+                            .n_target = m->num_pred_masks,
+                            .enc_scale = {m->enc_mask_scale[0], m->enc_mask_scale[1]},
+                            .pred_scale = {m->pred_mask_scale[0], m->pred_mask_scale[1]},
+                            .aspect = {m->aspect_ratio[0], m->aspect_ratio[1]},
+                            .min_keep = m->min_keep,
+                            .allow_overlap = m->allow_overlap,
+                            .truncate_batch = m->truncate == IJ_CONFIG_TRUNCATE_BATCH};
+}
+
+ij_schedule ij_config_schedule(const ij_config *c, int64_t ipe)
+{
+    const ij_config_optimization *o = &c->optimization;
+    return (ij_schedule){.lr_start = o->start_lr,
+                         .lr_ref = o->lr,
+                         .lr_final = o->final_lr,
+                         .wd_start = o->weight_decay,
+                         .wd_final = o->final_weight_decay,
+                         .ema_start = o->ema[0],
+                         .ema_final = o->ema[1],
+                         .warmup = o->warmup,
+                         .ipe_scale = o->ipe_scale,
+                         .epochs = o->epochs,
+                         .ipe = ipe};
+}
+
+static ij_gemm_backend gemm_backend(int gemm)
+{
+    switch (gemm) {
+    case IJ_CONFIG_GEMM_OWN:
+        return IJ_GEMM_OWN;
+    case IJ_CONFIG_GEMM_CLBLAST:
+        return IJ_GEMM_CLBLAST;
+    default:
+        return IJ_GEMM_AUTO;
+    }
+}
+
+ij_trainer_config ij_config_trainer(const ij_config *c)
+{
+    ij_trainer_config t = {.model = ij_config_model_shape(c),
+                           .batch = c->data.batch_size,
+                           .contexts = c->mask.num_enc_masks,
+                           .targets = c->mask.num_pred_masks,
+                           .loss = c->optimization.loss == IJ_CONFIG_LOSS_L2 ? IJ_LOSS_L2 : IJ_LOSS_SMOOTH_L1,
+                           .gemm = gemm_backend(c->run.gemm),
+                           .beta1 = c->optimization.betas[0],
+                           .beta2 = c->optimization.betas[1],
+                           .eps = c->optimization.eps,
+                           .seed = (uint64_t)c->run.seed,
+                           .rescale_residual = c->meta.rescale_residual};
+    ij_mask_config masks = ij_config_masks(c);
+    ij_mask_bounds(&masks, &t.context_capacity, &t.target_capacity);
+    return t;
+}
+
+ij_loader_config ij_config_loader(const ij_config *c, const ij_dataset *dataset)
+{
+    ij_loader_config l = ij_loader_defaults();
+    l.dataset = dataset;
+    l.batch = c->data.batch_size;
+    l.crop = c->data.crop_size;
+    l.augment.scale[0] = c->data.crop_scale[0];
+    l.augment.scale[1] = c->data.crop_scale[1];
+    l.augment.flip = c->data.use_horizontal_flip ? 0.5 : 0;
+    l.decode = c->data.decode == IJ_CONFIG_DECODE_EXACT ? IJ_DECODE_EXACT : IJ_DECODE_FAST;
+    l.mask = ij_config_masks(c);
+    l.seed = (uint64_t)c->run.seed;
+    l.workers = c->data.num_workers;
+    l.max_bad_share = c->data.max_bad_share;
+    return l;
+}
