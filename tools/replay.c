@@ -1,0 +1,331 @@
+/* Replays golden training steps through the engine on a device and reports, for every group of tensors, the worst
+ * relative error |a - b| / |b| and where it is. Trains nothing else and writes nothing. */
+#include "engine/device.h"
+#include "engine/trainer.h"
+#include "tools/golden.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double tolerance = 1e-5;
+
+static const char usage[] =
+    "usage: replay [--device D] [--gemm auto|own|clblast] FILE...\n"
+    "\n"
+    "Runs the training steps of each golden FILE (safetensors) and compares outputs, gradients, losses and weights\n"
+    "with the file's. The last line is \"N passed, M failed\"; the exit status is 0 only if nothing failed.\n"
+    "\n"
+    "  --device D   index, type (cpu, gpu) or part of a name; default: IJEPA_DEVICE, or the first GPU, or the first\n"
+    "  --gemm G     whose matrix products: the project's own, CLBlast's, or what suits the device (auto)\n";
+
+/* ---- Comparing -------------------------------------------------------------------------------------------------- */
+
+/* The worst tensor of a group so far. */
+typedef struct group {
+    const char *title;
+    double worst;
+    char tensor[128];
+    int tensors;
+} group;
+
+enum {
+    CONTEXT,
+    TARGET,
+    PREDICTION,
+    GRADIENT_ENCODER,
+    GRADIENT_PREDICTOR,
+    WEIGHT_ENCODER,
+    WEIGHT_PREDICTOR,
+    WEIGHT_TARGET,
+    LOSS,
+    TABLES,
+    N_GROUPS
+};
+
+static void start_groups(group groups[N_GROUPS])
+{
+    static const char *const titles[N_GROUPS] = {"context",
+                                                 "target",
+                                                 "prediction",
+                                                 "gradient encoder",
+                                                 "gradient predictor",
+                                                 "weights encoder",
+                                                 "weights predictor",
+                                                 "weights target_encoder",
+                                                 "losses",
+                                                 "position tables"};
+    for (int i = 0; i < N_GROUPS; i++)
+        groups[i] = (group){.title = titles[i]};
+}
+
+static void note(group *g, const char *tensor, double error)
+{
+    g->tensors++;
+    if (g->tensors > 1 && error <= g->worst)
+        return;
+    g->worst = isnan(error) ? INFINITY : error;
+    snprintf(g->tensor, sizeof g->tensor, "%s", tensor);
+}
+
+/* |a - b| / |b|; the absolute error where b is zero. */
+static double relative_error(const float *a, const float *b, int64_t n)
+{
+    double difference = 0, size = 0;
+    for (int64_t i = 0; i < n; i++) {
+        double d = (double)a[i] - (double)b[i];
+        difference += d * d;
+        size += (double)b[i] * (double)b[i];
+    }
+    return size > 0 ? sqrt(difference / size) : sqrt(difference);
+}
+
+/* Prints the table; true if every group was compared and is within the tolerance. */
+static bool report(const char *path, const ij_trainer_config *c, const group groups[N_GROUPS])
+{
+    bool passed = true;
+    printf("%s: %d images, encoder %d x %d, predictor %d x %d\n", path, c->batch, c->model.dim, c->model.depth,
+           c->model.pred_dim, c->model.pred_depth);
+    for (int i = 0; i < N_GROUPS; i++) {
+        bool good = groups[i].tensors > 0 && groups[i].worst <= tolerance;
+        printf("  %-22s %4d  worst %8.2e %s  %s\n", groups[i].title, groups[i].tensors, groups[i].worst,
+               good ? "ok    " : "FAILED", groups[i].tensor);
+        passed = passed && good;
+    }
+    return passed;
+}
+
+/* ---- One file --------------------------------------------------------------------------------------------------- */
+
+typedef struct replay {
+    golden golden;
+    ij_trainer *trainer;
+    float *values; /* scratch for whatever is read back */
+    int64_t capacity;
+    group groups[N_GROUPS];
+} replay;
+
+static bool begins(const char *name, const char *prefix)
+{
+    return strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+/* Floats that the largest thing read back holds. */
+static int64_t largest_read(const replay *r)
+{
+    const ij_trainer_config *c = &r->golden.config;
+    int64_t sequences = (int64_t)c->batch * c->contexts;
+    int64_t tokens = sequences * c->context_capacity;
+    if (sequences * c->targets * c->target_capacity > tokens)
+        tokens = sequences * c->targets * c->target_capacity;
+    int64_t largest = tokens * c->model.dim;
+    for (int i = 0; i < ij_trainer_tensor_count(r->trainer); i++)
+        if (ij_trainer_tensor(r->trainer, i)->elements > largest)
+            largest = ij_trainer_tensor(r->trainer, i)->elements;
+    return largest;
+}
+
+static ij_status prepare(replay *r, ij_device *device, ij_gemm_backend gemm)
+{
+    r->golden.config.gemm = gemm;
+    ij_status status = ij_trainer_create(&r->trainer, device, &r->golden.config);
+    if (status)
+        return status;
+    r->capacity = largest_read(r);
+    r->values = malloc((size_t)r->capacity * sizeof *r->values);
+    if (!r->values)
+        return ij_fail(IJ_ENOMEM, "no host memory for %" PRId64 " floats", r->capacity);
+    for (int i = 0; i < ij_trainer_tensor_count(r->trainer) && !status; i++) {
+        const ij_tensor_info *info = ij_trainer_tensor(r->trainer, i);
+        const float *values;
+        status = golden_floats(&r->golden, "", info->name, info->elements, &values);
+        if (!status)
+            status = ij_trainer_write(r->trainer, i, IJ_STORE_WEIGHT, values);
+    }
+    return status;
+}
+
+/* Step k = 1, 2, ..., alternating between the two slots as training does. */
+static ij_status step(replay *r, int k)
+{
+    double expected;
+    ij_hyper hyper;
+    ij_batch *batch;
+    ij_step_result result;
+    ij_status status = golden_step(&r->golden, k, &expected, &hyper);
+    if (!status)
+        status = ij_trainer_slot(r->trainer, (k - 1) % 2, &batch);
+    if (!status)
+        status = golden_fill(&r->golden, batch);
+    if (!status)
+        status = ij_trainer_step(r->trainer, (k - 1) % 2, &hyper);
+    if (!status)
+        status = ij_trainer_result(r->trainer, k - 1, &result);
+    if (status)
+        return status;
+    char name[32];
+    snprintf(name, sizeof name, "step %d", k);
+    note(&r->groups[LOSS], name, fabs(result.loss - expected) / fabs(expected));
+    return IJ_OK;
+}
+
+static ij_status compare_outputs(replay *r)
+{
+    const struct {
+        ij_output which;
+        int group;
+        const char *name;
+    } outputs[] = {{IJ_OUTPUT_CONTEXT, CONTEXT, "out.context"},
+                   {IJ_OUTPUT_TARGET, TARGET, "out.target"},
+                   {IJ_OUTPUT_PREDICTION, PREDICTION, "out.prediction"}};
+    for (size_t i = 0; i < sizeof outputs / sizeof outputs[0]; i++) {
+        int64_t tokens = 0;
+        const float *expected;
+        ij_status status = ij_trainer_output(r->trainer, outputs[i].which, r->values, r->capacity, &tokens);
+        int64_t elements = tokens * r->golden.config.model.dim;
+        if (!status)
+            status = golden_floats(&r->golden, "", outputs[i].name, elements, &expected);
+        if (status)
+            return status;
+        note(&r->groups[outputs[i].group], outputs[i].name, relative_error(r->values, expected, elements));
+    }
+    return IJ_OK;
+}
+
+/* All tensors of a store against those whose names carry `prefix`; the groups of encoder, predictor and target encoder
+ * (-1: has none). */
+static ij_status compare_store(replay *r, ij_store store, const char *prefix, const int groups[3])
+{
+    for (int i = 0; i < ij_trainer_tensor_count(r->trainer); i++) {
+        const ij_tensor_info *info = ij_trainer_tensor(r->trainer, i);
+        int g = groups[begins(info->name, "encoder.") ? 0 : begins(info->name, "predictor.") ? 1 : 2];
+        if (g < 0)
+            continue;
+        const float *expected;
+        ij_status status = ij_trainer_read(r->trainer, i, store, r->values);
+        if (!status)
+            status = golden_floats(&r->golden, prefix, info->name, info->elements, &expected);
+        if (status)
+            return status;
+        note(&r->groups[g], info->name, relative_error(r->values, expected, info->elements));
+    }
+    return IJ_OK;
+}
+
+static ij_status compare_tables(replay *r)
+{
+    const ij_model_config *m = &r->golden.config.model;
+    const struct {
+        const char *name;
+        const float *values;
+        int width;
+    } tables[] = {{"fixed.pos_embed", ij_trainer_pos_embed(r->trainer), m->dim},
+                  {"fixed.predictor_pos_embed", ij_trainer_predictor_pos_embed(r->trainer), m->pred_dim}};
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+        int64_t elements = (int64_t)ij_model_patches(m) * tables[i].width;
+        const float *expected;
+        ij_status status = golden_floats(&r->golden, "", tables[i].name, elements, &expected);
+        if (status)
+            return status;
+        note(&r->groups[TABLES], tables[i].name, relative_error(tables[i].values, expected, elements));
+    }
+    return IJ_OK;
+}
+
+static ij_status run(replay *r, ij_device *device, ij_gemm_backend gemm, const char *path)
+{
+    static const int gradients[3] = {GRADIENT_ENCODER, GRADIENT_PREDICTOR, -1};
+    static const int weights[3] = {WEIGHT_ENCODER, WEIGHT_PREDICTOR, WEIGHT_TARGET};
+    ij_status status = golden_open(&r->golden, path);
+    if (status)
+        return status; /* names the file already */
+    status = prepare(r, device, gemm);
+    if (!status)
+        status = compare_tables(r);
+    if (!status)
+        status = step(r, 1);
+    if (!status)
+        status = compare_outputs(r);
+    if (!status)
+        status = compare_store(r, IJ_STORE_GRADIENT, "grad.", gradients);
+    for (int k = 2; k <= r->golden.steps && !status; k++)
+        status = step(r, k);
+    if (!status)
+        status = compare_store(r, IJ_STORE_WEIGHT, "after.", weights);
+    return status ? ij_fail_in(status, "%s: ", path) : IJ_OK;
+}
+
+static bool replay_file(ij_device *device, ij_gemm_backend gemm, const char *path)
+{
+    replay r = {0};
+    start_groups(r.groups);
+    ij_status status = run(&r, device, gemm, path);
+    bool passed = false;
+    if (status)
+        printf("%s\n", ij_error());
+    else
+        passed = report(path, &r.golden.config, r.groups);
+    free(r.values);
+    ij_trainer_destroy(r.trainer);
+    golden_close(&r.golden);
+    return passed;
+}
+
+/* ---- Command line ----------------------------------------------------------------------------------------------- */
+
+static bool parse_gemm(const char *text, ij_gemm_backend *gemm)
+{
+    static const char *const names[] = {[IJ_GEMM_AUTO] = "auto", [IJ_GEMM_OWN] = "own", [IJ_GEMM_CLBLAST] = "clblast"};
+    for (int i = 0; i < (int)(sizeof names / sizeof names[0]); i++)
+        if (strcmp(text, names[i]) == 0) {
+            *gemm = (ij_gemm_backend)i;
+            return true;
+        }
+    fprintf(stderr, "replay: --gemm is auto, own or clblast, not \"%s\"\n", text);
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {{"device", required_argument, NULL, 'd'},
+                                            {"gemm", required_argument, NULL, 'g'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
+    const char *choice = NULL;
+    ij_gemm_backend gemm = IJ_GEMM_AUTO;
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (option == 'h') {
+            fputs(usage, stdout);
+            return 0;
+        }
+        if (option == '?' || (option == 'g' && !parse_gemm(optarg, &gemm)))
+            return 2;
+        if (option == 'd')
+            choice = optarg;
+    }
+    if (optind == argc) {
+        fputs(usage, stderr);
+        return 2;
+    }
+    ij_device *device;
+    if (ij_device_open(&device, choice)) {
+        fprintf(stderr, "replay: %s\n", ij_error());
+        return 1;
+    }
+    printf("device: %s, tolerance %g\n", ij_device_describe(device)->name, tolerance);
+    int passed = 0, failed = 0;
+    for (int i = optind; i < argc; i++) {
+        if (replay_file(device, gemm, argv[i]))
+            passed++;
+        else
+            failed++;
+        fflush(stdout);
+    }
+    ij_device_close(device);
+    printf("%d passed, %d failed\n", passed, failed);
+    return failed > 0;
+}
