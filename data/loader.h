@@ -53,8 +53,6 @@ void ij_loader_close(ij_loader *loader);
 /* Whole batches in an epoch; the remainder of each permutation is left out (drop_last). */
 int64_t ij_loader_batches_per_epoch(const ij_loader *loader);
 int ij_loader_workers(const ij_loader *loader);
-/* Host bytes the loader holds now: permutation, bookkeeping, and what the threads' decoders have grown to. */
-uint64_t ij_loader_bytes(const ij_loader *loader);
 
 /* Starts to fill `dst` with batch `batch_number` = epoch * batches_per_epoch + batch in the epoch, counted from the
  * run's start, and returns at once. dst->images and dst->crop are the loader's batch and crop. One batch at a time:
