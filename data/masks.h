@@ -26,8 +26,8 @@ typedef struct ij_mask_config {
  * and so does a context that has lost one target at the best place. IJ_EINVAL with the values that clash. */
 ij_status ij_mask_check(const ij_mask_config *config);
 
-/* The longest context and target that any draw can give, in patches; attained, so memory planned from them is enough
- * and no more. `config` has passed ij_mask_check. */
+/* The longest context and target that any draw can give, in patches: what to plan memory for. `config` has passed
+ * ij_mask_check. */
 void ij_mask_bounds(const ij_mask_config *config, int *max_context, int *max_target);
 
 /* Fills batch->context, context_offset, target and target_length for batch->images images. Where no context > min_keep

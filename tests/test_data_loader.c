@@ -1,0 +1,397 @@
+/* The loader: batches that do not depend on the number of threads, every image once an epoch, bad images replaced and
+ * named, too many of them an error, a clean stop at any moment, and the evaluation transform. */
+#include "data/loader.h"
+#include "tests/images.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { IMAGES = 60, BATCH = 8, CROP = 32 };
+
+static char *folder;
+static ij_dataset *dataset;
+
+static int make_dataset(void **state)
+{
+    (void)state;
+    folder = scratch_folder();
+    for (uint32_t i = 0; i < IMAGES; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "class%u/%03u.jpg", i % 3, i);
+        scratch_picture(folder, name, 40 + (int)i, 90 - (int)i, i);
+    }
+    return ij_dataset_open(&dataset, folder) == IJ_OK ? 0 : -1;
+}
+
+static int remove_dataset(void **state)
+{
+    (void)state;
+    ij_dataset_close(dataset);
+    scratch_remove(folder);
+    free(folder);
+    return 0;
+}
+
+static void path_of(int64_t sample, char path[1024])
+{
+    ij_dataset_path(dataset, sample, path, 1024);
+}
+
+/* Leaves the first half of the sample's file. */
+static void truncate_sample(int64_t sample)
+{
+    char path[1024];
+    size_t size;
+    path_of(sample, path);
+    uint8_t *bytes = read_file(path, &size);
+    assert_non_null(bytes);
+    free(bytes);
+    assert_int_equal(truncate(path, (off_t)(size / 2)), 0);
+}
+
+static ij_loader_config configure(int workers)
+{
+    ij_loader_config c = ij_loader_defaults();
+    c.dataset = dataset;
+    c.batch = BATCH;
+    c.crop = CROP;
+    c.augment.flip = 0.5;
+    c.seed = 42;
+    c.workers = workers;
+    c.mask = (ij_mask_config){.side = 8,
+                              .n_context = 1,
+                              .n_target = 4,
+                              .enc_scale = {0.85, 1},
+                              .pred_scale = {0.15, 0.2},
+                              .aspect = {0.75, 1.5},
+                              .min_keep = 4};
+    return c;
+}
+
+static ij_loader *open_loader(const ij_loader_config *config)
+{
+    ij_loader *loader;
+    if (ij_loader_open(&loader, config))
+        fail_msg("%s", ij_error());
+    return loader;
+}
+
+static ij_batch make_batch(const ij_loader_config *c)
+{
+    ij_batch b = {.images = c->batch, .crop = c->crop, .contexts = c->mask.n_context, .targets = c->mask.n_target};
+    ij_mask_bounds(&c->mask, &b.context_capacity, &b.target_capacity);
+    size_t images = (size_t)b.images;
+    b.pixels = calloc(images, (size_t)b.crop * (size_t)b.crop * 3);
+    b.context = calloc(images * (size_t)b.contexts * (size_t)b.context_capacity, sizeof(int32_t));
+    b.context_offset = calloc(images * (size_t)b.contexts + 1, sizeof(int32_t));
+    b.target = calloc(images * (size_t)b.targets * (size_t)b.target_capacity, sizeof(int32_t));
+    assert_true(b.pixels && b.context && b.context_offset && b.target);
+    return b;
+}
+
+static void free_batch(ij_batch *b)
+{
+    free(b->pixels);
+    free(b->context);
+    free(b->context_offset);
+    free(b->target);
+}
+
+static void load(ij_loader *loader, int64_t number, ij_batch *batch)
+{
+    if (ij_loader_begin(loader, number, batch) || ij_loader_finish(loader))
+        fail_msg("batch %lld: %s", (long long)number, ij_error());
+}
+
+static void same_batch(const ij_batch *a, const ij_batch *b)
+{
+    int contexts = a->contexts * a->images;
+    assert_memory_equal(a->pixels, b->pixels, (size_t)a->images * CROP * CROP * 3);
+    assert_int_equal(a->target_length, b->target_length);
+    assert_memory_equal(a->target, b->target, (size_t)(a->targets * a->images * a->target_length) * sizeof(int32_t));
+    assert_memory_equal(a->context_offset, b->context_offset, (size_t)(contexts + 1) * sizeof(int32_t));
+    assert_memory_equal(a->context, b->context, (size_t)a->context_offset[contexts] * sizeof(int32_t));
+}
+
+static void test_threads_change_nothing(void **state)
+{
+    (void)state;
+    for (int mode = IJ_DECODE_FAST; mode <= IJ_DECODE_EXACT; mode++) {
+        ij_loader_config one = configure(1), four = configure(4);
+        one.decode = four.decode = (ij_decode_mode)mode;
+        ij_loader *a = open_loader(&one), *b = open_loader(&four);
+        assert_int_equal(ij_loader_workers(b), 4);
+        ij_batch x = make_batch(&one), y = make_batch(&four);
+        for (int64_t n = 0; n < 3 * ij_loader_batches_per_epoch(a); n++) {
+            load(a, n, &x);
+            load(b, n, &y);
+            same_batch(&x, &y);
+            for (int i = 0; i < BATCH; i++)
+                assert_int_equal(ij_loader_sample(a, i), ij_loader_sample(b, i));
+        }
+        assert_int_equal(ij_loader_bad_count(a), 0);
+        free_batch(&x);
+        free_batch(&y);
+        ij_loader_close(a);
+        ij_loader_close(b);
+    }
+}
+
+static void test_resumes_at_any_batch(void **state)
+{
+    (void)state;
+    ij_loader_config c = configure(2);
+    ij_loader *a = open_loader(&c), *b = open_loader(&c);
+    ij_batch x = make_batch(&c), y = make_batch(&c);
+    for (int64_t n = 0; n <= 17; n++)
+        load(a, n, &x);
+    load(b, 17, &y);
+    same_batch(&x, &y);
+    c.seed++;
+    ij_loader *other = open_loader(&c);
+    load(other, 17, &y);
+    assert_memory_not_equal(x.pixels, y.pixels, BATCH * CROP * CROP * 3);
+    free_batch(&x);
+    free_batch(&y);
+    ij_loader_close(a);
+    ij_loader_close(b);
+    ij_loader_close(other);
+}
+
+/* An epoch shows every image at most once, leaves out less than a batch, and the next is ordered anew. */
+static void test_epochs(void **state)
+{
+    (void)state;
+    ij_loader_config c = configure(2);
+    ij_loader *loader = open_loader(&c);
+    ij_batch batch = make_batch(&c);
+    int64_t per_epoch = ij_loader_batches_per_epoch(loader), order[2][IMAGES];
+    assert_int_equal(per_epoch, IMAGES / BATCH);
+    for (int epoch = 0; epoch < 2; epoch++) {
+        bool seen[IMAGES] = {false};
+        for (int64_t n = 0; n < per_epoch; n++) {
+            load(loader, epoch * per_epoch + n, &batch);
+            for (int i = 0; i < BATCH; i++) {
+                int64_t sample = ij_loader_sample(loader, i);
+                assert_false(seen[sample]);
+                seen[sample] = true;
+                order[epoch][n * BATCH + i] = sample;
+            }
+        }
+    }
+    assert_memory_not_equal(order[0], order[1], sizeof order[0] / 2);
+    free_batch(&batch);
+    ij_loader_close(loader);
+}
+
+/* Shares of different ranks do not meet. */
+static void test_ranks(void **state)
+{
+    (void)state;
+    bool seen[IMAGES] = {false};
+    for (int rank = 0; rank < 3; rank++) {
+        ij_loader_config c = configure(1);
+        c.rank = rank;
+        c.world = 3;
+        ij_loader *loader = open_loader(&c);
+        ij_batch batch = make_batch(&c);
+        assert_int_equal(ij_loader_batches_per_epoch(loader), IMAGES / BATCH / 3);
+        for (int64_t n = 0; n < ij_loader_batches_per_epoch(loader); n++) {
+            load(loader, n, &batch);
+            for (int i = 0; i < BATCH; i++) {
+                assert_false(seen[ij_loader_sample(loader, i)]);
+                seen[ij_loader_sample(loader, i)] = true;
+            }
+        }
+        free_batch(&batch);
+        ij_loader_close(loader);
+    }
+}
+
+static void test_bad_images(void **state)
+{
+    (void)state;
+    char path[1024];
+    truncate_sample(5);
+    path_of(17, path);
+    unlink(path);
+    path_of(40, path);
+    scratch_write("", path + 1, "<html>404</html>", 16);
+    ij_loader_config one = configure(1), four = configure(4);
+    one.max_bad_share = four.max_bad_share = 0.05; /* exactly 3 of 60 */
+    ij_loader *a = open_loader(&one), *b = open_loader(&four);
+    ij_batch x = make_batch(&one), y = make_batch(&four);
+    for (int64_t n = 0; n < 4 * ij_loader_batches_per_epoch(a); n++) {
+        memset(x.pixels, 0, BATCH * CROP * CROP * 3);
+        load(a, n, &x);
+        load(b, n, &y);
+        same_batch(&x, &y);
+        for (int i = 0; i < BATCH; i++) {
+            int64_t sample = ij_loader_sample(a, i);
+            assert_true(sample != 5 && sample != 17 && sample != 40);
+        }
+    }
+    assert_int_equal(ij_loader_bad_count(a), 3);
+    assert_int_equal(ij_loader_bad_count(b), 3);
+    for (int64_t i = 0; i < 3; i++) {
+        ij_bad_image bad = ij_loader_bad(a, i);
+        assert_int_equal(bad.sample, ij_loader_bad(b, i).sample);
+        assert_string_equal(bad.reason, ij_loader_bad(b, i).reason);
+        const char *expected = bad.sample == 5 ? "truncated" : bad.sample == 17 ? "No such file" : "HTML";
+        assert_non_null(strstr(bad.reason, expected));
+    }
+    int64_t samples[2] = {5, 6};
+    bool readable[2];
+    uint8_t *pixels = malloc(2 * CROP * CROP * 3);
+    memset(pixels, 0xA5, 2 * CROP * CROP * 3);
+    assert_int_equal(ij_loader_eval(a, samples, 2, CROP, pixels, readable), IJ_OK);
+    assert_true(!readable[0] && readable[1]);
+    for (int i = 0; i < CROP * CROP * 3; i++)
+        assert_int_equal(pixels[i], 0);
+    free(pixels);
+    free_batch(&x);
+    free_batch(&y);
+    ij_loader_close(a);
+    ij_loader_close(b);
+}
+
+static void test_too_many_bad(void **state)
+{
+    (void)state;
+    for (int64_t sample = 0; sample < 10; sample++)
+        truncate_sample(sample);
+    ij_loader_config c = configure(2);
+    ij_loader *loader = open_loader(&c);
+    ij_batch batch = make_batch(&c);
+    ij_status status = IJ_OK;
+    for (int64_t n = 0; n < ij_loader_batches_per_epoch(loader) && !status; n++) {
+        assert_int_equal(ij_loader_begin(loader, n, &batch), IJ_OK);
+        status = ij_loader_finish(loader);
+    }
+    assert_int_equal(status, IJ_EFORMAT);
+    assert_non_null(strstr(ij_error(), "max_bad_share 0.05"));
+    assert_non_null(strstr(ij_error(), "truncated"));
+    assert_non_null(strstr(ij_error(), folder));
+    ij_loader_close(loader);
+
+    for (int64_t sample = 0; sample < IMAGES; sample++) { /* none left, whatever the share allows */
+        char path[1024];
+        path_of(sample, path);
+        unlink(path);
+    }
+    c.max_bad_share = 1;
+    loader = open_loader(&c);
+    assert_int_equal(ij_loader_begin(loader, 0, &batch), IJ_OK);
+    assert_int_equal(ij_loader_finish(loader), IJ_EFORMAT);
+    ij_loader_close(loader);
+    free_batch(&batch);
+}
+
+static void test_stops_at_any_moment(void **state)
+{
+    (void)state;
+    ij_loader_config c = configure(3);
+    ij_batch batch = make_batch(&c);
+    for (int round = 0; round < 50; round++) {
+        ij_loader *loader = open_loader(&c);
+        if (round % 5)
+            assert_int_equal(ij_loader_begin(loader, round, &batch), IJ_OK);
+        if (round % 7 == 0)
+            nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
+        ij_loader_close(loader);
+    }
+    free_batch(&batch);
+}
+
+static void refuses(const ij_loader_config *config, const char *part_of_message)
+{
+    ij_loader *loader;
+    assert_int_equal(ij_loader_open(&loader, config), IJ_EINVAL);
+    if (!strstr(ij_error(), part_of_message))
+        fail_msg("message \"%s\" does not say \"%s\"", ij_error(), part_of_message);
+}
+
+static void test_misuse(void **state)
+{
+    (void)state;
+    ij_loader_config c = configure(1);
+    c.batch = IMAGES + 1;
+    refuses(&c, "larger than the data set");
+    c = configure(1);
+    c.mask.min_keep = 100;
+    refuses(&c, "min_keep 100");
+    c = configure(1);
+    c.augment.scale[0] = 0;
+    refuses(&c, "crop_scale");
+    c = configure(1);
+    c.rank = 1;
+    refuses(&c, "rank");
+    c = configure(1);
+    ij_loader *loader = open_loader(&c);
+    ij_batch batch = make_batch(&c);
+    assert_int_equal(ij_loader_finish(loader), IJ_EINVAL);
+    assert_int_equal(ij_loader_begin(loader, 0, &batch), IJ_OK);
+    assert_int_equal(ij_loader_begin(loader, 1, &batch), IJ_EINVAL);
+    assert_int_equal(ij_loader_finish(loader), IJ_OK);
+    batch.crop = 16;
+    assert_int_equal(ij_loader_begin(loader, 1, &batch), IJ_EINVAL);
+    ij_loader_close(loader);
+    free_batch(&batch);
+}
+
+/* The evaluation transform through all threads gives each sample what one reader gives. */
+static void test_evaluation(void **state)
+{
+    (void)state;
+    ij_loader_config c = configure(4);
+    c.mask = (ij_mask_config){0}; /* pixels only */
+    c.timed = true;
+    ij_loader *loader = open_loader(&c);
+    enum { SIZE = 56, BYTES = SIZE * SIZE * 3 };
+    int64_t samples[IMAGES];
+    for (int i = 0; i < IMAGES; i++)
+        samples[i] = IMAGES - 1 - i;
+    uint8_t *pixels = malloc(IMAGES * BYTES), *one = malloc(BYTES);
+    assert_int_equal(ij_loader_eval(loader, samples, IMAGES, SIZE, pixels, NULL), IJ_OK);
+    ij_reader *reader;
+    assert_int_equal(ij_reader_create(&reader, 0, false), IJ_OK);
+    for (int i = 0; i < IMAGES; i++) {
+        assert_int_equal(ij_reader_eval(reader, dataset, samples[i], c.decode, SIZE, one), IJ_OK);
+        assert_memory_equal(one, pixels + i * BYTES, BYTES);
+    }
+    ij_reader_times times = ij_loader_times(loader);
+    assert_int_equal(times.images, IMAGES);
+    assert_true(times.decode > 0 && times.read > 0 && times.resize > 0);
+    ij_reader_destroy(reader);
+    ij_batch batch = {.images = BATCH, .crop = CROP, .pixels = malloc(BATCH * CROP * CROP * 3)};
+    load(loader, 0, &batch);
+    free(batch.pixels);
+    free(pixels);
+    free(one);
+    ij_loader_close(loader);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_threads_change_nothing, make_dataset, remove_dataset),
+        cmocka_unit_test_setup_teardown(test_resumes_at_any_batch, make_dataset, remove_dataset),
+        cmocka_unit_test_setup_teardown(test_epochs, make_dataset, remove_dataset),
+        cmocka_unit_test_setup_teardown(test_ranks, make_dataset, remove_dataset),
+        cmocka_unit_test_setup_teardown(test_bad_images, make_dataset, remove_dataset),
+        cmocka_unit_test_setup_teardown(test_too_many_bad, make_dataset, remove_dataset),
+        cmocka_unit_test_setup_teardown(test_stops_at_any_moment, make_dataset, remove_dataset),
+        cmocka_unit_test_setup_teardown(test_misuse, make_dataset, remove_dataset),
+        cmocka_unit_test_setup_teardown(test_evaluation, make_dataset, remove_dataset),
+    };
+    return cmocka_run_group_tests_name("data_loader", tests, NULL, NULL);
+}

@@ -1,0 +1,366 @@
+/* The multi-block sampler: sizes by the formula, places uniform, contexts disjoint from targets, truncation, and the
+ * configurations for which no valid mask exists. */
+#include "data/masks.h"
+#include "engine/base/random.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static ij_mask_config official(int side)
+{
+    return (ij_mask_config){.side = side,
+                            .n_context = 1,
+                            .n_target = 4,
+                            .enc_scale = {0.85, 1},
+                            .pred_scale = {0.15, 0.2},
+                            .aspect = {0.75, 1.5},
+                            .min_keep = 10};
+}
+
+static ij_batch make_batch(const ij_mask_config *config, int images)
+{
+    ij_batch batch = {.images = images, .contexts = config->n_context, .targets = config->n_target};
+    ij_mask_bounds(config, &batch.context_capacity, &batch.target_capacity);
+    size_t contexts = (size_t)(images * config->n_context), targets = (size_t)(images * config->n_target);
+    /* exactly as large as the bounds say, so that a sanitizer sees a write beyond them */
+    batch.context = malloc(contexts * (size_t)batch.context_capacity * sizeof(int32_t));
+    batch.context_offset = malloc((contexts + 1) * sizeof(int32_t));
+    batch.target = malloc(targets * (size_t)batch.target_capacity * sizeof(int32_t));
+    assert_true(batch.context && batch.context_offset && batch.target);
+    return batch;
+}
+
+static void free_batch(ij_batch *batch)
+{
+    free(batch->context);
+    free(batch->context_offset);
+    free(batch->target);
+}
+
+static void sample(const ij_mask_config *config, uint64_t seed, int64_t number, ij_batch *batch)
+{
+    if (ij_mask_sample(config, seed, number, batch))
+        fail_msg("%s", ij_error());
+}
+
+/* method.md's block size, written out once more. */
+static void formula(int side, const double scale[2], double a0, double a1, double r, int *height, int *width)
+{
+    double keep = floor(side * side * (scale[0] + r * (scale[1] - scale[0]))), aspect = a0 + r * (a1 - a0);
+    int h = (int)nearbyint(sqrt(keep * aspect)), w = (int)nearbyint(sqrt(keep / aspect));
+    while (h >= side)
+        h--;
+    while (w >= side)
+        w--;
+    *height = h;
+    *width = w;
+}
+
+static void sizes_of(const ij_mask_config *c, uint64_t seed, int64_t number, int target[2], int context[2])
+{
+    ij_random random;
+    ij_random_start(&random, seed, IJ_STREAM_MASK, (uint64_t)number, 0);
+    formula(c->side, c->pred_scale, c->aspect[0], c->aspect[1], (double)ij_random_uniform(&random), &target[0],
+            &target[1]);
+    formula(c->side, c->enc_scale, 1, 1, (double)ij_random_uniform(&random), &context[0], &context[1]);
+}
+
+/* Checks that `patch` [count] is a full block of height x width inside the grid; marks it. */
+static void check_block(const int32_t *patch, int height, int width, int side, bool *marked)
+{
+    int top = patch[0] / side, left = patch[0] % side;
+    assert_true(top + height < side && left + width < side); /* no draw reaches the last row or column */
+    for (int y = 0; y < height; y++)
+        for (int x = 0; x < width; x++) {
+            assert_int_equal(patch[y * width + x], (top + y) * side + left + x);
+            marked[patch[y * width + x]] = true;
+        }
+}
+
+static void check_batch(const ij_mask_config *c, const ij_batch *b, const int target[2], const int context[2],
+                        int *overlapping)
+{
+    bool taken[64 * 64];
+    assert_int_equal(b->target_length, target[0] * target[1]);
+    assert_int_equal(b->context_offset[0], 0);
+    for (int image = 0; image < b->images; image++) {
+        memset(taken, 0, sizeof taken);
+        for (int t = 0; t < c->n_target; t++)
+            check_block(b->target + (t * b->images + image) * b->target_length, target[0], target[1], c->side, taken);
+        for (int k = 0; k < c->n_context; k++) {
+            int s = k * b->images + image, begin = b->context_offset[s], end = b->context_offset[s + 1];
+            assert_true(end - begin <= b->context_capacity && end - begin <= context[0] * context[1]);
+            assert_true(end - begin > c->min_keep);
+            bool overlap = false;
+            int low = c->side, high = 0;
+            for (int i = begin; i < end; i++) {
+                assert_true(b->context[i] >= 0 && b->context[i] < c->side * c->side);
+                assert_true(i == begin || b->context[i] > b->context[i - 1]);
+                overlap |= taken[b->context[i]];
+                low = b->context[i] % c->side < low ? b->context[i] % c->side : low;
+                high = b->context[i] % c->side > high ? b->context[i] % c->side : high;
+            }
+            assert_true(high - low < context[1]);
+            assert_true((b->context[end - 1] - b->context[begin]) / c->side < context[0]);
+            *overlapping += overlap;
+        }
+    }
+}
+
+static void test_properties(void **state)
+{
+    (void)state;
+    int checked = 0, overlapping = 0;
+    for (int side = 3; side <= 32; side++)
+        for (int blocks = 1; blocks <= 2; blocks++) {
+            ij_mask_config c = official(side);
+            c.n_context = blocks;
+            c.min_keep = side < 6 ? 0 : side < 10 ? 2 : 10;
+            if (ij_mask_check(&c))
+                fail_msg("side %d: %s", side, ij_error());
+            ij_batch batch = make_batch(&c, 8);
+            for (int64_t number = 0; number < 60; number++) {
+                int target[2], context[2], before = overlapping;
+                sample(&c, 11, number, &batch);
+                sizes_of(&c, 11, number, target, context);
+                check_batch(&c, &batch, target, context, &overlapping);
+                assert_true(side < 10 || overlapping == before);
+                checked++;
+            }
+            free_batch(&batch);
+        }
+    printf("  %d batches; %d contexts on grids below 10x10 had to keep patches of a target\n", checked, overlapping);
+}
+
+/* Each place is as likely as any other. */
+static void test_places_are_uniform(void **state)
+{
+    (void)state;
+    ij_mask_config c = official(8);
+    c.pred_scale[0] = c.pred_scale[1] = 0.25;
+    c.aspect[0] = c.aspect[1] = 1; /* 4x4 blocks: 4x4 places */
+    c.min_keep = 4;
+    enum { PLACES = 16, BATCHES = 500, IMAGES = 8, DRAWS = BATCHES * IMAGES };
+    int count[4][PLACES] = {{0}};
+    ij_batch batch = make_batch(&c, IMAGES);
+    for (int64_t number = 0; number < BATCHES; number++) {
+        sample(&c, 5, number, &batch);
+        assert_int_equal(batch.target_length, 16);
+        for (int t = 0; t < 4; t++)
+            for (int image = 0; image < IMAGES; image++) {
+                int first = batch.target[(t * IMAGES + image) * 16];
+                count[t][first / 8 * 4 + first % 8]++;
+            }
+    }
+    for (int t = 0; t < 4; t++) {
+        double chi = 0;
+        for (int i = 0; i < PLACES; i++)
+            chi += pow(count[t][i] - DRAWS / (double)PLACES, 2) / (DRAWS / (double)PLACES);
+        assert_true(chi < 45); /* 15 degrees of freedom: p = 0.00008 */
+    }
+    free_batch(&batch);
+}
+
+static void test_truncation(void **state)
+{
+    (void)state;
+    ij_mask_config whole = official(14), cut = whole;
+    cut.truncate_batch = true;
+    whole.n_context = cut.n_context = 2;
+    enum { IMAGES = 16 };
+    ij_batch a = make_batch(&whole, IMAGES), b = make_batch(&cut, IMAGES);
+    bool shortened = false;
+    for (int64_t number = 0; number < 20; number++) {
+        sample(&whole, 3, number, &a);
+        sample(&cut, 3, number, &b);
+        int shortest = a.context_capacity;
+        for (int s = 0; s < 2 * IMAGES; s++) {
+            int length = a.context_offset[s + 1] - a.context_offset[s];
+            shortest = length < shortest ? length : shortest;
+        }
+        for (int s = 0; s < 2 * IMAGES; s++) {
+            assert_int_equal(b.context_offset[s + 1] - b.context_offset[s], shortest);
+            assert_memory_equal(b.context + b.context_offset[s], a.context + a.context_offset[s],
+                                (size_t)shortest * sizeof(int32_t));
+            shortened |= shortest < a.context_offset[s + 1] - a.context_offset[s];
+        }
+        assert_int_equal(a.target_length, b.target_length);
+        assert_memory_equal(a.target, b.target, (size_t)(4 * IMAGES * a.target_length) * sizeof(int32_t));
+    }
+    assert_true(shortened);
+    free_batch(&a);
+    free_batch(&b);
+}
+
+/* A batch's masks follow from seed and number, not from what was drawn before. */
+static void test_reproducible(void **state)
+{
+    (void)state;
+    ij_mask_config c = official(14);
+    ij_batch a = make_batch(&c, 4), b = make_batch(&c, 4);
+    sample(&c, 9, 41, &a);
+    sample(&c, 9, 7, &b);
+    assert_true(a.target_length != b.target_length ||
+                memcmp(a.target, b.target, (size_t)(16 * a.target_length) * sizeof(int32_t)) != 0);
+    sample(&c, 9, 41, &b);
+    assert_int_equal(a.target_length, b.target_length);
+    assert_memory_equal(a.target, b.target, (size_t)(16 * a.target_length) * sizeof(int32_t));
+    assert_memory_equal(a.context_offset, b.context_offset, 5 * sizeof(int32_t));
+    assert_memory_equal(a.context, b.context, (size_t)a.context_offset[4] * sizeof(int32_t));
+    sample(&c, 10, 41, &b);
+    assert_true(a.target_length != b.target_length ||
+                memcmp(a.target, b.target, (size_t)(16 * a.target_length) * sizeof(int32_t)) != 0);
+    free_batch(&a);
+    free_batch(&b);
+}
+
+static void test_overlap_allowed(void **state)
+{
+    (void)state;
+    ij_mask_config c = official(14);
+    c.allow_overlap = true;
+    ij_batch batch = make_batch(&c, 4);
+    for (int64_t number = 0; number < 20; number++) {
+        int target[2], context[2];
+        sample(&c, 1, number, &batch);
+        sizes_of(&c, 1, number, target, context);
+        for (int s = 0; s < 4; s++)
+            assert_int_equal(batch.context_offset[s + 1] - batch.context_offset[s], context[0] * context[1]);
+    }
+    free_batch(&batch);
+}
+
+/* Where four targets leave too little, the context gives way after 20 tries and the sampler ends all the same. */
+static void test_fewer_targets_subtracted(void **state)
+{
+    (void)state;
+    ij_mask_config c = official(8);
+    c.pred_scale[0] = c.pred_scale[1] = 0.4;
+    c.min_keep = 18;
+    assert_int_equal(ij_mask_check(&c), IJ_OK);
+    ij_batch batch = make_batch(&c, 16);
+    int overlapping = 0;
+    for (int64_t number = 0; number < 50; number++) {
+        int target[2], context[2];
+        sample(&c, 2, number, &batch);
+        sizes_of(&c, 2, number, target, context);
+        check_batch(&c, &batch, target, context, &overlapping);
+    }
+    assert_true(overlapping > 0);
+    free_batch(&batch);
+}
+
+/* The bounds are the largest over a fine sweep of draws, and no batch exceeds them. */
+static void test_bounds(void **state)
+{
+    (void)state;
+    for (int side = 3; side <= 32; side += 1 + side / 8) {
+        ij_mask_config c = official(side);
+        c.min_keep = 0;
+        assert_int_equal(ij_mask_check(&c), IJ_OK);
+        int max_context, max_target, largest = 0, smallest = side * side;
+        ij_mask_bounds(&c, &max_context, &max_target);
+        for (int i = 0; i < 20000; i++) {
+            int h, w;
+            formula(side, c.pred_scale, c.aspect[0], c.aspect[1], i / 20000.0, &h, &w);
+            largest = h * w > largest ? h * w : largest;
+            smallest = h * w < smallest ? h * w : smallest;
+        }
+        assert_int_equal(max_target, largest);
+        assert_true(max_context < side * side);
+        c.min_keep = smallest - 1;
+        ij_status allowed = ij_mask_check(&c);
+        if (allowed)
+            assert_non_null(strstr(ij_error(), "context")); /* the targets themselves are large enough */
+        c.min_keep = smallest;
+        assert_int_equal(ij_mask_check(&c), IJ_EINVAL);
+        assert_non_null(strstr(ij_error(), "target"));
+    }
+}
+
+/* Two blocks on a small grid: the bound is met, so memory planned from it is not wasted either. */
+static void test_bound_is_met(void **state)
+{
+    (void)state;
+    ij_mask_config c = official(6);
+    c.n_target = 1;
+    c.min_keep = 2;
+    int max_context, max_target, longest = 0;
+    ij_mask_bounds(&c, &max_context, &max_target);
+    ij_batch batch = make_batch(&c, 8);
+    for (int64_t number = 0; number < 500; number++) {
+        sample(&c, 1, number, &batch);
+        for (int s = 0; s < 8; s++) {
+            int length = batch.context_offset[s + 1] - batch.context_offset[s];
+            longest = length > longest ? length : longest;
+        }
+    }
+    assert_int_equal(longest, max_context);
+    free_batch(&batch);
+}
+
+static void refuses(ij_mask_config config, const char *a, const char *b)
+{
+    assert_int_equal(ij_mask_check(&config), IJ_EINVAL);
+    if (!strstr(ij_error(), a) || !strstr(ij_error(), b))
+        fail_msg("message \"%s\" does not say \"%s\" and \"%s\"", ij_error(), a, b);
+}
+
+static void test_impossible(void **state)
+{
+    (void)state;
+    refuses(official(8), "pred_mask_scale", "min_keep 10"); /* 32 pixels, patches of 4 */
+    refuses(official(2), "no valid target mask", "2x2");
+    refuses(official(1), "grid", "patch_size");
+    refuses(official(1000), "grid", "256");
+    ij_mask_config c = official(14);
+    c.enc_scale[0] = c.enc_scale[1] = 0.04;
+    refuses(c, "no valid context mask", "enc_mask_scale");
+    c = official(14);
+    c.pred_scale[0] = c.pred_scale[1] = c.aspect[0] = c.aspect[1] = 1; /* targets as large as the context */
+    refuses(c, "no valid context mask", "allow_overlap");
+    c.allow_overlap = true;
+    assert_int_equal(ij_mask_check(&c), IJ_OK);
+    c = official(14);
+    c.min_keep = 40;
+    refuses(c, "min_keep 40", "pred_mask_scale");
+    c = official(14);
+    c.pred_scale[0] = 0.3;
+    refuses(c, "pred_mask_scale", "0.3");
+    c = official(14);
+    c.aspect[0] = 0;
+    refuses(c, "aspect_ratio", "0");
+    c = official(14);
+    c.n_target = 0;
+    refuses(c, "num_pred_masks", "0");
+    c = official(14);
+    c.enc_scale[0] = NAN;
+    refuses(c, "enc_mask_scale", "nan");
+    c = official(14);
+    assert_int_equal(ij_mask_check(&c), IJ_OK);
+    ij_batch batch = make_batch(&c, 2);
+    batch.context_capacity = 5;
+    assert_int_equal(ij_mask_sample(&c, 1, 0, &batch), IJ_EINVAL);
+    assert_non_null(strstr(ij_error(), "does not fit"));
+    free_batch(&batch);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_properties),      cmocka_unit_test(test_places_are_uniform),
+        cmocka_unit_test(test_truncation),      cmocka_unit_test(test_reproducible),
+        cmocka_unit_test(test_overlap_allowed), cmocka_unit_test(test_fewer_targets_subtracted),
+        cmocka_unit_test(test_bounds),          cmocka_unit_test(test_bound_is_met),
+        cmocka_unit_test(test_impossible),
+    };
+    return cmocka_run_group_tests_name("masks", tests, NULL, NULL);
+}
