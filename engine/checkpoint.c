@@ -62,6 +62,7 @@ static void fill_metadata(metadata *m, const ij_checkpoint_meta *meta)
     snprintf(add_pair(m, "epoch"), VALUE_BYTES, "%" PRId64, meta->epoch);
     snprintf(add_pair(m, "iteration"), VALUE_BYTES, "%" PRId64, meta->iteration);
     snprintf(add_pair(m, "seed"), VALUE_BYTES, "%" PRIu64, meta->seed);
+    snprintf(add_pair(m, "rescale_residual"), VALUE_BYTES, "%d", meta->rescale_residual);
 }
 
 static ij_status missing_value(const char *path, const char *key)
@@ -116,6 +117,10 @@ static ij_status read_metadata(const ij_safetensors *file, const char *path, ij_
     const char *seed = ij_safetensors_metadata(file, "seed");
     if (!status && (!seed || sscanf(seed, "%" SCNu64, &meta->seed) != 1))
         status = missing_value(path, "seed");
+    int64_t rescale = 0;
+    if (!status)
+        status = read_integer(file, path, "rescale_residual", 1, &rescale);
+    meta->rescale_residual = rescale == 1;
     if (!status && ij_model_config_check(&meta->model))
         status = ij_fail_in(IJ_EFORMAT, "%s: damaged metadata: ", path);
     return status;

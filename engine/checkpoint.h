@@ -3,7 +3,7 @@
  *
  *     encoder.*, target_encoder.*   patch_embed.proj, blocks.{i}.…, norm, pos_embed [1, N, D]
  *     predictor.*                   predictor_embed, mask_token, predictor_blocks.{i}.…, predictor_pos_embed [1, N, Dp]
- *     __metadata__                  format version, model.*, epoch, iteration, seed
+ *     __metadata__                  format version, model.*, epoch, iteration, seed, rescale_residual
  *
  * Tensors outside these three prefixes are other people's: a reader passes over them, which leaves room for the
  * optimiser's moments. The position tables are written for other programs; reading computes nothing from them. */
@@ -14,14 +14,16 @@
 #include "engine/model_config.h"
 #include "engine/trainer.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* What a checkpoint knows about its run. */
 typedef struct ij_checkpoint_meta {
     ij_model_config model;
-    int64_t epoch;     /* complete epochs */
-    int64_t iteration; /* steps taken */
-    uint64_t seed;
+    int64_t epoch;         /* complete epochs */
+    int64_t iteration;     /* steps taken */
+    uint64_t seed;         /* of the initial weights, ... */
+    bool rescale_residual; /* ... and how they were drawn: with these two a run's start can be made again */
 } ij_checkpoint_meta;
 
 /* Writes the trainer's weights to `path` beside what is there, flushes, renames: on failure an older file stays whole.
