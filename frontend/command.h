@@ -1,0 +1,12 @@
+/* The subcommands of `ijepa`. Each gets the arguments after its own name and returns the program's exit status. */
+#ifndef IJ_FRONTEND_COMMAND_H
+#define IJ_FRONTEND_COMMAND_H
+
+/* What the program's exit status means; a run ended by a signal returns 128 + the signal's number. */
+enum { IJ_EXIT_DONE = 0, IJ_EXIT_FAILED = 1, IJ_EXIT_USAGE = 2 };
+
+int ij_command_config(int argc, char **argv);
+int ij_command_devices(int argc, char **argv);
+int ij_command_train(int argc, char **argv);
+
+#endif

@@ -1,0 +1,38 @@
+#include "frontend/interrupt.h"
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t caught;
+
+static void on_signal(int signal_number)
+{
+    static const char words[] = "\nijepa: ending after this step with a checkpoint; once more ends at once\n";
+    if (caught)
+        _exit(128 + signal_number);
+    caught = signal_number;
+    ssize_t ignored = write(STDERR_FILENO, words, sizeof words - 1);
+    (void)ignored;
+}
+
+void ij_interrupt_catch(void)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+        struct sigaction before, action;
+        if (signals[i] == SIGHUP && !sigaction(SIGHUP, NULL, &before) && before.sa_handler == SIG_IGN)
+            continue; /* nohup. SIGINT is caught all the same: shells ignore it for what a script runs beside itself. */
+        memset(&action, 0, sizeof action);
+        action.sa_handler = on_signal;
+        action.sa_flags = SA_RESTART;
+        sigemptyset(&action.sa_mask);
+        sigaction(signals[i], &action, NULL);
+    }
+    signal(SIGPIPE, SIG_IGN);
+}
+
+int ij_interrupt_signal(void)
+{
+    return caught;
+}

@@ -1,0 +1,47 @@
+/* The program `ijepa`: finds the subcommand and hands over. */
+#include "frontend/command.h"
+#include "frontend/message.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help;
+} commands[] = {
+    {"train", ij_command_train, "train a model as a configuration says"},
+    {"config", ij_command_config, "check a configuration and print what would be used"},
+    {"devices", ij_command_devices, "list the OpenCL devices"},
+};
+enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
+
+static void print_help(FILE *out)
+{
+    fputs("ijepa " IJEPA_VERSION ": trains I-JEPA models on any OpenCL device.\n\nUsage:\n", out);
+    for (int i = 0; i < N_COMMANDS; i++)
+        fprintf(out, "  ijepa %-8s %s\n", commands[i].name, commands[i].help);
+    fputs("\n`ijepa COMMAND --help` tells more of each; `ijepa --version` prints the version.\n", out);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_help(stderr);
+        return IJ_EXIT_USAGE;
+    }
+    const char *name = argv[1];
+    if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
+        print_help(stdout);
+        return IJ_EXIT_DONE;
+    }
+    if (!strcmp(name, "--version")) {
+        puts("ijepa " IJEPA_VERSION);
+        return IJ_EXIT_DONE;
+    }
+    for (int i = 0; i < N_COMMANDS; i++)
+        if (!strcmp(name, commands[i].name))
+            return commands[i].run(argc - 2, argv + 2);
+    ij_complain("there is no %s %s; see `ijepa --help`", name[0] == '-' ? "option" : "command", name);
+    return IJ_EXIT_USAGE;
+}

@@ -1,0 +1,26 @@
+/* The command line of the subcommands that take a configuration: CONFIG.ini [--set section.key=value]... [--device D].
+ */
+#ifndef IJ_FRONTEND_OPTIONS_H
+#define IJ_FRONTEND_OPTIONS_H
+
+#include "ini/config.h"
+
+#include <stdbool.h>
+
+typedef struct ij_options {
+    const char *path;  /* of the configuration */
+    const char **sets; /* "section.key=value", in the order of the command line; --device is one of them */
+    int n_sets;
+    char device[IJ_CONFIG_TEXT + 16];
+    bool help; /* asked for: nothing else is looked at */
+} ij_options;
+
+/* Reads the arguments; they must outlive the options. On wrong usage complains and returns false. `command` is the
+ * subcommand's name for messages. ij_options_free is due in any case. */
+bool ij_options_read(ij_options *options, const char *command, int argc, char **argv);
+void ij_options_free(ij_options *options);
+
+/* Reads the configuration that the options name and prints its notes. Complains and returns false on failure. */
+bool ij_options_config(const ij_options *options, ij_config *config);
+
+#endif

@@ -1,0 +1,201 @@
+#include "frontend/training.h"
+
+#include "engine/checkpoint.h"
+#include "frontend/clock.h"
+#include "frontend/interrupt.h"
+#include "frontend/message.h"
+#include "ini/convert.h"
+
+#include <math.h>
+
+/* ---- What a step measured -------------------------------------------------------------------------------------- */
+
+static double mean_context_length(const ij_batch *batch)
+{
+    int sequences = batch->contexts * batch->images;
+    return (double)batch->context_offset[sequences] / sequences;
+}
+
+/* Collapse is the failure that self-distillation can always fall into: every image gets the same features, the loss
+ * looks splendid. It shows in the features' spread over a batch. */
+static void watch_for_collapse(ij_training *t, int64_t k, double target_std)
+{
+    if (k == 0)
+        t->first_std = target_std;
+    if (t->collapsed || !(target_std < 1e-3 || target_std < 0.01 * t->first_std))
+        return;
+    t->collapsed = true;
+    ij_progress_clear(&t->progress);
+    ij_complain(
+        "warning: the features collapse: target_std fell to %.3g (%.3g at first) at step %lld, so all images look "
+        "alike to the model; try a smaller learning rate, a longer warm-up or a larger ema",
+        target_std, t->first_std, (long long)k);
+}
+
+static ij_status check_loss(const ij_training *t, int64_t k, double loss)
+{
+    if (isfinite(loss))
+        return IJ_OK;
+    const char *advice = "try a smaller learning rate or a longer warm-up";
+    if (t->saved)
+        return ij_fail(IJ_EINVAL, "the loss became %s at step %lld; %s. The checkpoint %s, of step %lld, is kept",
+                       isnan(loss) ? "NaN" : "infinite", (long long)k, advice, t->folder->checkpoint,
+                       (long long)t->saved);
+    return ij_fail(IJ_EINVAL, "the loss became %s at step %lld; %s. No checkpoint was written before",
+                   isnan(loss) ? "NaN" : "infinite", (long long)k, advice);
+}
+
+/* A log that cannot be written (a full disk) is told of once; the training is worth more than its log. */
+static void log_step(ij_training *t, const ij_step_record *record)
+{
+    if (t->log_failed || !ij_step_log_write(&t->log, record))
+        return;
+    t->log_failed = true;
+    ij_progress_clear(&t->progress);
+    ij_complain("warning: %s; the run goes on without a log", ij_error());
+}
+
+/* Reads the results of all steps before `end`; waits for those that the device has not done. */
+static ij_status read_results(ij_training *t, int64_t end)
+{
+    for (; t->read < end; t->read++) {
+        int64_t k = t->read;
+        const ij_step_kept *kept = &t->kept[k % 2];
+        ij_step_result result;
+        ij_status status = ij_trainer_result(t->trainer, k, &result);
+        if (status)
+            return ij_fail_in(status, "step %lld", (long long)k);
+        double now = ij_clock(), seconds = now - t->last_result;
+        t->last_result = now;
+        t->loss = result.loss;
+        log_step(t, &(ij_step_record){.epoch = k / t->schedule.ipe + 1,
+                                      .iteration = k % t->schedule.ipe,
+                                      .context_length = kept->context_length,
+                                      .target_length = kept->target_length,
+                                      .seconds = seconds,
+                                      .images_per_second = t->config->data.batch_size / fmax(seconds, 1e-9),
+                                      .hyper = kept->hyper,
+                                      .result = result});
+        if ((status = check_loss(t, k, result.loss)))
+            return status;
+        ij_progress_step(&t->progress, k, result.loss, seconds);
+        watch_for_collapse(t, k, result.target_std);
+    }
+    return IJ_OK;
+}
+
+/* ---- Batches --------------------------------------------------------------------------------------------------- */
+
+static ij_status begin_batch(ij_training *t, int64_t k)
+{
+    ij_batch *batch;
+    ij_status status = ij_trainer_slot(t->trainer, (int)(k % 2), &batch);
+    return status ? status : ij_loader_begin(t->loader, k, batch);
+}
+
+static void name_bad_images(ij_training *t)
+{
+    for (; t->bad_named < ij_loader_bad_count(t->loader); t->bad_named++) {
+        ij_bad_image bad = ij_loader_bad(t->loader, t->bad_named);
+        char path[4096];
+        ij_dataset_path(t->dataset, bad.sample, path, sizeof path);
+        ij_progress_clear(&t->progress);
+        ij_complain("skipping the image %s: %s", path, bad.reason);
+    }
+}
+
+/* ---- Checkpoints ----------------------------------------------------------------------------------------------- */
+
+static ij_status save(ij_training *t)
+{
+    if (t->saved == t->taken)
+        return IJ_OK;
+    ij_checkpoint_meta meta = {.model = ij_config_model_shape(t->config),
+                               .epoch = t->taken / t->schedule.ipe,
+                               .iteration = t->taken,
+                               .seed = (uint64_t)t->config->run.seed};
+    ij_status status = ij_checkpoint_write(t->trainer, t->folder->checkpoint, &meta);
+    if (!status)
+        t->saved = t->taken;
+    t->last_result = ij_clock(); /* the time it took is no step's */
+    return status;
+}
+
+static bool checkpoint_is_due(const ij_training *t)
+{
+    int64_t every = t->config->logging.checkpoint_freq * t->schedule.ipe;
+    return every && t->taken % every == 0 && t->taken < t->steps;
+}
+
+/* In mid-run a checkpoint that cannot be written is not the end: the next one may be. */
+static ij_status save_in_passing(ij_training *t)
+{
+    ij_status status = read_results(t, t->taken); /* NaNs must not replace a good checkpoint */
+    if (status)
+        return status;
+    if ((status = save(t)) == IJ_EDEVICE)
+        return status;
+    if (status) {
+        ij_progress_clear(&t->progress);
+        ij_complain("warning: %s; the run goes on and tries again later", ij_error());
+    }
+    return IJ_OK;
+}
+
+/* ---- The loop -------------------------------------------------------------------------------------------------- */
+
+static ij_status one_step(ij_training *t)
+{
+    int64_t k = t->taken;
+    ij_batch *batch;
+    ij_step_kept *kept = &t->kept[k % 2];
+    ij_status status = ij_loader_finish(t->loader);
+    name_bad_images(t);
+    if (status || (status = ij_trainer_slot(t->trainer, (int)(k % 2), &batch)))
+        return status;
+    kept->hyper = ij_schedule_at(&t->schedule, k);
+    kept->context_length = mean_context_length(batch);
+    kept->target_length = batch->target_length;
+    if ((status = ij_trainer_step(t->trainer, (int)(k % 2), &kept->hyper)))
+        return ij_fail_in(status, "step %lld", (long long)k);
+    t->taken++;
+    if (t->taken < t->steps && (status = begin_batch(t, t->taken)))
+        return status;
+    return read_results(t, k); /* all but the one that was just enqueued: the device is never waited for idly */
+}
+
+static ij_status loop(ij_training *t)
+{
+    ij_status status = begin_batch(t, 0);
+    while (!status && t->taken < t->steps && !ij_interrupt_signal()) {
+        status = one_step(t);
+        if (!status && checkpoint_is_due(t))
+            status = save_in_passing(t);
+    }
+    return status ? status : read_results(t, t->taken);
+}
+
+ij_status ij_training_run(ij_training *t)
+{
+    ij_progress_start(&t->progress, t->steps, t->schedule.ipe, t->config->optimization.epochs,
+                      t->config->data.batch_size);
+    t->last_result = t->progress.started;
+    ij_status status = loop(t);
+    if (t->progress.terminal)
+        puts("");
+    if (!status)
+        return save(t);
+
+    /* Where the images failed, not the model, the steps taken so far are worth keeping. */
+    if ((status == IJ_EIO || status == IJ_EFORMAT) && t->taken) {
+        char reason[4096];
+        snprintf(reason, sizeof reason, "%s", ij_error());
+        ij_status late = read_results(t, t->taken);
+        if (!late && !(late = save(t)))
+            return ij_fail(status, "%s. The checkpoint %s holds the %lld steps until then", reason,
+                           t->folder->checkpoint, (long long)t->saved);
+        if (late != IJ_EINVAL)
+            return ij_fail(status, "%s", reason);
+    }
+    return status;
+}

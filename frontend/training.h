@@ -1,0 +1,48 @@
+/* The training loop: batches, steps, results, checkpoints. What a run is made of is opened and closed by the caller. */
+#ifndef IJ_FRONTEND_TRAINING_H
+#define IJ_FRONTEND_TRAINING_H
+
+#include "data/dataset.h"
+#include "data/loader.h"
+#include "engine/schedule.h"
+#include "engine/trainer.h"
+#include "frontend/progress.h"
+#include "frontend/run_folder.h"
+#include "frontend/step_log.h"
+#include "ini/config.h"
+
+/* What the host remembers of a step until its result is there. */
+typedef struct ij_step_kept {
+    ij_hyper hyper;
+    double context_length;
+    int target_length;
+} ij_step_kept;
+
+typedef struct ij_training {
+    /* Set by the caller: */
+    const ij_config *config;
+    const ij_run_folder *folder;
+    const ij_dataset *dataset;
+    ij_loader *loader;
+    ij_trainer *trainer;
+    ij_step_log log; /* open */
+    ij_schedule schedule;
+    int64_t steps; /* how many the run takes */
+
+    /* The loop's own; zero at first: */
+    ij_progress progress;
+    ij_step_kept kept[2];       /* of step k at k % 2 */
+    int64_t taken;              /* steps enqueued */
+    int64_t read;               /* steps whose result was read */
+    int64_t saved;              /* steps in the checkpoint on disk; 0: none was written */
+    int64_t bad_named;          /* unreadable images told of */
+    double last_result;         /* ij_clock when the last result came */
+    double first_std, loss;     /* of the first step; of the last */
+    bool log_failed, collapsed; /* warned of */
+} ij_training;
+
+/* Trains until the steps are done, a signal asks for the end or something fails. Leaves a checkpoint wherever the
+ * weights are worth one. Prints progress and warnings; on failure the message is ij_error's. */
+ij_status ij_training_run(ij_training *training);
+
+#endif
