@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034
 # What quickstart and check share; sourced from the project's root. Installs what is missing and builds.
 
 # Debian's names: to build and run anywhere (PoCL is the device where there is no other), to test, to show.
