@@ -47,6 +47,6 @@ ij_status ij_safetensors_create(ij_st_writer **writer, const char *path, const i
                                 const char *const (*metadata)[2], int n_metadata);
 ij_status ij_safetensors_write(ij_st_writer *writer, const void *data, size_t bytes); /* the next tensor */
 ij_status ij_safetensors_finish(ij_st_writer *writer);                                /* frees the writer */
-void ij_safetensors_abandon(ij_st_writer *writer);                                    /* frees the writer; NULL is fine */
+void ij_safetensors_abandon(ij_st_writer *writer); /* frees the writer; NULL is fine */
 
 #endif

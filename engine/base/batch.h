@@ -10,7 +10,8 @@ typedef struct ij_batch {
     int crop;             /* S, pixels */
     int contexts;         /* context blocks per image (num_enc_masks) */
     int targets;          /* target blocks per image (num_pred_masks) */
-    int context_capacity; /* patches per context block that `context` has room for: contexts*B*context_capacity in all */
+    int context_capacity; /* patches per context block that `context` has room for: contexts*B*context_capacity in all
+                           */
     int target_capacity;  /* patches per target block that `target` has room for */
 
     uint8_t *pixels;         /* [B, S, S, 3] RGB before normalisation */

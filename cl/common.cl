@@ -1,0 +1,126 @@
+/* What every kernel of the CPU family shares: the vector type and the elementary functions. It is put before each of
+ * their sources.
+ *
+ * VW, the width of a vector register in floats (4, 8 or 16), comes from the build options. A work-group is one
+ * work-item; it owns a tile of the result, keeps it in registers and never meets a barrier. */
+#define IJ_CAT2(a, b) a##b
+#define IJ_CAT(a, b)  IJ_CAT2(a, b)
+
+typedef IJ_CAT(float, VW) vec;
+typedef IJ_CAT(int, VW) ivec;
+#define as_vec   IJ_CAT(as_float, VW)
+#define as_ivec  IJ_CAT(as_int, VW)
+#define to_ivec  IJ_CAT(IJ_CAT(convert_int, VW), _rte)
+#define to_vec   IJ_CAT(convert_float, VW)
+
+/* A vector that starts at any float: one unaligned load or store. */
+typedef vec __attribute__((aligned(4))) vec_u;
+#define LOAD(p)     (*(__global const vec_u *)(p))
+#define STORE(v, p) (*(__global vec_u *)(p) = (v))
+
+#define UNROLL      __attribute__((opencl_unroll_hint))
+#define SINGLE_ITEM __attribute__((reqd_work_group_size(1, 1, 1)))
+
+float sum_lanes(vec v)
+{
+#if VW == 16
+    float8 a = v.lo + v.hi;
+    float4 b = a.lo + a.hi;
+#elif VW == 8
+    float4 b = v.lo + v.hi;
+#else
+    float4 b = v;
+#endif
+    float2 c = b.lo + b.hi;
+    return c.x + c.y;
+}
+
+float max_lanes(vec v)
+{
+#if VW == 16
+    float8 a = fmax(v.lo, v.hi);
+    float4 b = fmax(a.lo, a.hi);
+#elif VW == 8
+    float4 b = fmax(v.lo, v.hi);
+#else
+    float4 b = v;
+#endif
+    float2 c = fmax(b.lo, b.hi);
+    return fmax(c.x, c.y);
+}
+
+/* exp(x) for x <= 88, within 2 ulp; 0 below -87. 2^n by the exponent bits, e^r by a polynomial on |r| <= ln2/2
+ * (the classic Cephes split, Moshier). */
+vec exp_v(vec x)
+{
+    x = fmax(x, (vec)(-87.0f));
+    vec n = rint(x * 1.44269504f);
+    vec r = fma(n, (vec)(-0.693359375f), x);
+    r = fma(n, (vec)(2.12194440e-4f), r);
+    vec p = fma((vec)(1.9875691500e-4f), r, (vec)(1.3981999507e-3f));
+    p = fma(p, r, (vec)(8.3334519073e-3f));
+    p = fma(p, r, (vec)(4.1665795894e-2f));
+    p = fma(p, r, (vec)(1.6666665459e-1f));
+    p = fma(p, r, (vec)(5.0000001201e-1f));
+    p = fma(p, r * r, r + 1.0f);
+    return p * as_vec((to_ivec(n) + 127) << 23);
+}
+
+/* erf(x) within 4 ulp: the rational approximation x P(x^2)/Q(x^2) on |x| <= 4 that Eigen and XLA use. */
+vec erf_v(vec x)
+{
+    x = clamp(x, (vec)(-4.0f), (vec)(4.0f));
+    vec s = x * x;
+    vec p = fma((vec)(-2.72614225801306e-10f), s, (vec)(2.77068142495902e-08f));
+    p = fma(p, s, (vec)(-2.10102402082508e-06f));
+    p = fma(p, s, (vec)(-5.69250639462346e-05f));
+    p = fma(p, s, (vec)(-7.34990630326855e-04f));
+    p = fma(p, s, (vec)(-2.95459980854025e-03f));
+    p = fma(p, s, (vec)(-1.60960333262415e-02f));
+    vec q = fma((vec)(-1.45660718464996e-05f), s, (vec)(-2.13374055278905e-04f));
+    q = fma(q, s, (vec)(-1.68282697438203e-03f));
+    q = fma(q, s, (vec)(-7.37332916720468e-03f));
+    q = fma(q, s, (vec)(-1.42647390514189e-02f));
+    return x * p / q;
+}
+
+/* GELU(x) = x Phi(x), exact, and its derivative Phi(x) + x phi(x). */
+vec normal_cdf(vec x)
+{
+    return fma(erf_v(x * 0.70710678f), (vec)(0.5f), (vec)(0.5f));
+}
+vec gelu(vec x)
+{
+    return x * normal_cdf(x);
+}
+vec gelu_slope(vec x)
+{
+    return fma(x, 0.39894228f * exp_v(-0.5f * x * x), normal_cdf(x));
+}
+
+/* A row's last, partial vector: `n` < VW floats. Other lanes read as `fill` and are not written. */
+vec load_part(__global const float *p, int n, float fill)
+{
+    float lanes[VW];
+    for (int i = 0; i < VW; i++)
+        lanes[i] = i < n ? p[i] : fill;
+    return IJ_CAT(vload, VW)(0, lanes);
+}
+void store_part(vec v, __global float *p, int n)
+{
+    float lanes[VW];
+    IJ_CAT(vstore, VW)(v, 0, lanes);
+    for (int i = 0; i < n; i++)
+        p[i] = lanes[i];
+}
+vec load_n(__global const float *p, int n)
+{
+    return n >= VW ? LOAD(p) : load_part(p, n, 0.0f);
+}
+void store_n(vec v, __global float *p, int n)
+{
+    if (n >= VW)
+        STORE(v, p);
+    else
+        store_part(v, p, n);
+}

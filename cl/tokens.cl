@@ -1,0 +1,83 @@
+/* Moving tokens about: images to patches, context and mask tokens to the predictor's sequences and back. */
+
+/* pixels [B, S, S, 3] uint8 -> out [rows, 3 P P]: the wanted patches, normalised (x/255 - mean_c)/std_c = x scale_c +
+ * shift_c, flattened channel-major (c, y, x) as the patch embedding's weight is.
+ * image_of, patch_of [rows]; image_of < 0 is not used. Global size: rows. */
+SINGLE_ITEM __kernel void patchify(__global const uchar *restrict pixels, __global const int *restrict image_of,
+                                   __global const int *restrict patch_of, __global float *restrict out, int S, int P,
+                                   float4 scale, float4 shift)
+{
+    int row = get_global_id(0), side = S / P;
+    int py = patch_of[row] / side * P, px = patch_of[row] % side * P;
+    __global float *to = out + (size_t)row * 3 * P * P;
+    for (int y = 0; y < P; y++) {
+        __global const uchar *from = pixels + (((size_t)image_of[row] * S + py + y) * S + px) * 3;
+        for (int x = 0; x < P; x++) {
+            to[y * P + x] = from[3 * x] * scale.x + shift.x;
+            to[(P + y) * P + x] = from[3 * x + 1] * scale.y + shift.y;
+            to[(2 * P + y) * P + x] = from[3 * x + 2] * scale.z + shift.z;
+        }
+    }
+}
+
+/* Assembles the predictor's input [rows, D]: row r is context token source[r] where source[r] >= 0, else the mask
+ * token plus the position of patch -1 - source[r]. Global size: rows. */
+SINGLE_ITEM __kernel void assemble(__global const float *restrict context, __global const float *restrict mask_token,
+                                   __global const float *restrict position, __global const int *restrict source,
+                                   __global float *restrict out, int D)
+{
+    int row = get_global_id(0), from = source[row];
+    __global float *to = out + (size_t)row * D;
+    if (from >= 0) {
+        __global const float *c = context + (size_t)from * D;
+        for (int j = 0; j < D; j += VW)
+            store_n(load_n(c + j, D - j), to + j, D - j);
+    } else {
+        __global const float *p = position + (size_t)(-1 - from) * D;
+        for (int j = 0; j < D; j += VW)
+            store_n(load_n(mask_token + j, D - j) + load_n(p + j, D - j), to + j, D - j);
+    }
+}
+
+/* The gradient of `assemble` for the context: dcontext [tokens, D] = sum over the target blocks t, ascending, of
+ * d [t * stride + place[token]]. Global size: tokens. */
+SINGLE_ITEM __kernel void disassemble(__global const float *restrict d, __global const int *restrict place,
+                                      __global float *restrict dcontext, int blocks, int stride, int D)
+{
+    int token = get_global_id(0);
+    __global const float *from = d + (size_t)place[token] * D;
+    __global float *to = dcontext + (size_t)token * D;
+    for (int j = 0; j < D; j += VW) {
+        vec s = load_n(from + j, D - j);
+        for (int t = 1; t < blocks; t++)
+            s += load_n(from + (size_t)t * stride * D + j, D - j);
+        store_n(s, to + j, D - j);
+    }
+}
+
+/* The gradient of `assemble` for the mask token, in two passes of fixed order: partial [items][D] sums of the rows
+ * rows[i] of d, rows_per_item each; then (with use_rows = 0) the sum of those. Global size: items. */
+SINGLE_ITEM __kernel void sum_rows(__global const float *restrict d, __global const int *restrict rows, int use_rows,
+                                   __global float *restrict partial, int M, int D, int rows_per_item)
+{
+    int begin = get_global_id(0) * rows_per_item, end = min(begin + rows_per_item, M);
+    __global float *to = partial + (size_t)get_global_id(0) * D;
+    for (int j = 0; j < D; j += VW) {
+        vec s = (vec)(0.0f);
+        for (int m = begin; m < end; m++)
+            s += load_n(d + (size_t)(use_rows ? rows[m] : m) * D + j, D - j);
+        store_n(s, to + j, D - j);
+    }
+}
+
+/* features [B, D] = mean over the N patches of x [B, N, D]. Global size: B. */
+SINGLE_ITEM __kernel void mean_pool(__global const float *restrict x, __global float *restrict features, int N, int D)
+{
+    int b = get_global_id(0);
+    for (int j = 0; j < D; j += VW) {
+        vec s = (vec)(0.0f);
+        for (int p = 0; p < N; p++)
+            s += load_n(x + ((size_t)b * N + p) * D + j, D - j);
+        store_n(s / (float)N, features + (size_t)b * D + j, D - j);
+    }
+}

@@ -1,0 +1,248 @@
+#include "engine/device.h"
+
+#include "engine/opencl.h"
+#include "engine/program.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NOTHING_THERE                                                                                                  \
+    "no OpenCL device found: install your vendor's driver, or pocl-opencl-icd (Debian) to compute on the CPU; "        \
+    "`clinfo -l` lists what the system offers"
+
+typedef struct found {
+    cl_platform_id platform;
+    cl_device_id id;
+    ij_device_info info;
+} found;
+
+static void text(cl_device_id id, cl_device_info what, char *to, size_t size)
+{
+    char value[1024] = "";
+    clGetDeviceInfo(id, what, sizeof value - 1, value, NULL);
+    char *from = value;
+    while (isspace((unsigned char)*from))
+        from++;
+    size_t n = strlen(from);
+    while (n && isspace((unsigned char)from[n - 1]))
+        n--;
+    if (n >= size)
+        n = size - 1;
+    memcpy(to, from, n);
+    to[n] = 0;
+}
+
+static void describe(found *f, int index)
+{
+    ij_device_info *i = &f->info;
+    memset(i, 0, sizeof *i);
+    i->index = index;
+    text(f->id, CL_DEVICE_NAME, i->name, sizeof i->name);
+    text(f->id, CL_DEVICE_VENDOR, i->vendor, sizeof i->vendor);
+    text(f->id, CL_DRIVER_VERSION, i->driver, sizeof i->driver);
+    text(f->id, CL_DEVICE_VERSION, i->version, sizeof i->version);
+    clGetPlatformInfo(f->platform, CL_PLATFORM_NAME, sizeof i->platform - 1, i->platform, NULL);
+    cl_device_type type = 0;
+    clGetDeviceInfo(f->id, CL_DEVICE_TYPE, sizeof type, &type, NULL);
+    i->type = type & CL_DEVICE_TYPE_GPU ? IJ_DEVICE_GPU : type & CL_DEVICE_TYPE_CPU ? IJ_DEVICE_CPU : IJ_DEVICE_OTHER;
+    cl_bool unified = CL_FALSE;
+    clGetDeviceInfo(f->id, CL_DEVICE_HOST_UNIFIED_MEMORY, sizeof unified, &unified, NULL);
+    i->unified_memory = unified || i->type == IJ_DEVICE_CPU;
+    cl_uint units = 0, clock = 0;
+    clGetDeviceInfo(f->id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units, NULL);
+    clGetDeviceInfo(f->id, CL_DEVICE_MAX_CLOCK_FREQUENCY, sizeof clock, &clock, NULL);
+    i->compute_units = units;
+    i->max_clock_mhz = clock;
+    clGetDeviceInfo(f->id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof i->max_work_group, &i->max_work_group, NULL);
+    cl_ulong bytes = 0;
+    clGetDeviceInfo(f->id, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof bytes, &bytes, NULL);
+    i->global_bytes = bytes;
+    clGetDeviceInfo(f->id, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof bytes, &bytes, NULL);
+    i->max_alloc_bytes = bytes;
+    clGetDeviceInfo(f->id, CL_DEVICE_LOCAL_MEM_SIZE, sizeof bytes, &bytes, NULL);
+    i->local_bytes = bytes;
+}
+
+/* All devices in the loader's order, malloc'ed. */
+static ij_status find_all(found **list, int *count)
+{
+    cl_platform_id platforms[32];
+    cl_uint n_platforms = 0;
+    *list = NULL;
+    *count = 0;
+    if (clGetPlatformIDs(32, platforms, &n_platforms) != CL_SUCCESS || n_platforms == 0)
+        return ij_fail(IJ_EDEVICE, NOTHING_THERE);
+    for (cl_uint p = 0; p < n_platforms && p < 32; p++) {
+        cl_device_id ids[64];
+        cl_uint n = 0;
+        if (clGetDeviceIDs(platforms[p], CL_DEVICE_TYPE_ALL, 64, ids, &n) != CL_SUCCESS)
+            continue;
+        if (n > 64)
+            n = 64;
+        found *longer = realloc(*list, (size_t)(*count + (int)n) * sizeof **list);
+        if (!longer) {
+            free(*list);
+            return ij_fail(IJ_ENOMEM, "out of memory while listing OpenCL devices");
+        }
+        *list = longer;
+        for (cl_uint d = 0; d < n; d++) {
+            found *f = &longer[*count];
+            f->platform = platforms[p];
+            f->id = ids[d];
+            describe(f, (*count)++);
+        }
+    }
+    if (*count == 0) {
+        free(*list);
+        *list = NULL;
+        return ij_fail(IJ_EDEVICE, NOTHING_THERE);
+    }
+    return IJ_OK;
+}
+
+ij_status ij_device_list(ij_device_info **list, int *count)
+{
+    found *all;
+    ij_status status = find_all(&all, count);
+    if (status)
+        return status;
+    *list = malloc((size_t)*count * sizeof **list);
+    if (!*list) {
+        free(all);
+        return ij_fail(IJ_ENOMEM, "out of memory while listing OpenCL devices");
+    }
+    for (int i = 0; i < *count; i++)
+        (*list)[i] = all[i].info;
+    free(all);
+    return IJ_OK;
+}
+
+static int contains(const char *text_, const char *part)
+{
+    size_t n = strlen(part);
+    for (; *text_; text_++) {
+        size_t i = 0;
+        while (i < n && tolower((unsigned char)text_[i]) == tolower((unsigned char)part[i]))
+            i++;
+        if (i == n)
+            return 1;
+    }
+    return 0;
+}
+
+/* The index of the device that `choice` names, or -1. */
+static int choose(const found *all, int count, const char *choice)
+{
+    if (!choice || !*choice) {
+        for (int i = 0; i < count; i++)
+            if (all[i].info.type == IJ_DEVICE_GPU)
+                return i;
+        return 0;
+    }
+    char *end;
+    long index = strtol(choice, &end, 10);
+    if (*end == 0)
+        return index >= 0 && index < count ? (int)index : -1;
+    int type = contains("gpu", choice) && strlen(choice) == 3   ? IJ_DEVICE_GPU
+               : contains("cpu", choice) && strlen(choice) == 3 ? IJ_DEVICE_CPU
+                                                                : -1;
+    for (int i = 0; i < count; i++)
+        if (type >= 0 ? (int)all[i].info.type == type
+                      : contains(all[i].info.name, choice) || contains(all[i].info.platform, choice))
+            return i;
+    return -1;
+}
+
+/* Kernel parameters from the device's properties; a tuning database refines them. */
+static ij_tuning default_tuning(const found *f)
+{
+    cl_uint width = 0;
+    clGetDeviceInfo(f->id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof width, &width, NULL);
+    ij_tuning t;
+    if (width >= 16)
+        t = (ij_tuning){16, 12, 32, 64}; /* 32 registers: 24 accumulators, 2 vectors of B, the broadcast */
+    else if (width >= 8)
+        t = (ij_tuning){8, 6, 16, 64}; /* 16 registers: 12 + 2 + 1 */
+    else
+        t = (ij_tuning){4, 6, 8, 32};
+    return t;
+}
+
+static ij_status no_match(const found *all, int count, const char *choice)
+{
+    char list[4096] = "";
+    size_t used = 0;
+    for (int i = 0; i < count && used < sizeof list - 600; i++) {
+        int n = snprintf(list + used, sizeof list - used, "\n  %d: %s (%s)", i, all[i].info.name, all[i].info.platform);
+        used += (size_t)n;
+    }
+    return ij_fail(IJ_EINVAL, "no OpenCL device matches \"%s\"; there are:%s", choice, list);
+}
+
+ij_status ij_device_open(ij_device **device, const char *choice)
+{
+    *device = NULL;
+    if (!choice || !*choice)
+        choice = getenv("IJEPA_DEVICE");
+    found *all;
+    int count;
+    ij_status status = find_all(&all, &count);
+    if (status)
+        return status;
+    int index = choose(all, count, choice);
+    if (index < 0) {
+        status = no_match(all, count, choice);
+        free(all);
+        return status;
+    }
+    ij_device *d = calloc(1, sizeof *d);
+    if (!d) {
+        free(all);
+        return ij_fail(IJ_ENOMEM, "out of memory while opening a device");
+    }
+    d->info = all[index].info;
+    d->platform = all[index].platform;
+    d->id = all[index].id;
+    d->tuning = default_tuning(&all[index]);
+    free(all);
+
+    cl_int code;
+    cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, (cl_context_properties)d->platform, 0};
+    d->context = clCreateContext(properties, 1, &d->id, NULL, NULL, &code);
+    if (code == CL_SUCCESS)
+        d->compute = clCreateCommandQueue(d->context, d->id, CL_QUEUE_PROFILING_ENABLE, &code);
+    if (code == CL_SUCCESS)
+        d->transfer = clCreateCommandQueue(d->context, d->id, CL_QUEUE_PROFILING_ENABLE, &code);
+    if (code != CL_SUCCESS) {
+        status = ij_cl_check(code, "opening the device");
+        ij_fail_in(status, "%s: ", d->info.name);
+        ij_device_close(d);
+        return status;
+    }
+    *device = d;
+    return IJ_OK;
+}
+
+void ij_device_close(ij_device *device)
+{
+    if (!device)
+        return;
+    ij_program_release_all(device);
+    for (int i = 0; i < device->record_count; i++)
+        clReleaseEvent(device->records[i].event);
+    free(device->records);
+    if (device->transfer)
+        clReleaseCommandQueue(device->transfer);
+    if (device->compute)
+        clReleaseCommandQueue(device->compute);
+    if (device->context)
+        clReleaseContext(device->context);
+    free(device);
+}
+
+const ij_device_info *ij_device_describe(const ij_device *device)
+{
+    return &device->info;
+}

@@ -1,0 +1,13 @@
+# Turns cl/*.cl into one C file: -DOUT=file.c -DDIR=cl. Bytes instead of string literals, which C11 limits in length.
+file(GLOB sources ${DIR}/*.cl)
+set(text "/* Made from cl/ by the build. */\n#include \"engine/program.h\"\n\n")
+set(table "")
+foreach(source ${sources})
+  get_filename_component(name ${source} NAME_WE)
+  file(READ ${source} hex HEX)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+  string(APPEND text "static const char source_${name}[] = {${bytes}0};\n")
+  string(APPEND table "    {\"${name}\", source_${name}},\n")
+endforeach()
+string(APPEND text "\nconst ij_kernel_source ij_kernel_sources[] = {\n${table}    {0, 0},\n};\n")
+file(WRITE ${OUT} "${text}")

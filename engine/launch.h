@@ -1,0 +1,34 @@
+/* Enqueuing a kernel: arguments as a list, sizes in work-items. */
+#ifndef IJ_LAUNCH_H
+#define IJ_LAUNCH_H
+
+#include "engine/opencl.h"
+
+typedef struct ij_arg {
+    size_t size;
+    const void *value;
+} ij_arg;
+
+/* An argument by address of an lvalue: cl_mem, cl_int, cl_float, cl_float2, ... */
+#define IJ_ARG(x)                                                                                                      \
+    {                                                                                                                  \
+        sizeof(x), &(x)                                                                                                \
+    }
+
+typedef struct ij_grid {
+    size_t x, y;  /* work-items, or work-groups where `local` is 1 */
+    size_t local; /* work-group size along x */
+} ij_grid;
+
+/* Enqueues `kernel` on the compute queue. Nothing to do (an empty grid) is no error. */
+ij_status ij_launch(ij_device *device, cl_kernel kernel, const char *name, ij_grid grid, const ij_arg *args, int count);
+#define IJ_LAUNCH(device, kernel, name, grid, ...)                                                                     \
+    ij_launch(device, kernel, name, grid, (const ij_arg[]){__VA_ARGS__},                                               \
+              (int)(sizeof((const ij_arg[]){__VA_ARGS__}) / sizeof(ij_arg)))
+
+static inline int ij_ceil_div(int64_t a, int64_t b)
+{
+    return (int)((a + b - 1) / b);
+}
+
+#endif

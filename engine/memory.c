@@ -1,0 +1,132 @@
+#include "engine/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct entry {
+    const char *group;
+    uint64_t bytes;
+    cl_mem_flags flags;
+    cl_mem *where;
+    cl_mem made;
+} entry;
+
+struct ij_plan {
+    entry *entries;
+    int count, capacity;
+};
+
+ij_status ij_plan_create(ij_plan **plan)
+{
+    *plan = calloc(1, sizeof **plan);
+    return *plan ? IJ_OK : ij_fail(IJ_ENOMEM, "out of memory for the memory plan");
+}
+
+void ij_plan_destroy(ij_plan *plan)
+{
+    if (!plan)
+        return;
+    for (int i = 0; i < plan->count; i++)
+        if (plan->entries[i].made)
+            clReleaseMemObject(plan->entries[i].made);
+    free(plan->entries);
+    free(plan);
+}
+
+ij_status ij_plan_add(ij_plan *plan, const char *group, uint64_t bytes, cl_mem_flags flags, cl_mem *where)
+{
+    if (plan->count == plan->capacity) {
+        int capacity = plan->capacity ? 2 * plan->capacity : 64;
+        entry *longer = realloc(plan->entries, (size_t)capacity * sizeof *longer);
+        if (!longer)
+            return ij_fail(IJ_ENOMEM, "out of memory for the memory plan");
+        plan->entries = longer;
+        plan->capacity = capacity;
+    }
+    *where = NULL;
+    plan->entries[plan->count++] = (entry){group, bytes ? bytes : 4, flags, where, NULL};
+    return IJ_OK;
+}
+
+uint64_t ij_plan_bytes(const ij_plan *plan)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < plan->count; i++)
+        sum += plan->entries[i].bytes;
+    return sum;
+}
+
+/* Writes the plan by groups, in the order of their first entries, into `text`. */
+static void tabulate(const ij_plan *plan, char *text, size_t size)
+{
+    size_t used = 0;
+    text[0] = 0;
+    for (int i = 0; i < plan->count; i++) {
+        const char *group = plan->entries[i].group;
+        int first = 0, buffers = 0;
+        while (strcmp(plan->entries[first].group, group) != 0)
+            first++;
+        if (first < i)
+            continue;
+        uint64_t bytes = 0;
+        for (int j = i; j < plan->count; j++)
+            if (strcmp(plan->entries[j].group, group) == 0) {
+                bytes += plan->entries[j].bytes;
+                buffers++;
+            }
+        int n =
+            snprintf(text + used, size - used, "  %-24s %10.1f MiB in %d\n", group, (double)bytes / 1048576.0, buffers);
+        if (n < 0 || (size_t)n >= size - used)
+            return;
+        used += (size_t)n;
+    }
+    snprintf(text + used, size - used, "  %-24s %10.1f MiB\n", "sum", (double)ij_plan_bytes(plan) / 1048576.0);
+}
+
+void ij_plan_print(const ij_plan *plan, FILE *out)
+{
+    char text[4096];
+    tabulate(plan, text, sizeof text);
+    fputs(text, out);
+}
+
+static ij_status check_fit(const ij_plan *plan, const ij_device_info *d)
+{
+    char text[4096];
+    uint64_t sum = ij_plan_bytes(plan);
+    if (sum > d->global_bytes) {
+        tabulate(plan, text, sizeof text);
+        return ij_fail(IJ_ENOMEM,
+                       "this training needs %.1f MiB on the device, and %s has %.1f MiB:\n%sUse a smaller batch_size, "
+                       "crop_size or model, or a device with more memory.",
+                       (double)sum / 1048576.0, d->name, (double)d->global_bytes / 1048576.0, text);
+    }
+    for (int i = 0; i < plan->count; i++)
+        if (plan->entries[i].bytes > d->max_alloc_bytes)
+            return ij_fail(IJ_ENOMEM,
+                           "the memory plan has a buffer (%s) of %.1f MiB, and %s gives at most %.1f MiB at once: use "
+                           "a smaller batch_size, crop_size or model.",
+                           plan->entries[i].group, (double)plan->entries[i].bytes / 1048576.0, d->name,
+                           (double)d->max_alloc_bytes / 1048576.0);
+    return IJ_OK;
+}
+
+ij_status ij_plan_commit(ij_plan *plan, ij_device *device)
+{
+    ij_status status = check_fit(plan, &device->info);
+    for (int i = 0; i < plan->count && !status; i++) {
+        entry *e = &plan->entries[i];
+        cl_int code;
+        e->made = clCreateBuffer(device->context, e->flags, e->bytes, NULL, &code);
+        if (code != CL_SUCCESS) {
+            e->made = NULL;
+            status = ij_cl_check(code, "making a buffer");
+            return ij_fail_in(status, "%s (%.1f MiB): ", e->group, (double)e->bytes / 1048576.0);
+        }
+        *e->where = e->made;
+        cl_int zero = 0;
+        code = clEnqueueFillBuffer(device->compute, e->made, &zero, sizeof zero, 0, e->bytes / 4 * 4, 0, NULL, NULL);
+        status = ij_cl_check(code, "clearing a buffer");
+    }
+    return status ? status : ij_cl_check(clFinish(device->compute), "clearing the buffers");
+}

@@ -1,0 +1,26 @@
+/* The memory plan: every device buffer is announced first, then all are made at once, or none. */
+#ifndef IJ_MEMORY_H
+#define IJ_MEMORY_H
+
+#include "engine/opencl.h"
+
+#include <stdio.h>
+
+typedef struct ij_plan ij_plan;
+
+ij_status ij_plan_create(ij_plan **plan);
+/* Releases the plan and every buffer it made. */
+void ij_plan_destroy(ij_plan *plan);
+
+/* Announces a buffer of `bytes`, which ij_plan_commit will put into *where. `group` is a string literal: what the
+ * printed plan calls it. */
+ij_status ij_plan_add(ij_plan *plan, const char *group, uint64_t bytes, cl_mem_flags flags, cl_mem *where);
+
+/* Makes all buffers, zeroed. IJ_ENOMEM, before anything is made, where one exceeds the device's largest allocation or
+ * the sum its memory: the message holds the plan and what to make smaller. */
+ij_status ij_plan_commit(ij_plan *plan, ij_device *device);
+
+uint64_t ij_plan_bytes(const ij_plan *plan);
+void ij_plan_print(const ij_plan *plan, FILE *out);
+
+#endif

@@ -1,0 +1,440 @@
+#include "engine/model.h"
+
+#include "engine/base/try.h"
+#include "engine/position.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int64_t most(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* ---- Planning ---------------------------------------------------------------------------------------------------- */
+
+static ij_status make_kernels(ij_model *m)
+{
+    const ij_model_config *c = &m->config.model;
+    bool clblast =
+        m->config.gemm == IJ_GEMM_CLBLAST || (m->config.gemm == IJ_GEMM_AUTO && m->device->info.type == IJ_DEVICE_GPU);
+    TRY(ij_gemm_create(&m->gemm, m->device, clblast));
+    TRY(ij_attention_create(&m->attention, m->device, c->heads, c->dim / c->heads));
+    TRY(ij_attention_create(&m->predictor_attention, m->device, c->heads, c->pred_dim / c->heads));
+    TRY(ij_layernorm_create(&m->layernorm, m->device));
+    TRY(ij_tokens_create(&m->tokens, m->device));
+    return ij_loss_create(&m->loss, m->device);
+}
+
+static ij_status plan_tape(ij_plan *plan, ij_tape *tape, int depth, int64_t tokens, int dim, int hidden, int heads)
+{
+    tape->blocks = calloc((size_t)depth, sizeof *tape->blocks);
+    if (!tape->blocks)
+        return ij_fail(IJ_ENOMEM, "out of memory for the list of blocks");
+    uint64_t row = (uint64_t)tokens * sizeof(float), width = (uint64_t)dim;
+    for (int i = 0; i < depth; i++) {
+        ij_block_memory *b = &tape->blocks[i];
+        TRY(ij_plan_add(plan, "activations", row * width, CL_MEM_READ_WRITE, &b->input));
+        TRY(ij_plan_add(plan, "activations", row * 3 * width, CL_MEM_READ_WRITE, &b->qkv));
+        TRY(ij_plan_add(plan, "activations", row * width, CL_MEM_READ_WRITE, &b->attn));
+        TRY(ij_plan_add(plan, "activations", row * 2 * (uint64_t)heads, CL_MEM_READ_WRITE, &b->stat));
+        TRY(ij_plan_add(plan, "activations", row * width, CL_MEM_READ_WRITE, &b->middle));
+        TRY(ij_plan_add(plan, "activations", row * (uint64_t)hidden, CL_MEM_READ_WRITE, &b->pre));
+    }
+    return ij_plan_add(plan, "activations", row * width, CL_MEM_READ_WRITE, &tape->output);
+}
+
+static ij_status plan_activations(ij_model *m, ij_plan *plan)
+{
+    const ij_trainer_config *t = &m->config;
+    const ij_model_config *c = &t->model;
+    int64_t D = c->dim, Dp = c->pred_dim, pixels = 3 * c->patch * c->patch;
+    int64_t full = (int64_t)t->batch * m->patches;
+    int64_t sequences = (int64_t)t->contexts * t->batch;
+    int64_t context = sequences * t->context_capacity;
+    int64_t predictions = t->targets * sequences * t->target_capacity;
+    int64_t predictor = t->targets * context + predictions;
+    int64_t rows = (int64_t)t->targets * t->batch * t->target_capacity;
+
+    int64_t narrow = most(most(full, context) * D, predictor * Dp);
+    int64_t wide = most(full * most(most(3 * D, c->hidden), pixels), context * most(3 * D, c->hidden));
+    wide = most(most(wide, predictor * 4 * Dp), predictions * D);
+    int64_t widest = most(D, Dp);
+
+    TRY(plan_tape(plan, &m->encoder_tape, c->depth, context, c->dim, c->hidden, c->heads));
+    TRY(plan_tape(plan, &m->predictor_tape, c->pred_depth, predictor, c->pred_dim, 4 * c->pred_dim, c->heads));
+
+    struct {
+        const char *group;
+        int64_t floats;
+        cl_mem *where;
+    } all[] = {
+        {"scratch", narrow, &m->scratch.norm},
+        {"scratch", narrow, &m->scratch.other},
+        {"scratch", wide, &m->scratch.wide},
+        {"scratch", narrow, &m->d},
+        {"scratch", full * 2 * c->heads, &m->infer_stat},
+        {"scratch", (int64_t)ij_layernorm_partial(m->device, (int)widest), &m->layernorm.partial},
+        {"scratch", (int64_t)ij_tokens_partial(m->device, (int)widest), &m->tokens.partial},
+        {"activations", context * pixels, &m->context_patches},
+        {"activations", context * D, &m->context},
+        {"activations", context * Dp, &m->embedded},
+        {"activations", predictions * Dp, &m->predictor_normed},
+        {"activations", predictions * D, &m->prediction},
+        {"activations", rows * D, &m->target_rows},
+        {"activations", t->batch * D, &m->features},
+        {"activations", IJ_LOSS_PARTIALS + D, &m->measured},
+        {"tables", m->patches * D, &m->position},
+        {"tables", m->patches * Dp, &m->predictor_position},
+        {"tables", full, &m->full_image},
+        {"tables", full, &m->full_patch},
+        {"tables", t->batch + 1, &m->full_offset},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        TRY(ij_plan_add(plan, all[i].group, (uint64_t)all[i].floats * sizeof(float), CL_MEM_READ_WRITE, all[i].where));
+
+    if (m->gemm.clblast) {
+        size_t bytes = 0, hidden = (size_t)c->hidden;
+        int tokens[] = {(int)full, (int)context};
+        for (int i = 0; i < 2; i++) {
+            size_t need[] = {ij_gemm_scratch(&m->gemm, tokens[i], c->dim, (int)pixels),
+                             ij_gemm_scratch(&m->gemm, tokens[i], 3 * c->dim, c->dim),
+                             ij_gemm_scratch(&m->gemm, tokens[i], (int)hidden, c->dim),
+                             ij_gemm_scratch(&m->gemm, tokens[i], c->dim, (int)hidden)};
+            for (int k = 0; k < 4; k++)
+                bytes = need[k] > bytes ? need[k] : bytes;
+        }
+        size_t need[] = {ij_gemm_scratch(&m->gemm, (int)predictor, 3 * c->pred_dim, c->pred_dim),
+                         ij_gemm_scratch(&m->gemm, (int)predictor, 4 * c->pred_dim, c->pred_dim),
+                         ij_gemm_scratch(&m->gemm, (int)predictor, c->pred_dim, 4 * c->pred_dim),
+                         ij_gemm_scratch(&m->gemm, (int)context, c->pred_dim, c->dim),
+                         ij_gemm_scratch(&m->gemm, (int)predictions, c->dim, c->pred_dim)};
+        for (int k = 0; k < 5; k++)
+            bytes = need[k] > bytes ? need[k] : bytes;
+        if (bytes)
+            TRY(ij_plan_add(plan, "CLBlast", bytes, CL_MEM_READ_WRITE, &m->gemm.blast_scratch));
+    }
+    return IJ_OK;
+}
+
+ij_status ij_model_plan(ij_model *m, ij_device *device, const ij_trainer_config *config, ij_plan *plan)
+{
+    memset(m, 0, sizeof *m);
+    m->device = device;
+    m->config = *config;
+    m->patches = ij_model_patches(&config->model);
+    TRY(make_kernels(m));
+    TRY(ij_params_plan(&m->params, device, &m->gemm, &config->model, plan));
+    return plan_activations(m, plan);
+}
+
+void ij_model_destroy(ij_model *m)
+{
+    if (m->std)
+        clReleaseMemObject(m->std);
+    ij_params_destroy(&m->params);
+    ij_gemm_destroy(&m->gemm);
+    ij_attention_destroy(&m->attention);
+    ij_attention_destroy(&m->predictor_attention);
+    ij_layernorm_destroy(&m->layernorm);
+    ij_tokens_destroy(&m->tokens);
+    ij_loss_destroy(&m->loss);
+    free(m->encoder.blocks);
+    free(m->target.blocks);
+    free(m->predictor.blocks);
+    free(m->encoder_tape.blocks);
+    free(m->predictor_tape.blocks);
+    memset(m, 0, sizeof *m);
+}
+
+/* ---- Start ------------------------------------------------------------------------------------------------------- */
+
+/* Linear layer NAME of the parameter store; `target`: the target encoder's copy, without gradients. */
+static ij_linear linear_of(const ij_params *p, bool target, const char *name)
+{
+    const ij_tensor *w = ij_params_find(p, "%s.weight", name), *b = ij_params_find(p, "%s.bias", name);
+    ij_linear l = {.in = w->columns, .out = w->rows};
+    l.weight = target ? w->target : w->weight;
+    l.bias = target ? b->target : b->weight;
+    if (!target) {
+        l.weight_t = w->weight_t;
+        l.weight_grad = w->gradient;
+        l.bias_grad = b->gradient;
+    }
+    return l;
+}
+
+static ij_norm norm_of(const ij_params *p, bool target, float eps, const char *name)
+{
+    const ij_tensor *w = ij_params_find(p, "%s.weight", name), *b = ij_params_find(p, "%s.bias", name);
+    ij_norm n = {.dim = w->columns, .eps = eps};
+    n.gain = target ? w->target : w->weight;
+    n.bias = target ? b->target : b->weight;
+    if (!target) {
+        n.gain_grad = w->gradient;
+        n.bias_grad = b->gradient;
+    }
+    return n;
+}
+
+static ij_status make_net(ij_model *m, ij_net *net, bool target, const char *network, const char *embed,
+                          const char *prefix, const char *norm, int dim, int depth, ij_attention *attention)
+{
+    char name[96];
+    const ij_params *p = &m->params;
+    float eps = m->config.model.norm_eps;
+    net->dim = dim;
+    net->depth = depth;
+    net->attention = attention;
+    snprintf(name, sizeof name, "%s.%s", network, embed);
+    net->embed = linear_of(p, target, name);
+    snprintf(name, sizeof name, "%s.%s", network, norm);
+    net->norm = norm_of(p, target, eps, name);
+    net->blocks = calloc((size_t)depth, sizeof *net->blocks);
+    if (!net->blocks)
+        return ij_fail(IJ_ENOMEM, "out of memory for the list of blocks");
+    for (int i = 0; i < depth; i++) {
+        ij_block *b = &net->blocks[i];
+        struct {
+            const char *name;
+            ij_linear *linear;
+            ij_norm *norm;
+        } parts[] = {{"norm1", NULL, &b->norm1}, {"attn.qkv", &b->qkv, NULL}, {"attn.proj", &b->proj, NULL},
+                     {"norm2", NULL, &b->norm2}, {"mlp.fc1", &b->fc1, NULL},  {"mlp.fc2", &b->fc2, NULL}};
+        for (size_t k = 0; k < sizeof parts / sizeof *parts; k++) {
+            snprintf(name, sizeof name, "%s.%s.%d.%s", network, prefix, i, parts[k].name);
+            if (parts[k].linear)
+                *parts[k].linear = linear_of(p, target, name);
+            else
+                *parts[k].norm = norm_of(p, target, eps, name);
+        }
+    }
+    return IJ_OK;
+}
+
+static ij_status upload(ij_model *m, cl_mem to, const void *from, size_t bytes)
+{
+    return ij_cl_check(clEnqueueWriteBuffer(m->device->compute, to, CL_TRUE, 0, bytes, from, 0, NULL, NULL),
+                       "uploading a table");
+}
+
+static ij_status upload_tables(ij_model *m)
+{
+    const ij_model_config *c = &m->config.model;
+    int batch = m->config.batch, full = batch * m->patches, widest = c->dim > c->pred_dim ? c->dim : c->pred_dim;
+    float *table = malloc((size_t)m->patches * (size_t)widest * sizeof *table);
+    int32_t *ints = malloc(((size_t)full + 1) * sizeof *ints);
+    ij_status status = table && ints ? IJ_OK : ij_fail(IJ_ENOMEM, "out of memory for the position tables");
+    if (!status) {
+        ij_position_table(table, ij_model_side(c), c->dim);
+        status = upload(m, m->position, table, (size_t)m->patches * (size_t)c->dim * sizeof *table);
+    }
+    if (!status) {
+        ij_position_table(table, ij_model_side(c), c->pred_dim);
+        status = upload(m, m->predictor_position, table, (size_t)m->patches * (size_t)c->pred_dim * sizeof *table);
+    }
+    if (!status) {
+        for (int i = 0; i < full; i++)
+            ints[i] = i / m->patches;
+        status = upload(m, m->full_image, ints, (size_t)full * sizeof *ints);
+    }
+    if (!status) {
+        for (int i = 0; i < full; i++)
+            ints[i] = i % m->patches;
+        status = upload(m, m->full_patch, ints, (size_t)full * sizeof *ints);
+    }
+    if (!status) {
+        for (int i = 0; i <= batch; i++)
+            ints[i] = i * m->patches;
+        status = upload(m, m->full_offset, ints, ((size_t)batch + 1) * sizeof *ints);
+    }
+    free(table);
+    free(ints);
+    return status;
+}
+
+ij_status ij_model_start(ij_model *m)
+{
+    const ij_model_config *c = &m->config.model;
+    TRY(ij_params_views(&m->params));
+    TRY(make_net(m, &m->encoder, false, "encoder", "patch_embed.proj", "blocks", "norm", c->dim, c->depth,
+                 &m->attention));
+    TRY(make_net(m, &m->target, true, "encoder", "patch_embed.proj", "blocks", "norm", c->dim, c->depth,
+                 &m->attention));
+    TRY(make_net(m, &m->predictor, false, "predictor", "predictor_embed", "predictor_blocks", "predictor_norm",
+                 c->pred_dim, c->pred_depth, &m->predictor_attention));
+    m->predictor_proj = linear_of(&m->params, false, "predictor.predictor_proj");
+    m->mask_token = ij_params_find(&m->params, "predictor.mask_token")->weight;
+    m->mask_token_grad = ij_params_find(&m->params, "predictor.mask_token")->gradient;
+
+    cl_buffer_region spread = {IJ_LOSS_PARTIALS * sizeof(float), (size_t)c->dim * sizeof(float)};
+    cl_int code;
+    m->std = clCreateSubBuffer(m->measured, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &spread, &code);
+    TRY(ij_cl_check(code, "making a view"));
+
+    /* The target encoder keeps nothing: each buffer is free again when the next but one operation needs it. */
+    m->infer = (ij_block_memory){.input = m->d,
+                                 .qkv = m->scratch.wide,
+                                 .attn = m->scratch.norm,
+                                 .stat = m->infer_stat,
+                                 .middle = m->scratch.other};
+    TRY(upload_tables(m));
+    TRY(ij_params_initialise(&m->params, m->config.seed, m->config.rescale_residual));
+    return ij_model_refresh(m);
+}
+
+ij_status ij_model_refresh(ij_model *m)
+{
+    const ij_net *nets[] = {&m->encoder, &m->predictor};
+    for (int k = 0; k < 2; k++) {
+        TRY(ij_gemm_transpose_weight(&m->gemm, &nets[k]->embed));
+        for (int i = 0; i < nets[k]->depth; i++) {
+            const ij_block *b = &nets[k]->blocks[i];
+            TRY(ij_gemm_transpose_weight(&m->gemm, &b->qkv));
+            TRY(ij_gemm_transpose_weight(&m->gemm, &b->proj));
+            TRY(ij_gemm_transpose_weight(&m->gemm, &b->fc1));
+            TRY(ij_gemm_transpose_weight(&m->gemm, &b->fc2));
+        }
+    }
+    return ij_gemm_transpose_weight(&m->gemm, &m->predictor_proj);
+}
+
+/* ---- Forward ----------------------------------------------------------------------------------------------------- */
+
+static ij_stack_ops ops_of(ij_model *m, const ij_net *net)
+{
+    return (ij_stack_ops){&m->gemm, net->attention, &m->layernorm};
+}
+
+static ij_status patchify_all(ij_model *m, cl_mem pixels, int images)
+{
+    const ij_model_config *c = &m->config.model;
+    return ij_patchify(&m->tokens, pixels, m->full_image, m->full_patch, m->scratch.wide, images * m->patches, c->crop,
+                       c->patch);
+}
+
+ij_status ij_model_patchify(ij_model *m, const ij_device_batch *b)
+{
+    const ij_model_config *c = &m->config.model;
+    TRY(ij_patchify(&m->tokens, b->pixels, b->list[IJ_LIST_CONTEXT_IMAGE], b->list[IJ_LIST_CONTEXT_PATCH],
+                    m->context_patches, b->index->context_tokens, c->crop, c->patch));
+    return patchify_all(m, b->pixels, m->config.batch);
+}
+
+/* The target encoder on the patches in scratch: its tokens end in scratch.norm, their means in features. */
+static ij_status run_target(ij_model *m, int images)
+{
+    ij_stack_ops ops = ops_of(m, &m->target);
+    ij_sequences s = {m->full_offset, images, images * m->patches};
+    TRY(ij_gemm_forward(&m->gemm, &m->target.embed, m->scratch.wide, m->infer.input, s.tokens,
+                        &(ij_tail){.add = m->position, .rows = m->full_patch}));
+    for (int i = 0; i < m->target.depth; i++)
+        TRY(ij_block_infer(&ops, &m->target.blocks[i], s, &m->infer, &m->scratch));
+    TRY(ij_layernorm_forward(&m->layernorm, &m->target.norm, m->infer.input, NULL, m->scratch.norm, s.tokens));
+    return ij_mean_pool(&m->tokens, m->scratch.norm, m->features, images, m->patches, m->target.dim);
+}
+
+ij_status ij_model_features(ij_model *m, cl_mem pixels, int images)
+{
+    TRY(patchify_all(m, pixels, images));
+    return run_target(m, images);
+}
+
+ij_status ij_model_target(ij_model *m, const ij_device_batch *b)
+{
+    TRY(run_target(m, m->config.batch));
+    ij_norm plain = {.dim = m->target.dim, .eps = m->config.model.target_eps};
+    return ij_layernorm_forward(&m->layernorm, &plain, m->scratch.norm, b->list[IJ_LIST_TARGET_ROWS], m->target_rows,
+                                b->index->target_rows);
+}
+
+/* All blocks of a net; block i's result is block i+1's input, the last's the tape's output. */
+static ij_status run_blocks(ij_model *m, const ij_net *net, const ij_tape *tape, ij_sequences s)
+{
+    ij_stack_ops ops = ops_of(m, net);
+    for (int i = 0; i < net->depth; i++) {
+        cl_mem next = i + 1 < net->depth ? tape->blocks[i + 1].input : tape->output;
+        TRY(ij_block_forward(&ops, &net->blocks[i], s, &tape->blocks[i], &m->scratch, next));
+    }
+    return IJ_OK;
+}
+
+static ij_sequences context_sequences(const ij_model *m, const ij_device_batch *b)
+{
+    return (ij_sequences){b->list[IJ_LIST_CONTEXT_OFFSET], m->config.contexts * m->config.batch,
+                          b->index->context_tokens};
+}
+
+static ij_sequences predictor_sequences(const ij_model *m, const ij_device_batch *b)
+{
+    return (ij_sequences){b->list[IJ_LIST_PREDICTOR_OFFSET], m->config.targets * m->config.contexts * m->config.batch,
+                          b->index->predictor_tokens};
+}
+
+ij_status ij_model_predict(ij_model *m, const ij_device_batch *b)
+{
+    ij_sequences s = context_sequences(m, b);
+    ij_tail at_patch = {.add = m->position, .rows = b->list[IJ_LIST_CONTEXT_PATCH]};
+    TRY(ij_gemm_forward(&m->gemm, &m->encoder.embed, m->context_patches, m->encoder_tape.blocks[0].input, s.tokens,
+                        &at_patch));
+    TRY(run_blocks(m, &m->encoder, &m->encoder_tape, s));
+    TRY(ij_layernorm_forward(&m->layernorm, &m->encoder.norm, m->encoder_tape.output, NULL, m->context, s.tokens));
+
+    at_patch.add = m->predictor_position;
+    TRY(ij_gemm_forward(&m->gemm, &m->predictor.embed, m->context, m->embedded, s.tokens, &at_patch));
+    s = predictor_sequences(m, b);
+    TRY(ij_assemble(&m->tokens, m->embedded, m->mask_token, m->predictor_position, b->list[IJ_LIST_SOURCE],
+                    m->predictor_tape.blocks[0].input, s.tokens, m->predictor.dim));
+    TRY(run_blocks(m, &m->predictor, &m->predictor_tape, s));
+    TRY(ij_layernorm_forward(&m->layernorm, &m->predictor.norm, m->predictor_tape.output, b->list[IJ_LIST_MASK_ROWS],
+                             m->predictor_normed, b->index->predictions));
+    return ij_gemm_forward(&m->gemm, &m->predictor_proj, m->predictor_normed, m->prediction, b->index->predictions,
+                           &(ij_tail){0});
+}
+
+ij_status ij_model_loss(ij_model *m, const ij_device_batch *b, int *partials)
+{
+    TRY(ij_loss_run(&m->loss, m->prediction, m->target_rows, m->scratch.wide, m->measured, b->index->predictions,
+                    m->encoder.dim, m->config.contexts, m->config.batch * b->target_length,
+                    m->config.loss == IJ_LOSS_SMOOTH_L1, partials));
+    return ij_batch_std(&m->loss, m->features, m->std, m->config.batch, m->encoder.dim);
+}
+
+/* ---- Backward ---------------------------------------------------------------------------------------------------- */
+
+static ij_status back_through_blocks(ij_model *m, const ij_net *net, const ij_tape *tape, ij_sequences s)
+{
+    ij_stack_ops ops = ops_of(m, net);
+    for (int i = net->depth - 1; i >= 0; i--)
+        TRY(ij_block_backward(&ops, &net->blocks[i], s, &tape->blocks[i], &m->scratch, m->d));
+    return IJ_OK;
+}
+
+ij_status ij_model_backward(ij_model *m, const ij_device_batch *b)
+{
+    const ij_batch_index *n = b->index;
+    cl_mem dz = m->scratch.wide, other = m->scratch.other;
+
+    /* Predictor: only the mask tokens' rows have a gradient above the blocks. */
+    TRY(ij_gemm_backward_input(&m->gemm, &m->predictor_proj, dz, other, n->predictions, NULL));
+    TRY(ij_gemm_backward_weight(&m->gemm, &m->predictor_proj, m->predictor_normed, dz, n->predictions));
+    cl_int zero = 0;
+    size_t bytes = (size_t)n->predictor_tokens * (size_t)m->predictor.dim * sizeof(float);
+    TRY(ij_cl_check(clEnqueueFillBuffer(m->device->compute, m->d, &zero, sizeof zero, 0, bytes, 0, NULL, NULL),
+                    "clearing a gradient"));
+    TRY(ij_layernorm_backward(&m->layernorm, &m->predictor.norm, m->predictor_tape.output, b->list[IJ_LIST_MASK_ROWS],
+                              other, m->d, n->predictions, 0));
+    TRY(back_through_blocks(m, &m->predictor, &m->predictor_tape, predictor_sequences(m, b)));
+    TRY(ij_sum_rows(&m->tokens, m->d, b->list[IJ_LIST_MASK_ROWS], m->mask_token_grad, n->predictions,
+                    m->predictor.dim));
+    TRY(ij_disassemble(&m->tokens, m->d, b->list[IJ_LIST_PLACE], m->embedded, n->context_tokens, m->config.targets,
+                       n->predictor_stride, m->predictor.dim));
+
+    /* Context encoder. */
+    TRY(ij_gemm_backward_input(&m->gemm, &m->predictor.embed, m->embedded, other, n->context_tokens, NULL));
+    TRY(ij_gemm_backward_weight(&m->gemm, &m->predictor.embed, m->context, m->embedded, n->context_tokens));
+    TRY(ij_layernorm_backward(&m->layernorm, &m->encoder.norm, m->encoder_tape.output, NULL, other, m->d,
+                              n->context_tokens, 0));
+    TRY(back_through_blocks(m, &m->encoder, &m->encoder_tape, context_sequences(m, b)));
+    return ij_gemm_backward_weight(&m->gemm, &m->encoder.embed, m->context_patches, m->d, n->context_tokens);
+}

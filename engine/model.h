@@ -1,0 +1,92 @@
+/* The I-JEPA model on a device: weights, activations and the passes of method.md's "Forward" and "Backward". The
+ * trainer decides when; this decides what. */
+#ifndef IJ_MODEL_H
+#define IJ_MODEL_H
+
+#include "engine/batch_index.h"
+#include "engine/memory.h"
+#include "engine/ops/loss.h"
+#include "engine/ops/tokens.h"
+#include "engine/params.h"
+#include "engine/trainer.h"
+#include "engine/transformer.h"
+
+/* One network: what comes before the blocks (patch embedding, or predictor_embed), the blocks, the norm after them. */
+typedef struct ij_net {
+    int dim, depth;
+    ij_linear embed;
+    ij_block *blocks;
+    ij_norm norm;
+    ij_attention *attention; /* shared by networks of one head width */
+} ij_net;
+
+/* Activations kept for a backward pass, per block. */
+typedef struct ij_tape {
+    ij_block_memory *blocks;
+    cl_mem output; /* [tokens, dim] after the last block, before the norm */
+} ij_tape;
+
+typedef struct ij_model {
+    ij_device *device;
+    ij_trainer_config config;
+    int patches; /* N */
+
+    ij_gemm gemm;
+    ij_attention attention, predictor_attention;
+    ij_layernorm layernorm;
+    ij_tokens tokens;
+    ij_loss_op loss;
+
+    ij_params params;
+    ij_net encoder, target, predictor;
+    ij_linear predictor_proj;
+    cl_mem mask_token, mask_token_grad;
+
+    cl_mem position, predictor_position;        /* [N, D], [N, Dp] */
+    cl_mem full_image, full_patch, full_offset; /* lists of the target encoder: all patches of all images */
+    cl_mem context_patches;                     /* [context tokens, 3 P P] */
+    ij_tape encoder_tape, predictor_tape;
+    ij_block_memory infer; /* the target encoder's, shared by its blocks; in scratch */
+    cl_mem infer_stat;
+    ij_scratch scratch;
+    cl_mem d;                /* gradient of the residual stream */
+    cl_mem context;          /* [context tokens, D] the context encoder's output */
+    cl_mem embedded;         /* [context tokens, Dp] after predictor_embed; later its gradient */
+    cl_mem predictor_normed; /* [predictions, Dp] */
+    cl_mem prediction;       /* [predictions, D] */
+    cl_mem target_rows;      /* [targets B T, D] normalised targets */
+    cl_mem features;         /* [B, D] mean-pooled target features */
+    cl_mem measured, std;    /* loss partials [IJ_LOSS_PARTIALS], then std [D] of features */
+} ij_model;
+
+/* Compiles kernels and announces all memory in `plan`. */
+ij_status ij_model_plan(ij_model *m, ij_device *device, const ij_trainer_config *config, ij_plan *plan);
+/* After the plan is committed: views, constant tables, initial weights. */
+ij_status ij_model_start(ij_model *m);
+void ij_model_destroy(ij_model *m);
+
+/* Where one batch lies on the device: pixels, and the index lists as views of one buffer. */
+typedef struct ij_device_batch {
+    cl_mem pixels;
+    cl_mem list[IJ_LISTS];
+    const ij_batch_index *index;
+    int target_length;
+} ij_device_batch;
+
+/* Reads the pixels: patches of all images into scratch, those of the context into context_patches. After this the
+ * batch's pixels may be overwritten. */
+ij_status ij_model_patchify(ij_model *m, const ij_device_batch *b);
+/* Target encoder: target_rows, features. Uses what ij_model_patchify left in scratch. */
+ij_status ij_model_target(ij_model *m, const ij_device_batch *b);
+/* Target encoder on `images` images only: features. */
+ij_status ij_model_features(ij_model *m, cl_mem pixels, int images);
+/* Context encoder and predictor: context, prediction. */
+ij_status ij_model_predict(ij_model *m, const ij_device_batch *b);
+/* Loss and its gradient, the spread of features: `measured`; *partials as ij_loss_run. */
+ij_status ij_model_loss(ij_model *m, const ij_device_batch *b, int *partials);
+/* All gradients. */
+ij_status ij_model_backward(ij_model *m, const ij_device_batch *b);
+/* The transposed weight panels; after every change of the weights. */
+ij_status ij_model_refresh(ij_model *m);
+
+#endif

@@ -1,0 +1,44 @@
+/* The engine's own view of a device: OpenCL handles, and what the kernels of this device are built with. Private to
+ * engine/ and to tools and tests that time or check kernels. */
+#ifndef IJ_OPENCL_H
+#define IJ_OPENCL_H
+
+#include "engine/device.h"
+
+#include <CL/cl.h>
+
+/* Parameters of the kernels, in the units of the macros they become (see cl/common.cl, cl/gemm.cl). */
+typedef struct ij_tuning {
+    int vw; /* vector register, floats: 4, 8 or 16 */
+    int tm; /* rows of a product's register tile */
+    int tn; /* its columns, 2 vw: also the panel width that weights lie in */
+    int kb; /* keys that attention holds at a time */
+} ij_tuning;
+
+/* One kernel's time, where profiling is on. */
+typedef struct ij_launch_record {
+    const char *kernel;
+    cl_event event;
+} ij_launch_record;
+
+struct ij_device {
+    ij_device_info info;
+    cl_platform_id platform;
+    cl_device_id id;
+    cl_context context;
+    cl_command_queue compute;  /* in order */
+    cl_command_queue transfer; /* in order; uploads run beside the kernels */
+    ij_tuning tuning;
+    struct ij_program *programs; /* built so far, a list */
+    int launches;                /* kernels enqueued since somebody set this to 0 */
+    ij_launch_record *records;   /* NULL unless profiling */
+    int record_count, record_capacity;
+};
+
+/* The OpenCL name of an error code ("CL_OUT_OF_RESOURCES"). */
+const char *ij_cl_name(cl_int code);
+
+/* Turns an OpenCL code into a status: IJ_OK for CL_SUCCESS, else a message "WHAT: CL_...". */
+ij_status ij_cl_check(cl_int code, const char *what);
+
+#endif

@@ -1,0 +1,205 @@
+#include "engine/ops/gemm.h"
+
+#include "engine/launch.h"
+#include "engine/program.h"
+
+#include <clblast_c.h>
+#include <string.h>
+
+enum { BIAS = 1, ADD = 2, GELU = 4, GELU_BACK = 8 }; /* EPILOGUE_ of cl/gemm.cl */
+
+ij_status ij_gemm_create(ij_gemm *gemm, ij_device *device, bool clblast)
+{
+    memset(gemm, 0, sizeof *gemm);
+    gemm->device = device;
+    gemm->clblast = clblast;
+    ij_status status;
+    if (clblast) {
+        status = ij_kernel_create(device, "rowmajor", "", "epilogue", &gemm->epilogue);
+        return status ? status : ij_kernel_create(device, "rowmajor", "", "column_sum", &gemm->column_sum);
+    }
+    status = ij_kernel_create(device, "gemm", "", "gemm_panel", &gemm->panel);
+    if (!status)
+        status = ij_kernel_create(device, "gemm", "", "gemm_gradient", &gemm->gradient);
+    return status ? status : ij_kernel_create(device, "gemm", "", "panel_transpose", &gemm->transpose);
+}
+
+void ij_gemm_destroy(ij_gemm *gemm)
+{
+    cl_kernel kernels[] = {gemm->panel, gemm->gradient, gemm->transpose, gemm->epilogue, gemm->column_sum};
+    for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++)
+        if (kernels[i])
+            clReleaseKernel(kernels[i]);
+    memset(gemm, 0, sizeof *gemm);
+}
+
+ij_layout ij_gemm_layout(const ij_gemm *gemm)
+{
+    return gemm->clblast ? IJ_LAYOUT_ROWS : IJ_LAYOUT_PANELS;
+}
+
+size_t ij_gemm_weight_floats(const ij_gemm *gemm, int out, int in)
+{
+    int tn = gemm->device->tuning.tn;
+    return (size_t)in * (size_t)(gemm->clblast ? out : ij_ceil_div(out, tn) * tn);
+}
+
+size_t ij_gemm_weight_at(const ij_gemm *gemm, int in, int o, int i)
+{
+    int tn = gemm->device->tuning.tn;
+    if (gemm->clblast)
+        return (size_t)o * (size_t)in + (size_t)i;
+    return ((size_t)(o / tn) * (size_t)in + (size_t)i) * (size_t)tn + (size_t)(o % tn);
+}
+
+/* ---- CLBlast -------------------------------------------------------------------------------------------------- */
+
+/* C [m, n] = op(A) op(B), row-major, inner length k. */
+typedef struct product {
+    int m, n, k;
+    CLBlastTranspose ta, tb;
+    int lda, ldb;
+} product;
+
+static product forward_product(int rows, int out, int in)
+{
+    return (product){rows, out, in, CLBlastTransposeNo, CLBlastTransposeYes, in, in};
+}
+static product input_product(int rows, int out, int in)
+{
+    return (product){rows, in, out, CLBlastTransposeNo, CLBlastTransposeNo, out, in};
+}
+static product weight_product(int rows, int out, int in)
+{
+    return (product){out, in, rows, CLBlastTransposeYes, CLBlastTransposeNo, out, in};
+}
+
+static size_t scratch_of(const ij_gemm *gemm, product p)
+{
+    size_t bytes = 0;
+    cl_command_queue queue = gemm->device->compute;
+    CLBlastSGemmTempBufferSize(CLBlastLayoutRowMajor, p.ta, p.tb, (size_t)p.m, (size_t)p.n, (size_t)p.k, 0,
+                               (size_t)p.lda, 0, (size_t)p.ldb, 0, (size_t)p.n, &queue, &bytes);
+    return bytes;
+}
+
+size_t ij_gemm_scratch(const ij_gemm *gemm, int rows, int out, int in)
+{
+    if (!gemm->clblast)
+        return 0;
+    size_t most = scratch_of(gemm, forward_product(rows, out, in));
+    size_t b = scratch_of(gemm, input_product(rows, out, in)), c = scratch_of(gemm, weight_product(rows, out, in));
+    most = most > b ? most : b;
+    return most > c ? most : c;
+}
+
+static ij_status blast(ij_gemm *gemm, product p, cl_mem a, cl_mem b, cl_mem c)
+{
+    cl_command_queue queue = gemm->device->compute;
+    gemm->device->launches++;
+    CLBlastStatusCode code = CLBlastSgemmWithTempBuffer(CLBlastLayoutRowMajor, p.ta, p.tb, (size_t)p.m, (size_t)p.n,
+                                                        (size_t)p.k, 1.0f, a, 0, (size_t)p.lda, b, 0, (size_t)p.ldb,
+                                                        0.0f, c, 0, (size_t)p.n, &queue, NULL, gemm->blast_scratch);
+    if (code == CLBlastSuccess)
+        return IJ_OK;
+    return ij_fail(IJ_EDEVICE, "CLBlast refused a product of %d x %d x %d: error %d (set gemm = own)", p.m, p.n, p.k,
+                   (int)code);
+}
+
+static ij_status finish(ij_gemm *gemm, cl_mem c, int rows, int width, int flags, cl_mem bias, cl_mem add,
+                        cl_mem add_rows, cl_mem pre)
+{
+    if (!flags)
+        return IJ_OK;
+    cl_int use_rows = add_rows != NULL, keep = pre != NULL;
+    bias = bias ? bias : c;
+    add = add ? add : c;
+    add_rows = add_rows ? add_rows : c;
+    pre = pre ? pre : c;
+    return IJ_LAUNCH(gemm->device, gemm->epilogue, "epilogue", ((ij_grid){(size_t)rows, 1, 1}), IJ_ARG(c),
+                     IJ_ARG(width), IJ_ARG(flags), IJ_ARG(bias), IJ_ARG(add), IJ_ARG(add_rows), IJ_ARG(use_rows),
+                     IJ_ARG(pre), IJ_ARG(keep));
+}
+
+/* ---- Own kernels ---------------------------------------------------------------------------------------------- */
+
+/* Rows a work-group takes: a multiple of tm; few enough groups to share the weight panel's reading, enough to keep
+ * every compute unit busy, and no more rows of A than the second-level cache holds. */
+static int rows_per_group(const ij_gemm *gemm, int rows, int panels, int inner)
+{
+    int tm = gemm->device->tuning.tm;
+    int fit = 512 * 1024 / 4 / inner / tm;
+    int64_t wanted = 4 * (int64_t)gemm->device->info.compute_units;
+    int shares = ij_ceil_div(wanted, panels);
+    int even = ij_ceil_div(ij_ceil_div(rows, shares), tm);
+    int tiles = fit < even ? fit : even;
+    return tm * (tiles > 1 ? tiles : 1);
+}
+
+static ij_status panel(ij_gemm *gemm, cl_mem a, cl_mem b, cl_mem c, int m, int n, int k, int flags, cl_mem bias,
+                       cl_mem add, cl_mem add_rows, cl_mem pre)
+{
+    int panels = ij_ceil_div(n, gemm->device->tuning.tn), group = rows_per_group(gemm, m, panels, k);
+    cl_int use_rows = add_rows != NULL, keep = pre != NULL;
+    bias = bias ? bias : b;
+    add = add ? add : c;
+    add_rows = add_rows ? add_rows : c;
+    pre = pre ? pre : c;
+    ij_grid grid = {(size_t)panels, (size_t)ij_ceil_div(m, group), 1};
+    return IJ_LAUNCH(gemm->device, gemm->panel, "gemm_panel", grid, IJ_ARG(a), IJ_ARG(b), IJ_ARG(c), IJ_ARG(m),
+                     IJ_ARG(n), IJ_ARG(k), IJ_ARG(group), IJ_ARG(flags), IJ_ARG(bias), IJ_ARG(add), IJ_ARG(add_rows),
+                     IJ_ARG(use_rows), IJ_ARG(pre), IJ_ARG(keep));
+}
+
+/* ---- The three forms ------------------------------------------------------------------------------------------ */
+
+ij_status ij_gemm_forward(ij_gemm *gemm, const ij_linear *l, cl_mem x, cl_mem y, int rows, const ij_tail *tail)
+{
+    int flags = (tail->no_bias ? 0 : BIAS) | (tail->add ? ADD : 0) | (tail->gelu ? GELU : 0);
+    if (!gemm->clblast)
+        return panel(gemm, x, l->weight, y, rows, l->out, l->in, flags, l->bias, tail->add, tail->rows, tail->pre);
+
+    /* The library overwrites y, so a residual that lies in y would be lost: callers keep the two apart. */
+    ij_status status = blast(gemm, forward_product(rows, l->out, l->in), x, l->weight, y);
+    return status ? status : finish(gemm, y, rows, l->out, flags, l->bias, tail->add, tail->rows, tail->pre);
+}
+
+ij_status ij_gemm_backward_input(ij_gemm *gemm, const ij_linear *l, cl_mem dy, cl_mem dx, int rows, cl_mem pre)
+{
+    int flags = pre ? GELU_BACK : 0;
+    if (!gemm->clblast)
+        return panel(gemm, dy, l->weight_t, dx, rows, l->in, l->out, flags, NULL, NULL, NULL, pre);
+    ij_status status = blast(gemm, input_product(rows, l->out, l->in), dy, l->weight, dx);
+    return status ? status : finish(gemm, dx, rows, l->in, flags, NULL, NULL, NULL, pre);
+}
+
+ij_status ij_gemm_backward_weight(ij_gemm *gemm, const ij_linear *l, cl_mem x, cl_mem dy, int rows)
+{
+    if (gemm->clblast) {
+        ij_status status = blast(gemm, weight_product(rows, l->out, l->in), dy, x, l->weight_grad);
+        if (status)
+            return status;
+        ij_grid grid = {(size_t)ij_ceil_div(l->out, gemm->device->tuning.vw), 1, 1};
+        return IJ_LAUNCH(gemm->device, gemm->column_sum, "column_sum", grid, IJ_ARG(dy), IJ_ARG(l->bias_grad),
+                         IJ_ARG(rows), IJ_ARG(l->out));
+    }
+    const ij_tuning *t = &gemm->device->tuning;
+    int panels = ij_ceil_div(l->out, t->tn);
+    int shares = ij_ceil_div(4 * (int64_t)gemm->device->info.compute_units, panels);
+    int columns = ij_ceil_div(ij_ceil_div(l->in, shares), t->tm) * t->tm;
+    cl_int with_bias = 1;
+    ij_grid grid = {(size_t)panels, (size_t)ij_ceil_div(l->in, columns), 1};
+    return IJ_LAUNCH(gemm->device, gemm->gradient, "gemm_gradient", grid, IJ_ARG(dy), IJ_ARG(x), IJ_ARG(l->weight_grad),
+                     IJ_ARG(rows), IJ_ARG(l->out), IJ_ARG(l->in), IJ_ARG(columns), IJ_ARG(l->bias_grad),
+                     IJ_ARG(with_bias));
+}
+
+ij_status ij_gemm_transpose_weight(ij_gemm *gemm, const ij_linear *l)
+{
+    if (gemm->clblast || !l->weight_t)
+        return IJ_OK;
+    int tn = gemm->device->tuning.tn;
+    ij_grid grid = {(size_t)ij_ceil_div(l->in, tn), (size_t)ij_ceil_div(l->out, tn), 1};
+    return IJ_LAUNCH(gemm->device, gemm->transpose, "panel_transpose", grid, IJ_ARG(l->weight), IJ_ARG(l->weight_t),
+                     IJ_ARG(l->out), IJ_ARG(l->in));
+}

@@ -1,0 +1,60 @@
+/* The linear layer: products with a weight W [out, in] and what is fused to their ends (cl/gemm.cl, or CLBlast with
+ * cl/rowmajor.cl). x [rows, in], y [rows, out], row-major. */
+#ifndef IJ_OPS_GEMM_H
+#define IJ_OPS_GEMM_H
+
+#include "engine/opencl.h"
+
+#include <stdbool.h>
+
+typedef struct ij_gemm {
+    ij_device *device;
+    bool clblast;
+    cl_kernel panel, gradient, transpose; /* own */
+    cl_kernel epilogue, column_sum;       /* after CLBlast */
+    cl_mem blast_scratch;                 /* CLBlast's temporary memory, planned by the caller; may be NULL */
+} ij_gemm;
+
+/* How the weights of a linear layer lie in memory. ROWS: [out][in]. PANELS: [ceil(out/tn)][in][tn], the order in which
+ * gemm_panel reads them; lanes beyond `out` are padding. */
+typedef enum ij_layout { IJ_LAYOUT_VECTOR, IJ_LAYOUT_ROWS, IJ_LAYOUT_PANELS } ij_layout;
+
+/* A linear layer's memory. weight_t: the panels of W^T, where the layout is PANELS and backward_input is wanted. */
+typedef struct ij_linear {
+    int in, out;
+    cl_mem weight, bias, weight_t, weight_grad, bias_grad;
+} ij_linear;
+
+/* What follows the product; see the EPILOGUE_ flags of cl/gemm.cl. Zero everything for nothing. */
+typedef struct ij_tail {
+    cl_mem add;   /* [*, out] added: the residual (may be the result itself), or rows of positions */
+    cl_mem rows;  /* int [rows]: which row of `add` goes to each row; NULL: the same */
+    bool gelu;    /* forward: GELU at the end; its input goes to `pre` where that is given */
+    bool no_bias; /* leave the bias out */
+    cl_mem pre;   /* [rows, out] */
+} ij_tail;
+
+ij_status ij_gemm_create(ij_gemm *gemm, ij_device *device, bool clblast);
+void ij_gemm_destroy(ij_gemm *gemm);
+
+ij_layout ij_gemm_layout(const ij_gemm *gemm);
+/* Floats that W [out, in] takes in this layout, and where its element (o, i) lies. */
+size_t ij_gemm_weight_floats(const ij_gemm *gemm, int out, int in);
+size_t ij_gemm_weight_at(const ij_gemm *gemm, int in, int o, int i);
+/* Bytes of temporary memory that CLBlast wants for a product of these sizes, all three forms. */
+size_t ij_gemm_scratch(const ij_gemm *gemm, int rows, int out, int in);
+
+/* y = tail(x W^T + bias) */
+ij_status ij_gemm_forward(ij_gemm *gemm, const ij_linear *l, cl_mem x, cl_mem y, int rows, const ij_tail *tail);
+
+/* dx = dy W. With pre [rows, in], which holds the input of the GELU whose output was x: dx *= GELU'(pre), and pre
+ * becomes GELU(pre), which backward_weight then takes as its x. */
+ij_status ij_gemm_backward_input(ij_gemm *gemm, const ij_linear *l, cl_mem dy, cl_mem dx, int rows, cl_mem pre);
+
+/* weight_grad = dy^T x, bias_grad = column sums of dy. */
+ij_status ij_gemm_backward_weight(ij_gemm *gemm, const ij_linear *l, cl_mem x, cl_mem dy, int rows);
+
+/* Makes weight_t from weight; once after the weights change. */
+ij_status ij_gemm_transpose_weight(ij_gemm *gemm, const ij_linear *l);
+
+#endif

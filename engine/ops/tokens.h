@@ -1,0 +1,32 @@
+/* Moving tokens about: patchify, the predictor's sequences, sums over rows (cl/tokens.cl). Row lists are int buffers.
+ */
+#ifndef IJ_OPS_TOKENS_H
+#define IJ_OPS_TOKENS_H
+
+#include "engine/opencl.h"
+
+typedef struct ij_tokens {
+    ij_device *device;
+    cl_kernel patchify, assemble, disassemble, sum_rows, mean_pool;
+    cl_mem partial; /* ij_tokens_partial floats, planned by the caller */
+} ij_tokens;
+
+ij_status ij_tokens_create(ij_tokens *t, ij_device *device);
+void ij_tokens_destroy(ij_tokens *t);
+size_t ij_tokens_partial(const ij_device *device, int dim);
+
+/* out [count, 3 P P] = the normalised patches (image[i], patch[i]) of pixels [*, S, S, 3]. */
+ij_status ij_patchify(ij_tokens *t, cl_mem pixels, cl_mem image, cl_mem patch, cl_mem out, int count, int crop,
+                      int patch_size);
+/* out [count, dim]: row i is context[source[i]], or mask_token + position[-1 - source[i]] where that is negative. */
+ij_status ij_assemble(ij_tokens *t, cl_mem context, cl_mem mask_token, cl_mem position, cl_mem source, cl_mem out,
+                      int count, int dim);
+/* dcontext [tokens, dim] = sum over blocks b of d[b * stride + place[i]]. */
+ij_status ij_disassemble(ij_tokens *t, cl_mem d, cl_mem place, cl_mem dcontext, int tokens, int blocks, int stride,
+                         int dim);
+/* sum [dim] = sum of the rows rows[0..count) of d. */
+ij_status ij_sum_rows(ij_tokens *t, cl_mem d, cl_mem rows, cl_mem sum, int count, int dim);
+/* features [images, dim] = means over the patches of x [images, patches, dim]. */
+ij_status ij_mean_pool(ij_tokens *t, cl_mem x, cl_mem features, int images, int patches, int dim);
+
+#endif

@@ -1,0 +1,373 @@
+#include "engine/params.h"
+
+#include "engine/base/random.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ALIGN 1024 /* floats; a multiple of every device's sub-buffer alignment */
+
+/* ---- The list of tensors, in the official order ----------------------------------------------------------------- */
+
+typedef struct listing {
+    ij_params *p;
+    ij_network network;
+    int segment;
+    bool failed;
+} listing;
+
+static ij_tensor *append(listing *l, const char *name)
+{
+    ij_params *p = l->p;
+    if (p->count % 64 == 0) {
+        ij_tensor *longer = realloc(p->tensors, (size_t)(p->count + 64) * sizeof *longer);
+        if (!longer) {
+            l->failed = true;
+            return NULL;
+        }
+        p->tensors = longer;
+    }
+    ij_tensor *t = &p->tensors[p->count++];
+    memset(t, 0, sizeof *t);
+    snprintf(t->name, sizeof t->name, "%s.%s", l->network == IJ_ENCODER ? "encoder" : "predictor", name);
+    t->network = l->network;
+    t->segment = l->segment;
+    return t;
+}
+
+static void vector(listing *l, const char *name, int n)
+{
+    ij_tensor *t = append(l, name);
+    if (!t)
+        return;
+    t->dims = 1;
+    t->shape[0] = n;
+    t->rows = 1;
+    t->columns = n;
+    t->layout = IJ_LAYOUT_VECTOR;
+    t->floats = (size_t)n;
+}
+
+static void matrix(listing *l, const char *name, int rows, int columns, bool transpose)
+{
+    ij_tensor *t = append(l, name);
+    if (!t)
+        return;
+    t->dims = 2;
+    t->shape[0] = t->rows = rows;
+    t->shape[1] = t->columns = columns;
+    t->layout = ij_gemm_layout(l->p->gemm);
+    t->floats = ij_gemm_weight_floats(l->p->gemm, rows, columns);
+    t->decay = true;
+    t->transpose = transpose && t->layout == IJ_LAYOUT_PANELS;
+}
+
+static void linear(listing *l, const char *prefix, int out, int in, bool transpose)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s.weight", prefix);
+    matrix(l, name, out, in, transpose);
+    snprintf(name, sizeof name, "%s.bias", prefix);
+    vector(l, name, out);
+}
+
+static void norm(listing *l, const char *prefix, int n)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s.weight", prefix);
+    vector(l, name, n);
+    snprintf(name, sizeof name, "%s.bias", prefix);
+    vector(l, name, n);
+}
+
+static void block(listing *l, const char *prefix, int index, int dim, int hidden)
+{
+    static const char *const parts[] = {"norm1", "attn.qkv", "attn.proj", "norm2", "mlp.fc1", "mlp.fc2"};
+    char name[6][48];
+    for (int i = 0; i < 6; i++)
+        snprintf(name[i], sizeof name[i], "%s.%d.%s", prefix, index, parts[i]);
+    norm(l, name[0], dim);
+    linear(l, name[1], 3 * dim, dim, true);
+    linear(l, name[2], dim, dim, true);
+    norm(l, name[3], dim);
+    linear(l, name[4], hidden, dim, true);
+    linear(l, name[5], dim, hidden, true);
+}
+
+static void list_encoder(listing *l, const ij_model_config *m)
+{
+    l->network = IJ_ENCODER;
+    int around = l->segment++;
+    int first = l->p->count;
+    linear(l, "patch_embed.proj", m->dim, 3 * m->patch * m->patch, false);
+    for (int i = first; i < l->p->count && !l->failed; i++)
+        l->p->tensors[i].segment = around;
+    if (!l->failed) { /* a convolution's weight: [D, 3, P, P] */
+        ij_tensor *t = &l->p->tensors[first];
+        t->dims = 4;
+        t->shape[1] = 3;
+        t->shape[2] = t->shape[3] = m->patch;
+    }
+    for (int i = 0; i < m->depth; i++, l->segment++)
+        block(l, "blocks", i, m->dim, m->hidden);
+    int end = l->segment;
+    l->segment = around;
+    norm(l, "norm", m->dim);
+    l->segment = end;
+}
+
+static void list_predictor(listing *l, const ij_model_config *m)
+{
+    l->network = IJ_PREDICTOR;
+    int around = l->segment;
+    vector(l, "mask_token", m->pred_dim);
+    if (!l->failed) { /* of shape [1, 1, Dp]: not one dimension, so it decays */
+        ij_tensor *t = &l->p->tensors[l->p->count - 1];
+        t->dims = 3;
+        t->shape[0] = t->shape[1] = 1;
+        t->shape[2] = m->pred_dim;
+        t->decay = true;
+    }
+    linear(l, "predictor_embed", m->pred_dim, m->dim, true);
+    l->segment = around + 1;
+    for (int i = 0; i < m->pred_depth; i++, l->segment++)
+        block(l, "predictor_blocks", i, m->pred_dim, 4 * m->pred_dim);
+    int end = l->segment;
+    l->segment = around;
+    norm(l, "predictor_norm", m->pred_dim);
+    linear(l, "predictor_proj", m->dim, m->pred_dim, true);
+    l->segment = end;
+}
+
+/* ---- Memory ------------------------------------------------------------------------------------------------------ */
+
+static size_t align(size_t floats)
+{
+    return (floats + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+/* Within each segment the decayed tensors come first. */
+static void place(ij_params *p)
+{
+    for (int decayed = 1; decayed >= 0; decayed--)
+        for (int i = 0; i < p->count; i++) {
+            ij_tensor *t = &p->tensors[i];
+            ij_segment *s = &p->segments[t->segment];
+            if (t->decay != (bool)decayed)
+                continue;
+            t->offset = s->floats;
+            s->floats += align(t->floats);
+            if (decayed)
+                s->decayed = s->floats;
+        }
+}
+
+ij_status ij_params_plan(ij_params *p, ij_device *device, const ij_gemm *gemm, const ij_model_config *model,
+                         ij_plan *plan)
+{
+    memset(p, 0, sizeof *p);
+    p->device = device;
+    p->gemm = gemm;
+    listing l = {.p = p};
+    list_encoder(&l, model);
+    p->encoder_count = p->count;
+    int encoder_segments = l.segment;
+    list_predictor(&l, model);
+    p->segment_count = l.segment;
+    p->segments = calloc((size_t)p->segment_count, sizeof *p->segments);
+    if (l.failed || !p->segments)
+        return ij_fail(IJ_ENOMEM, "out of memory for the list of parameters");
+    place(p);
+
+    ij_status status = IJ_OK;
+    for (int i = 0; i < p->segment_count && !status; i++) {
+        ij_segment *s = &p->segments[i];
+        struct {
+            const char *group;
+            cl_mem *where;
+        } all[] = {{"weights", &s->weight},
+                   {"gradients", &s->gradient},
+                   {"moments", &s->moment1},
+                   {"moments", &s->moment2},
+                   {"target encoder", &s->target}};
+        for (int k = 0; k < (i < encoder_segments ? 5 : 4) && !status; k++)
+            status = ij_plan_add(plan, all[k].group, s->floats * sizeof(float), CL_MEM_READ_WRITE, all[k].where);
+    }
+    for (int i = 0; i < p->count && !status; i++) {
+        ij_tensor *t = &p->tensors[i];
+        if (t->transpose)
+            status = ij_plan_add(plan, "transposed weights",
+                                 ij_gemm_weight_floats(gemm, t->columns, t->rows) * sizeof(float), CL_MEM_READ_WRITE,
+                                 &t->weight_t);
+    }
+    return status;
+}
+
+static ij_status view(cl_mem segment, const ij_tensor *t, cl_mem *where)
+{
+    cl_buffer_region region = {t->offset * sizeof(float), align(t->floats) * sizeof(float)};
+    cl_int code;
+    *where = clCreateSubBuffer(segment, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &code);
+    if (code != CL_SUCCESS)
+        *where = NULL;
+    return ij_cl_check(code, t->name);
+}
+
+ij_status ij_params_views(ij_params *p)
+{
+    ij_status status = IJ_OK;
+    for (int i = 0; i < p->count && !status; i++) {
+        ij_tensor *t = &p->tensors[i];
+        const ij_segment *s = &p->segments[t->segment];
+        status = view(s->weight, t, &t->weight);
+        if (!status)
+            status = view(s->gradient, t, &t->gradient);
+        if (!status && s->target)
+            status = view(s->target, t, &t->target);
+    }
+    return status;
+}
+
+void ij_params_destroy(ij_params *p)
+{
+    for (int i = 0; i < p->count; i++) {
+        cl_mem views[] = {p->tensors[i].weight, p->tensors[i].gradient, p->tensors[i].target};
+        for (int k = 0; k < 3; k++)
+            if (views[k])
+                clReleaseMemObject(views[k]);
+    }
+    free(p->tensors);
+    free(p->segments);
+    memset(p, 0, sizeof *p);
+}
+
+const ij_tensor *ij_params_find(const ij_params *p, const char *format, ...)
+{
+    char name[128];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(name, sizeof name, format, args);
+    va_end(args);
+    for (int i = 0; i < p->count; i++)
+        if (strcmp(p->tensors[i].name, name) == 0)
+            return &p->tensors[i];
+    return NULL;
+}
+
+/* ---- To and from the host ---------------------------------------------------------------------------------------- */
+
+static cl_mem store_of(const ij_params *p, const ij_tensor *t, ij_store store, bool target)
+{
+    const ij_segment *s = &p->segments[t->segment];
+    switch (store) {
+    case IJ_STORE_WEIGHT:
+        return target ? s->target : s->weight;
+    case IJ_STORE_GRADIENT:
+        return s->gradient;
+    case IJ_STORE_MOMENT1:
+        return s->moment1;
+    case IJ_STORE_MOMENT2:
+        return s->moment2;
+    }
+    return NULL;
+}
+
+/* Between the official order and the device's layout; `out` is zeroed where it has padding. */
+static void reorder(const ij_params *p, const ij_tensor *t, const float *from, float *to, bool to_device)
+{
+    if (t->layout != IJ_LAYOUT_PANELS) {
+        memcpy(to, from, (size_t)t->rows * (size_t)t->columns * sizeof *to);
+        return;
+    }
+    for (int r = 0; r < t->rows; r++)
+        for (int c = 0; c < t->columns; c++) {
+            size_t official = (size_t)r * (size_t)t->columns + (size_t)c;
+            size_t device = ij_gemm_weight_at(p->gemm, t->columns, r, c);
+            if (to_device)
+                to[device] = from[official];
+            else
+                to[official] = from[device];
+        }
+}
+
+static ij_status transfer(ij_params *p, int index, ij_store store, bool target, float *read_to, const float *write_from)
+{
+    const ij_tensor *t = &p->tensors[index];
+    cl_mem memory = store_of(p, t, store, target);
+    if (!memory || (target && store != IJ_STORE_WEIGHT))
+        return ij_fail(IJ_EINVAL, "%s has no such copy", t->name);
+    float *buffer = calloc(t->floats, sizeof *buffer);
+    if (!buffer)
+        return ij_fail(IJ_ENOMEM, "out of memory for a copy of %s", t->name);
+    cl_int code;
+    size_t offset = t->offset * sizeof(float), bytes = t->floats * sizeof(float);
+    if (write_from) {
+        reorder(p, t, write_from, buffer, true);
+        code = clEnqueueWriteBuffer(p->device->compute, memory, CL_TRUE, offset, bytes, buffer, 0, NULL, NULL);
+    } else {
+        code = clEnqueueReadBuffer(p->device->compute, memory, CL_TRUE, offset, bytes, buffer, 0, NULL, NULL);
+        reorder(p, t, buffer, read_to, false);
+    }
+    free(buffer);
+    return ij_cl_check(code, t->name);
+}
+
+ij_status ij_params_read(ij_params *p, int index, ij_store store, bool target, float *values)
+{
+    return transfer(p, index, store, target, values, NULL);
+}
+
+ij_status ij_params_write(ij_params *p, int index, ij_store store, bool target, const float *values)
+{
+    return transfer(p, index, store, target, NULL, values);
+}
+
+/* ---- Initial weights --------------------------------------------------------------------------------------------- */
+
+/* Normal of std 0.02, drawn again outside +-2, which at this std never happens but is the definition. */
+static float truncated_normal(ij_random *r)
+{
+    float x;
+    do
+        x = 0.02f * ij_random_normal(r);
+    while (fabsf(x) > 2.0f);
+    return x;
+}
+
+/* sqrt(2 l) for proj and fc2 of block l = 1, 2, ...; 1 for every other tensor. */
+static float residual_divisor(const ij_tensor *t)
+{
+    const char *at = strstr(t->name, "blocks.");
+    if (!at || (!strstr(t->name, "attn.proj.weight") && !strstr(t->name, "mlp.fc2.weight")))
+        return 1.0f;
+    return sqrtf(2.0f * (float)(atoi(at + strlen("blocks.")) + 1));
+}
+
+ij_status ij_params_initialise(ij_params *p, uint64_t seed, bool rescale_residual)
+{
+    ij_status status = IJ_OK;
+    for (int i = 0; i < p->count && !status; i++) {
+        const ij_tensor *t = &p->tensors[i];
+        size_t n = (size_t)t->rows * (size_t)t->columns;
+        float *values = calloc(n, sizeof *values);
+        if (!values)
+            return ij_fail(IJ_ENOMEM, "out of memory for the initial weights of %s", t->name);
+        if (t->decay) {
+            float divisor = rescale_residual ? residual_divisor(t) : 1.0f;
+            ij_random r;
+            ij_random_start(&r, seed, IJ_STREAM_WEIGHTS, (uint64_t)i, 0);
+            for (size_t k = 0; k < n; k++)
+                values[k] = truncated_normal(&r) / divisor;
+        } else if (strstr(t->name, ".weight")) { /* a LayerNorm's gain */
+            for (size_t k = 0; k < n; k++)
+                values[k] = 1.0f;
+        }
+        status = ij_params_write(p, i, IJ_STORE_WEIGHT, false, values);
+        if (!status && t->network == IJ_ENCODER)
+            status = ij_params_write(p, i, IJ_STORE_WEIGHT, true, values);
+        free(values);
+    }
+    return status;
+}

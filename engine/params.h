@@ -1,0 +1,56 @@
+/* The parameter store: every trainable tensor by its official name, grouped into segments that AdamW passes over and
+ * that fit a device's largest allocation: one for each block, one for what lies around the blocks. */
+#ifndef IJ_PARAMS_H
+#define IJ_PARAMS_H
+
+#include "engine/memory.h"
+#include "engine/model_config.h"
+#include "engine/ops/gemm.h"
+#include "engine/ops/optimizer.h"
+#include "engine/trainer.h"
+
+typedef enum ij_network { IJ_ENCODER, IJ_PREDICTOR } ij_network;
+
+/* One tensor of encoder or predictor. The target encoder's tensors are the `target` side of the encoder's. */
+typedef struct ij_tensor {
+    char name[96]; /* "encoder.blocks.0.attn.qkv.weight" */
+    ij_network network;
+    int dims;
+    int64_t shape[4];
+    int rows, columns; /* of a weight matrix [rows, columns]; a vector has rows 1 */
+    ij_layout layout;
+    bool decay;     /* weight decay applies */
+    bool transpose; /* backward_input reads this weight: keep weight_t */
+    int segment;
+    size_t offset, floats; /* within the segment; floats includes padding */
+    cl_mem weight, gradient, target, weight_t;
+} ij_tensor;
+
+typedef struct ij_params {
+    ij_device *device;
+    const ij_gemm *gemm;
+    ij_tensor *tensors;
+    int count;
+    int encoder_count; /* tensors 0 .. encoder_count-1 are the encoder's */
+    ij_segment *segments;
+    int segment_count;
+} ij_params;
+
+/* Lays the tensors of `model` out and announces their memory in `plan`. */
+ij_status ij_params_plan(ij_params *p, ij_device *device, const ij_gemm *gemm, const ij_model_config *model,
+                         ij_plan *plan);
+/* After the plan is committed: the views of each tensor. */
+ij_status ij_params_views(ij_params *p);
+void ij_params_destroy(ij_params *p);
+
+/* The tensor "encoder.NAME" or "predictor.NAME"; printf style. Must exist. */
+const ij_tensor *ij_params_find(const ij_params *p, const char *format, ...) IJ_PRINTF(2, 3);
+
+/* Host copies in the official order [rows, columns], whatever the layout. `target` chooses the target encoder. */
+ij_status ij_params_read(ij_params *p, int index, ij_store store, bool target, float *values);
+ij_status ij_params_write(ij_params *p, int index, ij_store store, bool target, const float *values);
+
+/* Draws the initial weights (method.md "Initial weights") and copies the encoder to the target. */
+ij_status ij_params_initialise(ij_params *p, uint64_t seed, bool rescale_residual);
+
+#endif

@@ -1,0 +1,463 @@
+#include "engine/trainer.h"
+
+#include "engine/base/try.h"
+#include "engine/model.h"
+#include "engine/ops/optimizer.h"
+#include "engine/position.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One of the two places that a batch passes through on its way to the device. */
+typedef struct slot {
+    ij_batch batch; /* what the caller fills; pixels point into `pixels` while it is mapped */
+    cl_mem pixels, ints;
+    cl_mem staging; /* pinned host memory, where the device has memory of its own */
+    int32_t *host_ints;
+    ij_batch_index index;
+    cl_mem list[IJ_LISTS];
+    cl_event uploaded; /* pixels and ints are on the device */
+    cl_event consumed; /* the device has read the pixels */
+} slot;
+
+/* A step's measurements on their way back. */
+typedef struct measurement {
+    float *values; /* [IJ_LOSS_PARTIALS + D] */
+    int partials;
+    int64_t elements; /* the loss is a mean over these */
+    int64_t step;
+    cl_event ready;
+} measurement;
+
+struct ij_trainer {
+    ij_device *device;
+    ij_trainer_config config;
+    ij_plan *plan;
+    ij_model model;
+    ij_optimizer optimizer;
+    slot slots[2];
+    measurement measured[2];
+    int64_t step;
+    int kernels;
+    int last_slot;
+    bool stale;            /* weights were written, and their transposed panels are those of before */
+    ij_tensor_info *infos; /* encoder, predictor, target encoder */
+    char (*names)[112];
+    float *pos_embed, *predictor_pos_embed;
+};
+
+/* ---- Slots ------------------------------------------------------------------------------------------------------- */
+
+static size_t pixel_bytes(const ij_trainer *t)
+{
+    size_t crop = (size_t)t->config.model.crop;
+    return (size_t)t->config.batch * crop * crop * 3;
+}
+
+static ij_status plan_slot(ij_trainer *t, slot *s)
+{
+    const ij_trainer_config *c = &t->config;
+    s->batch = (ij_batch){.images = c->batch,
+                          .crop = c->model.crop,
+                          .contexts = c->contexts,
+                          .targets = c->targets,
+                          .context_capacity = c->context_capacity,
+                          .target_capacity = c->target_capacity};
+    size_t sequences = (size_t)c->contexts * (size_t)c->batch;
+    s->batch.context = calloc(sequences * (size_t)c->context_capacity, sizeof(int32_t));
+    s->batch.context_offset = calloc(sequences + 1, sizeof(int32_t));
+    s->batch.target = calloc((size_t)c->targets * (size_t)c->batch * (size_t)c->target_capacity, sizeof(int32_t));
+    ij_batch_index_plan(&s->index, &s->batch);
+    size_t ints = (size_t)s->index.offset[IJ_LISTS] * sizeof(int32_t);
+    s->host_ints = calloc(1, ints);
+    if (!s->batch.context || !s->batch.context_offset || !s->batch.target || !s->host_ints)
+        return ij_fail(IJ_ENOMEM, "out of memory for a batch's masks");
+    bool unified = t->device->info.unified_memory;
+    cl_mem_flags flags = CL_MEM_READ_WRITE | (unified ? CL_MEM_ALLOC_HOST_PTR : 0);
+    TRY(ij_plan_add(t->plan, "batches", pixel_bytes(t), flags, &s->pixels));
+    if (!unified)
+        TRY(ij_plan_add(t->plan, "batches (pinned)", pixel_bytes(t), CL_MEM_READ_WRITE | CL_MEM_ALLOC_HOST_PTR,
+                        &s->staging));
+    return ij_plan_add(t->plan, "batches", ints, CL_MEM_READ_WRITE, &s->ints);
+}
+
+static ij_status map_slot(ij_trainer *t, slot *s, cl_mem memory)
+{
+    cl_int code;
+    s->batch.pixels = clEnqueueMapBuffer(t->device->transfer, memory, CL_TRUE, CL_MAP_WRITE_INVALIDATE_REGION, 0,
+                                         pixel_bytes(t), 0, NULL, NULL, &code);
+    return ij_cl_check(code, "mapping a batch");
+}
+
+static ij_status start_slot(ij_trainer *t, slot *s)
+{
+    for (int i = 0; i < IJ_LISTS; i++) {
+        cl_buffer_region region = {(size_t)s->index.offset[i] * sizeof(int32_t),
+                                   (size_t)(s->index.offset[i + 1] - s->index.offset[i]) * sizeof(int32_t)};
+        cl_int code;
+        s->list[i] = clCreateSubBuffer(s->ints, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &code);
+        if (code != CL_SUCCESS) {
+            s->list[i] = NULL;
+            return ij_cl_check(code, "an index list");
+        }
+    }
+    return map_slot(t, s, s->staging ? s->staging : s->pixels);
+}
+
+static void forget(cl_event *event)
+{
+    if (*event)
+        clReleaseEvent(*event);
+    *event = NULL;
+}
+
+static void destroy_slot(ij_trainer *t, slot *s)
+{
+    if (s->batch.pixels)
+        clEnqueueUnmapMemObject(t->device->transfer, s->staging ? s->staging : s->pixels, s->batch.pixels, 0, NULL,
+                                NULL);
+    clFinish(t->device->transfer);
+    for (int i = 0; i < IJ_LISTS; i++)
+        if (s->list[i])
+            clReleaseMemObject(s->list[i]);
+    forget(&s->uploaded);
+    forget(&s->consumed);
+    free(s->batch.context);
+    free(s->batch.context_offset);
+    free(s->batch.target);
+    free(s->host_ints);
+}
+
+/* Hands the slot's pixels to the device: unmapped where memory is shared, copied where it is not. */
+static ij_status upload_slot(ij_trainer *t, slot *s)
+{
+    cl_command_queue queue = t->device->transfer;
+    if (s->staging) {
+        TRY(ij_cl_check(
+            clEnqueueWriteBuffer(queue, s->pixels, CL_FALSE, 0, pixel_bytes(t), s->batch.pixels, 0, NULL, NULL),
+            "uploading images"));
+    } else {
+        TRY(ij_cl_check(clEnqueueUnmapMemObject(queue, s->pixels, s->batch.pixels, 0, NULL, NULL),
+                        "handing images over"));
+        s->batch.pixels = NULL;
+    }
+    forget(&s->uploaded);
+    TRY(ij_cl_check(clEnqueueWriteBuffer(queue, s->ints, CL_FALSE, 0,
+                                         (size_t)s->index.offset[IJ_LISTS] * sizeof(int32_t), s->host_ints, 0, NULL,
+                                         &s->uploaded),
+                    "uploading masks"));
+    return ij_cl_check(clFlush(queue), "uploading a batch");
+}
+
+ij_status ij_trainer_slot(ij_trainer *t, int number, ij_batch **batch)
+{
+    slot *s = &t->slots[number];
+    if (s->uploaded)
+        TRY(ij_cl_check(clWaitForEvents(1, &s->uploaded), "waiting for an upload"));
+    if (s->consumed)
+        TRY(ij_cl_check(clWaitForEvents(1, &s->consumed), "waiting for the device to read a batch"));
+    forget(&s->uploaded);
+    forget(&s->consumed);
+    if (!s->batch.pixels)
+        TRY(map_slot(t, s, s->pixels));
+    *batch = &s->batch;
+    return IJ_OK;
+}
+
+/* ---- Creation ---------------------------------------------------------------------------------------------------- */
+
+static ij_status make_infos(ij_trainer *t)
+{
+    const ij_params *p = &t->model.params;
+    int count = p->count + p->encoder_count;
+    t->infos = calloc((size_t)count, sizeof *t->infos);
+    t->names = calloc((size_t)count, sizeof *t->names);
+    if (!t->infos || !t->names)
+        return ij_fail(IJ_ENOMEM, "out of memory for the list of tensors");
+    for (int i = 0; i < count; i++) {
+        const ij_tensor *tensor = &p->tensors[i < p->count ? i : i - p->count];
+        snprintf(t->names[i], sizeof t->names[i], "%s%s", i < p->count ? "" : "target_", tensor->name);
+        t->infos[i] = (ij_tensor_info){
+            .name = t->names[i], .dims = tensor->dims, .elements = (int64_t)tensor->rows * tensor->columns};
+        memcpy(t->infos[i].shape, tensor->shape, sizeof tensor->shape);
+    }
+    return IJ_OK;
+}
+
+static ij_status make_positions(ij_trainer *t)
+{
+    const ij_model_config *m = &t->config.model;
+    size_t patches = (size_t)ij_model_patches(m);
+    t->pos_embed = malloc(patches * (size_t)m->dim * sizeof(float));
+    t->predictor_pos_embed = malloc(patches * (size_t)m->pred_dim * sizeof(float));
+    if (!t->pos_embed || !t->predictor_pos_embed)
+        return ij_fail(IJ_ENOMEM, "out of memory for the position tables");
+    ij_position_table(t->pos_embed, ij_model_side(m), m->dim);
+    ij_position_table(t->predictor_pos_embed, ij_model_side(m), m->pred_dim);
+    return IJ_OK;
+}
+
+static ij_status check_config(const ij_trainer_config *c)
+{
+    TRY(ij_model_config_check(&c->model));
+    int patches = ij_model_patches(&c->model);
+    if (c->batch < 1 || c->contexts < 1 || c->targets < 1)
+        return ij_fail(IJ_EINVAL, "batch, context blocks and target blocks are at least 1");
+    if (c->context_capacity < 1 || c->context_capacity > patches || c->target_capacity < 1 ||
+        c->target_capacity > patches)
+        return ij_fail(IJ_EINVAL, "masks of up to %d context and %d target patches do not fit %d patches an image",
+                       c->context_capacity, c->target_capacity, patches);
+    double tokens = (double)c->targets * c->contexts * c->batch * (c->context_capacity + c->target_capacity);
+    double widest = 4.0 * (c->model.pred_dim > c->model.dim ? c->model.pred_dim : c->model.dim);
+    if (tokens > 2e9 / widest * 1024 || (double)c->batch * patches > 1e9)
+        return ij_fail(IJ_EINVAL, "a batch of %d images is more than this program can number: use a smaller batch",
+                       c->batch);
+    return IJ_OK;
+}
+
+static ij_status create(ij_trainer *t)
+{
+    TRY(check_config(&t->config));
+    TRY(ij_plan_create(&t->plan));
+    TRY(ij_model_plan(&t->model, t->device, &t->config, t->plan));
+    TRY(ij_optimizer_create(&t->optimizer, t->device));
+    for (int i = 0; i < 2; i++) {
+        TRY(plan_slot(t, &t->slots[i]));
+        t->measured[i].step = -1;
+        t->measured[i].values = calloc((size_t)(IJ_LOSS_PARTIALS + t->config.model.dim), sizeof(float));
+        if (!t->measured[i].values)
+            return ij_fail(IJ_ENOMEM, "out of memory for a step's results");
+    }
+    TRY(ij_plan_commit(t->plan, t->device));
+    TRY(ij_model_start(&t->model));
+    for (int i = 0; i < 2; i++)
+        TRY(start_slot(t, &t->slots[i]));
+    TRY(make_infos(t));
+    return make_positions(t);
+}
+
+ij_status ij_trainer_create(ij_trainer **trainer, ij_device *device, const ij_trainer_config *config)
+{
+    *trainer = NULL;
+    ij_trainer *t = calloc(1, sizeof *t);
+    if (!t)
+        return ij_fail(IJ_ENOMEM, "out of memory for a trainer");
+    t->device = device;
+    t->config = *config;
+    ij_status status = create(t);
+    if (status) {
+        ij_trainer_destroy(t);
+        return status;
+    }
+    *trainer = t;
+    return IJ_OK;
+}
+
+void ij_trainer_destroy(ij_trainer *t)
+{
+    if (!t)
+        return;
+    clFinish(t->device->compute);
+    for (int i = 0; i < 2; i++) {
+        destroy_slot(t, &t->slots[i]);
+        forget(&t->measured[i].ready);
+        free(t->measured[i].values);
+    }
+    ij_optimizer_destroy(&t->optimizer);
+    ij_model_destroy(&t->model);
+    ij_plan_destroy(t->plan);
+    free(t->infos);
+    free(t->names);
+    free(t->pos_embed);
+    free(t->predictor_pos_embed);
+    free(t);
+}
+
+void ij_trainer_print_plan(const ij_trainer *t, FILE *out)
+{
+    ij_plan_print(t->plan, out);
+}
+
+uint64_t ij_trainer_device_bytes(const ij_trainer *t)
+{
+    return ij_plan_bytes(t->plan);
+}
+
+int ij_trainer_kernels(const ij_trainer *t)
+{
+    return t->kernels;
+}
+
+/* ---- The step ---------------------------------------------------------------------------------------------------- */
+
+static ij_status update(ij_trainer *t, const ij_hyper *hyper)
+{
+    const ij_trainer_config *c = &t->config;
+    ij_adamw a = {hyper->lr, hyper->wd, hyper->ema, c->beta1, c->beta2, c->eps, t->step + 1};
+    for (int i = 0; i < t->model.params.segment_count; i++)
+        TRY(ij_optimizer_step(&t->optimizer, &t->model.params.segments[i], &a));
+    return ij_model_refresh(&t->model);
+}
+
+/* Sends loss and spread on their way back to the host. */
+static ij_status measure(ij_trainer *t, int partials, const ij_batch_index *index)
+{
+    ij_model *m = &t->model;
+    measurement *r = &t->measured[t->step % 2];
+    if (r->ready)
+        TRY(ij_cl_check(clWaitForEvents(1, &r->ready), "waiting for a result"));
+    forget(&r->ready);
+    r->partials = partials;
+    r->elements = (int64_t)index->predictions * m->encoder.dim;
+    r->step = t->step;
+    size_t bytes = (size_t)(IJ_LOSS_PARTIALS + m->encoder.dim) * sizeof(float);
+    return ij_cl_check(
+        clEnqueueReadBuffer(t->device->compute, m->measured, CL_FALSE, 0, bytes, r->values, 0, NULL, &r->ready),
+        "reading a result");
+}
+
+ij_status ij_trainer_step(ij_trainer *t, int number, const ij_hyper *hyper)
+{
+    ij_model *m = &t->model;
+    slot *s = &t->slots[number];
+    t->device->launches = 0;
+    if (t->stale)
+        TRY(ij_model_refresh(m));
+    t->stale = false;
+    TRY(ij_batch_index_fill(&s->index, &s->batch, m->patches, s->host_ints));
+    TRY(upload_slot(t, s));
+    TRY(ij_cl_check(clEnqueueBarrierWithWaitList(t->device->compute, 1, &s->uploaded, NULL), "waiting for a batch"));
+
+    ij_device_batch batch = {.pixels = s->pixels, .index = &s->index, .target_length = s->batch.target_length};
+    memcpy(batch.list, s->list, sizeof batch.list);
+    TRY(ij_model_patchify(m, &batch));
+    forget(&s->consumed);
+    TRY(ij_cl_check(clEnqueueMarkerWithWaitList(t->device->compute, 0, NULL, &s->consumed), "marking a batch as read"));
+    TRY(ij_model_target(m, &batch));
+    TRY(ij_model_predict(m, &batch));
+    int partials;
+    TRY(ij_model_loss(m, &batch, &partials));
+    TRY(measure(t, partials, &s->index));
+    TRY(ij_model_backward(m, &batch));
+    TRY(update(t, hyper));
+    TRY(ij_cl_check(clFlush(t->device->compute), "starting a step"));
+    t->kernels = t->device->launches;
+    t->last_slot = number;
+    t->step++;
+    return IJ_OK;
+}
+
+int64_t ij_trainer_steps(const ij_trainer *t)
+{
+    return t->step;
+}
+
+ij_status ij_trainer_set_step(ij_trainer *t, int64_t step)
+{
+    if (step < 0)
+        return ij_fail(IJ_EINVAL, "a run cannot go on from step %lld", (long long)step);
+    t->step = step;
+    return IJ_OK;
+}
+
+ij_status ij_trainer_result(ij_trainer *t, int64_t k, ij_step_result *result)
+{
+    const measurement *r = &t->measured[k % 2];
+    if (k < 0 || r->step != k)
+        return ij_fail(IJ_EINVAL, "the result of step %lld is not kept", (long long)k);
+    TRY(ij_cl_check(clWaitForEvents(1, &r->ready), "waiting for a step"));
+    double sum = 0.0;
+    for (int i = 0; i < r->partials; i++)
+        sum += r->values[i];
+    result->loss = sum / (double)r->elements;
+    sum = 0.0;
+    for (int i = 0; i < t->config.model.dim; i++)
+        sum += r->values[IJ_LOSS_PARTIALS + i];
+    result->target_std = sum / t->config.model.dim;
+    return IJ_OK;
+}
+
+ij_status ij_trainer_finish(ij_trainer *t)
+{
+    TRY(ij_cl_check(clFinish(t->device->transfer), "waiting for the device"));
+    return ij_cl_check(clFinish(t->device->compute), "waiting for the device");
+}
+
+/* ---- Weights ----------------------------------------------------------------------------------------------------- */
+
+int ij_trainer_tensor_count(const ij_trainer *t)
+{
+    return t->model.params.count + t->model.params.encoder_count;
+}
+
+const ij_tensor_info *ij_trainer_tensor(const ij_trainer *t, int index)
+{
+    return &t->infos[index];
+}
+
+ij_status ij_trainer_read(ij_trainer *t, int index, ij_store store, float *values)
+{
+    int count = t->model.params.count;
+    return ij_params_read(&t->model.params, index % count, store, index >= count, values);
+}
+
+ij_status ij_trainer_write(ij_trainer *t, int index, ij_store store, const float *values)
+{
+    int count = t->model.params.count;
+    TRY(ij_params_write(&t->model.params, index % count, store, index >= count, values));
+    t->stale = true; /* whoever writes one weight writes many: transposed once, before the next step */
+    return IJ_OK;
+}
+
+const float *ij_trainer_pos_embed(const ij_trainer *t)
+{
+    return t->pos_embed;
+}
+
+const float *ij_trainer_predictor_pos_embed(const ij_trainer *t)
+{
+    return t->predictor_pos_embed;
+}
+
+/* ---- Outputs ----------------------------------------------------------------------------------------------------- */
+
+static ij_status read_rows(ij_trainer *t, cl_mem memory, int64_t row, int64_t rows, float *values)
+{
+    size_t bytes = (size_t)t->config.model.dim * sizeof(float);
+    return ij_cl_check(clEnqueueReadBuffer(t->device->compute, memory, CL_TRUE, (size_t)row * bytes,
+                                           (size_t)rows * bytes, values, 0, NULL, NULL),
+                       "reading an output");
+}
+
+ij_status ij_trainer_output(ij_trainer *t, ij_output which, float *values, int64_t capacity, int64_t *tokens)
+{
+    const ij_model *m = &t->model;
+    const ij_batch_index *n = &t->slots[t->last_slot].index;
+    int dim = t->config.model.dim;
+    *tokens = which == IJ_OUTPUT_CONTEXT ? n->context_tokens : n->predictions;
+    if (*tokens * dim > capacity)
+        return ij_fail(IJ_EINVAL, "an output of %lld floats does not fit into %lld", (long long)(*tokens * dim),
+                       (long long)capacity);
+    if (which != IJ_OUTPUT_TARGET)
+        return read_rows(t, which == IJ_OUTPUT_CONTEXT ? m->context : m->prediction, 0, *tokens, values);
+    /* Targets are kept once, and stand beside every context block. */
+    int64_t block = n->target_rows / t->config.targets;
+    for (int64_t k = 0; k < (int64_t)t->config.targets * t->config.contexts; k++)
+        TRY(read_rows(t, m->target_rows, k / t->config.contexts * block, block, values + k * block * dim));
+    return IJ_OK;
+}
+
+ij_status ij_trainer_features(ij_trainer *t, const uint8_t *pixels, int images, float *features)
+{
+    if (images < 1 || images > t->config.batch)
+        return ij_fail(IJ_EINVAL, "features of %d images were asked for; a batch holds %d", images, t->config.batch);
+    TRY(ij_trainer_finish(t));
+    ij_batch *batch;
+    TRY(ij_trainer_slot(t, 0, &batch));
+    memcpy(batch->pixels, pixels, pixel_bytes(t) / (size_t)t->config.batch * (size_t)images);
+    TRY(upload_slot(t, &t->slots[0]));
+    TRY(ij_cl_check(clWaitForEvents(1, &t->slots[0].uploaded), "waiting for an upload"));
+    TRY(ij_model_features(&t->model, t->slots[0].pixels, images));
+    return read_rows(t, t->model.features, 0, images, features);
+}

@@ -1,0 +1,54 @@
+/* A stack of pre-norm transformer blocks on packed sequences, forward and backward; encoder, target encoder and
+ * predictor are three of these. Everything before the first and after the last block is the model's (model.h). */
+#ifndef IJ_TRANSFORMER_H
+#define IJ_TRANSFORMER_H
+
+#include "engine/memory.h"
+#include "engine/ops/attention.h"
+#include "engine/ops/gemm.h"
+#include "engine/ops/layernorm.h"
+
+typedef struct ij_block {
+    ij_norm norm1, norm2;
+    ij_linear qkv, proj, fc1, fc2;
+} ij_block;
+
+/* What a block's backward pass needs of its forward pass: 10 floats a token and feature where hidden = 4 dim. LN's and
+ * GELU's results are computed again. */
+typedef struct ij_block_memory {
+    cl_mem input;  /* [tokens, dim] */
+    cl_mem qkv;    /* [tokens, 3 dim] */
+    cl_mem attn;   /* [tokens, dim] heads side by side */
+    cl_mem stat;   /* [2][tokens][heads] */
+    cl_mem middle; /* [tokens, dim] after the attention's residual */
+    cl_mem pre;    /* [tokens, hidden] input of GELU */
+} ij_block_memory;
+
+/* Memory that blocks hand on to one another. wide: max(3 dim, hidden) a token. */
+typedef struct ij_scratch {
+    cl_mem norm, other; /* [tokens, dim] */
+    cl_mem wide;
+} ij_scratch;
+
+/* The operations that a stack runs with. */
+typedef struct ij_stack_ops {
+    ij_gemm *gemm;
+    ij_attention *attention;
+    ij_layernorm *layernorm;
+} ij_stack_ops;
+
+/* y = block(memory->input). Fills memory. */
+ij_status ij_block_forward(const ij_stack_ops *ops, const ij_block *block, ij_sequences s,
+                           const ij_block_memory *memory, const ij_scratch *scratch, cl_mem y);
+
+/* x = block(x), nothing kept: qkv, attn, middle and hidden results live in `memory`, shared by all blocks; its `pre` is
+ * not used, `input` is x. */
+ij_status ij_block_infer(const ij_stack_ops *ops, const ij_block *block, ij_sequences s, const ij_block_memory *memory,
+                         const ij_scratch *scratch);
+
+/* d [tokens, dim] holds the gradient of the block's result and becomes that of its input; weights' gradients are set.
+ * Uses up memory->pre and memory->stat. */
+ij_status ij_block_backward(const ij_stack_ops *ops, const ij_block *block, ij_sequences s,
+                            const ij_block_memory *memory, const ij_scratch *scratch, cl_mem d);
+
+#endif
