@@ -86,7 +86,7 @@ static void check_custom_keys(const checking *k, const char *model)
     const ij_config *c = k->config;
     int name_origin = c->origin[ij_schema_find("meta", "model_name")];
     for (int i = 0; i < ij_schema_keys; i++) {
-        if (!(ij_schema[i].flags & IJ_CUSTOM) || c->origin[i] == IJ_ORIGIN_DEFAULT)
+        if (!(ij_schema[i].flags & IJ_CUSTOM) || c->origin[i] == IJ_ORIGIN_DEFAULT || k->bad[i])
             continue;
         if (name_origin == IJ_ORIGIN_SET && c->origin[i] != IJ_ORIGIN_SET)
             continue;

@@ -97,7 +97,7 @@ const ij_key ij_schema[] = {
     REAL(optimization, eps, 0, 1, IJ_OPEN_MIN, "1e-8", "AdamW's epsilon"),
     LONG(optimization, max_steps, 0, 9e15, 0, "0", "stop after this many steps; 0: when the epochs are done"),
 
-    TEXT(logging, folder, "runs", "where the log and the checkpoints go; made if missing"),
+    TEXT(logging, folder, "run", "where the log and the checkpoints go; made if missing"),
     TEXT(logging, write_tag, "jepa", "how the files in it begin"),
     INT(logging, checkpoint_freq, 0, 1000000, 0, "1", "epochs between checkpoints; 0: only at the end"),
 

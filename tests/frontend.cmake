@@ -1,0 +1,15 @@
+# Tests of the configuration, the schedules and the program. Included by tests/CMakeLists.txt.
+add_executable(test_config test_config.c)
+target_link_libraries(test_config PRIVATE ij_ini ij_engine ij_data PkgConfig::CMOCKA)
+target_compile_definitions(test_config PRIVATE IJEPA_PRESETS="${PROJECT_SOURCE_DIR}/ini")
+add_test(NAME config COMMAND test_config)
+
+add_executable(test_schedule test_schedule.c)
+target_link_libraries(test_schedule PRIVATE ij_engine PkgConfig::CMOCKA m)
+target_compile_definitions(test_schedule PRIVATE IJEPA_SHARED="${PROJECT_SOURCE_DIR}/../shared")
+add_test(NAME schedule COMMAND test_schedule)
+
+# The program's answers to bad input need no device; the runs need one and are passed over loudly without it.
+find_program(IJEPA_BASH bash REQUIRED)
+add_test(NAME frontend COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_frontend.sh $<TARGET_FILE:ijepa>
+                               ${PROJECT_SOURCE_DIR}/ini)

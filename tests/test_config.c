@@ -1,0 +1,389 @@
+/* The configuration: every class of error is found and shown at its line, presets load, what is printed reads back. */
+#include "ini/config.h"
+#include "ini/convert.h"
+#include "ini/schema.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+/* cmocka.h last: it needs the headers above it */
+#include <cmocka.h>
+
+/* A configuration that is in order; tests add lines to it. 11 lines. */
+#define GOOD                                                                                                           \
+    "[data]\n"                                                                                                         \
+    "crop_size = 32\n"                                                                                                 \
+    "batch_size = 8\n"                                                                                                 \
+    "[mask]\n"                                                                                                         \
+    "patch_size = 4\n"                                                                                                 \
+    "min_keep = 4\n"                                                                                                   \
+    "[meta]\n"                                                                                                         \
+    "model_name = vit_tiny\n"                                                                                          \
+    "pred_emb_dim = 96\n"                                                                                              \
+    "[optimization]\n"                                                                                                 \
+    "epochs = 100\n"
+
+static ij_status parse(ij_config *config, const char *text, const char *set)
+{
+    return ij_config_parse(config, "run.ini", text, strlen(text), &set, set != NULL);
+}
+
+static void assert_message_holds(const char *part)
+{
+    if (!strstr(ij_error(), part))
+        fail_msg("\"%s\" is not in the message:\n%s", part, ij_error());
+}
+
+/* The text is refused with a message that holds `expected`, and with that one error alone. */
+static void assert_refused(const char *text, const char *set, const char *expected)
+{
+    ij_config config;
+    assert_int_equal(parse(&config, text, set), IJ_EINVAL);
+    assert_message_holds(expected);
+    assert_message_holds("1 error in the configuration run.ini:");
+}
+
+static void assert_accepted(ij_config *config, const char *text, const char *set)
+{
+    if (parse(config, text, set))
+        fail_msg("%s", ij_error());
+}
+
+/* ---- Values ---------------------------------------------------------------------------------------------------- */
+
+static void values_are_read(void **state)
+{
+    (void)state;
+    ij_config c;
+    assert_accepted(&c,
+                    GOOD
+                    "\n; a comment\n# another\n  lr = 5e-4 ; after a value\n\tema = [0.99, 1.0]\nloss=l2\n[data]\n"
+                    "root_path = \"/some where/x;y\"\nuse_horizontal_flip = True\r\n[run]\nseed = 9000000000000000\n",
+                    "optimization.max_steps=7");
+    assert_int_equal(c.data.crop_size, 32);
+    assert_true(c.optimization.lr == 5e-4);
+    assert_true(c.optimization.ema[0] == 0.99 && c.optimization.ema[1] == 1.0);
+    assert_int_equal(c.optimization.loss, IJ_CONFIG_LOSS_L2);
+    assert_int_equal(c.optimization.max_steps, 7);
+    assert_string_equal(c.data.root_path, "/some where/x;y");
+    assert_true(c.data.use_horizontal_flip);
+    assert_int_equal(c.run.seed, 9000000000000000);
+    assert_int_equal(c.meta.width, 192);        /* of vit_tiny */
+    assert_int_equal(c.mask.num_pred_masks, 4); /* a default */
+}
+
+static void a_byte_order_mark_and_a_missing_last_newline_do_no_harm(void **state)
+{
+    (void)state;
+    ij_config c;
+    assert_accepted(&c, "\xef\xbb\xbf" GOOD "lr = 0.5", NULL);
+    assert_true(c.optimization.lr == 0.5);
+    assert_int_equal(c.data.crop_size, 32);
+}
+
+static void every_type_is_checked(void **state)
+{
+    (void)state;
+    assert_refused(GOOD "lr = fast\n", NULL, "run.ini:12: [optimization] lr = fast: a number, ");
+    assert_refused(GOOD "lr = 1e-3x\n", NULL, "run.ini:12: [optimization] lr = 1e-3x");
+    assert_refused(GOOD "lr = nan\n", NULL, "run.ini:12: [optimization] lr = nan");
+    assert_refused(GOOD "lr = inf\n", NULL, "run.ini:12: [optimization] lr = inf");
+    assert_refused(GOOD "lr =\n", NULL, "run.ini:12: [optimization] lr has no value: a number");
+    assert_refused(GOOD "max_steps = 1.5\n", NULL, "run.ini:12: [optimization] max_steps = 1.5: a whole number");
+    assert_refused(GOOD "max_steps = 99999999999999999999\n", NULL, "run.ini:12: [optimization] max_steps");
+    assert_refused(GOOD "ema = 0.9\n", NULL, "run.ini:12: [optimization] ema = 0.9: two numbers");
+    assert_refused(GOOD "ema = 0.9, 1, 2\n", NULL, "run.ini:12: [optimization] ema");
+    assert_refused(GOOD "ema = [0.9, 1\n", NULL, "run.ini:12: [optimization] ema");
+    assert_refused(GOOD "loss = l1\n", NULL, "loss = l1: one of smooth_l1, l2 is expected");
+    assert_refused(GOOD "[data]\nuse_horizontal_flip = maybe\n", NULL,
+                   "run.ini:13: [data] use_horizontal_flip = maybe: true");
+}
+
+static void every_range_is_checked(void **state)
+{
+    (void)state;
+    assert_refused(GOOD "lr = -1\n", NULL, "run.ini:12: [optimization] lr = -1: a number, at least 0");
+    assert_refused(GOOD "betas = 0.9, 1\n", NULL,
+                   "run.ini:12: [optimization] betas = 0.9, 1: two numbers, at least 0, below 1");
+    assert_refused(GOOD "eps = 0\n", NULL, "run.ini:12: [optimization] eps = 0: a number, above 0");
+    assert_refused(GOOD "[data]\ncrop_scale = 0.9, 0.3\n", NULL,
+                   "run.ini:13: [data] crop_scale = 0.9, 0.3: two numbers, the smaller first");
+    assert_refused(GOOD, "data.batch_size=0", "--set: [data] batch_size = 0: a whole number, at least 1");
+    assert_refused(GOOD "[logging]\nwrite_tag = a/b\n", NULL, "run.ini:13: [logging] write_tag = a/b");
+    assert_refused(GOOD "[logging]\nfolder =\n", NULL, "run.ini:13: [logging] folder is empty");
+}
+
+/* ---- Names and lines ------------------------------------------------------------------------------------------- */
+
+static void unknown_names_get_the_nearest_known_one(void **state)
+{
+    (void)state;
+    assert_refused(GOOD "epocs = 3\n", NULL, "run.ini:12: [optimization] has no key epocs; did you mean epochs?");
+    assert_refused(GOOD "batch_size = 3\n", NULL,
+                   "run.ini:12: [optimization] has no key batch_size; it belongs to [data]");
+    assert_refused(GOOD "zzzzzzzz = 3\n", NULL, "run.ini:12: [optimization] has no key zzzzzzzz");
+    assert_refused(GOOD "[maks]\nmin_keep = x\n", NULL, "run.ini:12: there is no section [maks]; did you mean [mask]?");
+    assert_refused(GOOD, "data.batchsize=3", "--set: [data] has no key batchsize; did you mean batch_size?");
+    assert_refused(GOOD, "optimisation.lr=3", "--set: there is no section optimisation; did you mean optimization?");
+    assert_refused(GOOD, "lr=3", "--set: lr needs its section: did you mean optimization.lr?");
+    assert_refused(GOOD, "data.batch_size", "--set: data.batch_size has no value");
+}
+
+static void broken_lines_are_found(void **state)
+{
+    (void)state;
+    assert_refused(GOOD "nonsense\n", NULL, "run.ini:12: neither a [section], nor key = value");
+    assert_refused(GOOD "nonsense", NULL, "run.ini:12: neither a [section], nor key = value"); /* the last line */
+    assert_refused(GOOD "[data\n", NULL, "run.ini:12: a [section] without its closing bracket");
+    assert_refused("x = 1\n" GOOD, NULL, "run.ini:1: x stands before the first [section]");
+    assert_refused(GOOD "epochs = 7\n", NULL,
+                   "run.ini:12: [optimization] epochs is set a second time; line 11 set it first");
+}
+
+static void what_is_no_text_is_refused(void **state)
+{
+    (void)state;
+    ij_config c;
+    char text[] = GOOD "xy";
+    text[20] = '\0';
+    assert_int_equal(ij_config_parse(&c, "run.ini", text, sizeof text - 1, NULL, 0), IJ_EINVAL);
+    assert_message_holds("run.ini is no INI file");
+}
+
+static void long_lines_keep_their_values_or_are_refused(void **state)
+{
+    (void)state;
+    ij_config c;
+    enum { LONGEST = 5000 };
+    char *text = malloc(sizeof GOOD + LONGEST + 32), *end = text;
+    assert_non_null(text);
+    end += sprintf(end, GOOD "[data]\nroot_path = ");
+    memset(end, 'p', LONGEST);
+    end[900] = '\0';
+    assert_accepted(&c, text, NULL);
+    assert_int_equal(strlen(c.data.root_path), 900);
+    end[900] = 'p';
+    end[1100] = '\0';
+    assert_refused(text, NULL, "run.ini:13: [data] root_path is longer than 1023 characters");
+    end[1100] = 'p';
+    end[LONGEST] = '\0';
+    assert_refused(text, NULL, "run.ini:13: the line is longer than");
+    free(text);
+}
+
+static void all_errors_come_at_once_and_in_order(void **state)
+{
+    (void)state;
+    ij_config c;
+    assert_int_equal(
+        parse(&c, "[data]\ncrop_size = 33\nbogus = 1\n[mask]\npatch_size = 4\n[optimization]\nlr = x\nwarmup = 400\n",
+              "meta.depth=x"),
+        IJ_EINVAL);
+    assert_message_holds("5 errors in the configuration run.ini:\n  run.ini:3: ");
+    const char *lines[] = {"run.ini:3: ", "run.ini:7: ", "--set: ", "run.ini:2: ", "run.ini:8: "}, *at = ij_error();
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        at = strstr(at, lines[i]);
+        if (!at)
+            fail_msg("%s is missing or misplaced in:\n%s", lines[i], ij_error());
+    }
+}
+
+static void a_flood_of_errors_is_counted(void **state)
+{
+    (void)state;
+    enum { FLOOD = 3000 };
+    ij_config c;
+    char *text = malloc(FLOOD * 16), *end = text;
+    assert_non_null(text);
+    for (int i = 0; i < FLOOD; i++)
+        end += sprintf(end, "nonsense %d\n", i);
+    assert_int_equal(parse(&c, text, NULL), IJ_EINVAL);
+    assert_message_holds("3000 errors in the configuration run.ini:\n  run.ini:1: ");
+    free(text);
+}
+
+/* ---- Relations ------------------------------------------------------------------------------------------------- */
+
+static void grids_must_fit(void **state)
+{
+    (void)state;
+    assert_refused(
+        GOOD, "mask.patch_size=5",
+        "run.ini:2: [data] crop_size = 32 is not a multiple of [mask] patch_size = 5 (--set); 30 or 35 would be");
+    assert_refused(GOOD, "mask.patch_size=64", "64 would be");
+}
+
+static void widths_must_fit(void **state)
+{
+    (void)state;
+    const char *custom = GOOD "[meta]\nwidth = 96\nheads = 4\n";
+    ij_config c;
+    assert_accepted(&c, custom, "meta.model_name=custom");
+    assert_int_equal(ij_config_model_shape(&c).hidden, 384);
+    assert_refused(GOOD, "meta.pred_emb_dim=102", "--set: [meta] pred_emb_dim = 102 is not a multiple of 4");
+    assert_refused(GOOD, "meta.pred_emb_dim=100",
+                   "--set: [meta] pred_emb_dim = 100 is not divisible by heads = 3 (default)");
+    assert_refused(GOOD "[meta]\nwidth = 100\n", NULL,
+                   "run.ini:13: [meta] width has no effect: model_name = vit_tiny fixes it");
+}
+
+static void custom_shapes_give_way_to_a_model_named_by_set(void **state)
+{
+    (void)state;
+    const char *text =
+        "[data]\ncrop_size=32\n[mask]\npatch_size=4\nmin_keep=4\n[meta]\nmodel_name=custom\nwidth=64\nheads=4\n";
+    ij_config c;
+    assert_accepted(&c, text, "meta.model_name=vit_small");
+    assert_int_equal(c.meta.width, 384);
+    assert_int_equal(c.meta.heads, 6);
+}
+
+static void masks_that_cannot_exist_are_named(void **state)
+{
+    (void)state;
+    assert_refused(GOOD, "mask.min_keep=10", "--set: no valid masks exist: "); /* the official sampler hangs here */
+    assert_message_holds("crop_size = 32 (line 2); patch_size = 4 (line 5); min_keep = 10 (--set); pred_mask_scale = "
+                         "0.15, 0.2 (default)");
+}
+
+static void schedules_must_fit(void **state)
+{
+    (void)state;
+    assert_refused(GOOD, "optimization.epochs=30",
+                   "run.ini, default: [optimization] warmup = 40 epochs does not fit into epochs = 30 (--set)");
+}
+
+static void what_is_not_available_is_said(void **state)
+{
+    (void)state;
+    ij_config c;
+    assert_refused(GOOD, "data.use_gaussian_blur=true", "use_gaussian_blur = true is not available in this version");
+    assert_refused(GOOD, "data.use_color_distortion=true", "use_color_distortion = true is not available");
+    assert_refused(GOOD, "meta.load_checkpoint=true", "load_checkpoint = true is not available");
+    assert_refused(GOOD, "meta.read_checkpoint=x.tar", "read_checkpoint is not available");
+    assert_accepted(&c, GOOD "[data]\npin_mem = true\n[meta]\ncopy_data = false\nuse_bfloat16 = true\n", NULL);
+    assert_int_equal(c.n_notes, 1);
+    assert_non_null(strstr(c.notes[0], "float32"));
+}
+
+static void where_a_value_comes_from(void **state)
+{
+    (void)state;
+    ij_config c;
+    char where[64];
+    assert_accepted(&c, GOOD, "optimization.lr=1");
+    assert_string_equal(ij_config_where(&c, "data.batch_size", where, sizeof where), "run.ini:3");
+    assert_string_equal(ij_config_where(&c, "optimization.lr", where, sizeof where), "--set");
+    assert_string_equal(ij_config_where(&c, "mask.truncate", where, sizeof where), "run.ini, default");
+}
+
+/* ---- Files ----------------------------------------------------------------------------------------------------- */
+
+static void files_that_cannot_be_read(void **state)
+{
+    (void)state;
+    ij_config c;
+    assert_int_equal(ij_config_read(&c, "/nonexistent/run.ini", NULL, 0), IJ_EIO);
+    assert_message_holds("/nonexistent/run.ini");
+    assert_int_equal(ij_config_read(&c, "/", NULL, 0), IJ_EIO);
+    assert_message_holds("/");
+}
+
+/* Prints the configuration and reads it back: every key has the same value then. */
+static void assert_round_trip(const ij_config *config)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    assert_non_null(stream);
+    ij_config_print(config, stream);
+    fclose(stream);
+    ij_config again;
+    if (ij_config_parse(&again, "printed", text, size, NULL, 0))
+        fail_msg("%s", ij_error());
+    for (int i = 0; i < ij_schema_keys; i++) {
+        char a[IJ_CONFIG_TEXT + 8], b[IJ_CONFIG_TEXT + 8];
+        ij_key_format(&ij_schema[i], config, a, sizeof a);
+        ij_key_format(&ij_schema[i], &again, b, sizeof b);
+        assert_string_equal(a, b);
+    }
+    assert_true(config->meta.mlp_ratio == again.meta.mlp_ratio);
+    free(text);
+}
+
+static void presets_load_and_round_trip(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int width, hidden, patches, batch;
+    } presets[] = {
+        {"in1k_vith14_ep300", 1280, 5120, 256, 128},
+        {"in1k_vith16-448_ep300", 1280, 5120, 784, 16},
+        {"in22k_vith14_ep66", 1280, 5120, 256, 32},
+        {"in22k_vitg16_ep44", 1408, 6144, 196, 16},
+        {"vit_tiny", 192, 768, 64, 128},
+        {"vit_small", 384, 1536, 144, 128},
+        {"cifar10", 192, 768, 64, 128},
+        {"tiny", 16, 32, 36, 4},
+        {"quickstart", 0, 0, 0, 0}, /* tuned: only that it loads */
+    };
+    for (size_t i = 0; i < sizeof presets / sizeof presets[0]; i++) {
+        char path[512];
+        ij_config c;
+        snprintf(path, sizeof path, "%s/%s.ini", IJEPA_PRESETS, presets[i].name);
+        if (ij_config_read(&c, path, NULL, 0))
+            fail_msg("%s", ij_error());
+        ij_model_config model = ij_config_model_shape(&c);
+        if (presets[i].width) {
+            assert_int_equal(model.dim, presets[i].width);
+            assert_int_equal(model.hidden, presets[i].hidden);
+            assert_int_equal(ij_model_patches(&model), presets[i].patches);
+            assert_int_equal(c.data.batch_size, presets[i].batch);
+        }
+        assert_round_trip(&c);
+    }
+}
+
+static void every_value_round_trips(void **state)
+{
+    (void)state;
+    ij_config c;
+    assert_accepted(&c,
+                    GOOD "lr = 0.00012345678901234567\nema = 0.1, 0.30000000000000004\nmax_steps = 8999999999999999\n"
+                         "loss = l2\n[data]\nroot_path = /a b/c=d:e#f\nmax_bad_share = 0.3333333333333333\n"
+                         "[meta]\nrescale_residual = yes\n[run]\ndevice = \"GPU 1\"\ngemm = own\n",
+                    NULL);
+    assert_string_equal(c.run.device, "GPU 1");
+    assert_round_trip(&c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(values_are_read),
+        cmocka_unit_test(a_byte_order_mark_and_a_missing_last_newline_do_no_harm),
+        cmocka_unit_test(every_type_is_checked),
+        cmocka_unit_test(every_range_is_checked),
+        cmocka_unit_test(unknown_names_get_the_nearest_known_one),
+        cmocka_unit_test(broken_lines_are_found),
+        cmocka_unit_test(what_is_no_text_is_refused),
+        cmocka_unit_test(long_lines_keep_their_values_or_are_refused),
+        cmocka_unit_test(all_errors_come_at_once_and_in_order),
+        cmocka_unit_test(a_flood_of_errors_is_counted),
+        cmocka_unit_test(grids_must_fit),
+        cmocka_unit_test(widths_must_fit),
+        cmocka_unit_test(custom_shapes_give_way_to_a_model_named_by_set),
+        cmocka_unit_test(masks_that_cannot_exist_are_named),
+        cmocka_unit_test(schedules_must_fit),
+        cmocka_unit_test(what_is_not_available_is_said),
+        cmocka_unit_test(where_a_value_comes_from),
+        cmocka_unit_test(files_that_cannot_be_read),
+        cmocka_unit_test(presets_load_and_round_trip),
+        cmocka_unit_test(every_value_round_trips),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
