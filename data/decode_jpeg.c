@@ -195,6 +195,10 @@ ij_status ij_jpeg_start(ij_jpeg *jpeg, ij_rect wanted, int output_width, int out
     cinfo->scale_denom = 8;
     cinfo->dct_method = exact ? JDCT_ISLOW : JDCT_IFAST;
     cinfo->do_fancy_upsampling = exact;
+    /* jpeg_skip_scanlines goes by these, and where an image needs neither (merged upsampling), libjpeg-turbo 2.1 leaves
+     * what an earlier image had, freed since then. */
+    cinfo->cconvert = NULL;
+    cinfo->cquantize = NULL;
     jpeg_start_decompress(cinfo);
     crop(jpeg, window->rect);
     jpeg->row_bytes = (size_t)cinfo->output_width * 4;
