@@ -13,3 +13,10 @@ add_test(NAME schedule COMMAND test_schedule)
 find_program(IJEPA_BASH bash REQUIRED)
 add_test(NAME frontend COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_frontend.sh $<TARGET_FILE:ijepa>
                                ${PROJECT_SOURCE_DIR}/ini)
+
+if(IJEPA_FUZZ)
+  add_executable(fuzz_config fuzz_config.c)
+  target_link_libraries(fuzz_config PRIVATE ij_ini ij_engine ij_data)
+  target_compile_options(fuzz_config PRIVATE -fsanitize=fuzzer)
+  target_link_options(fuzz_config PRIVATE -fsanitize=fuzzer)
+endif()
