@@ -12,6 +12,8 @@
 
 /* Rows asked of libjpeg at a time: an MCU row of 4:2:0, so that it hands on what it has at once. */
 enum { BAND = 16 };
+/* libjpeg-turbo writes rows that are aligned for its vectors past the cache, and the resizer would wait for them. */
+enum { ALIGNMENT = 64, OFFSET = 8 };
 /* A progressive image may have any number of scans and so take for ever; no encoder makes so many. */
 enum { MAX_SCANS = 500 };
 
@@ -21,10 +23,11 @@ struct ij_jpeg {
     struct jpeg_progress_mgr progress;
     jmp_buf escape; /* where libjpeg's fatal errors land: in whichever function below called it */
     ij_status status;
-    uint8_t *band; /* [BAND, row_bytes] */
+    uint8_t *band; /* [BAND, row_bytes], from byte OFFSET on */
     size_t band_capacity;
-    size_t row_bytes;
+    size_t row_bytes;     /* a multiple of ALIGNMENT */
     size_t skip_bytes;    /* of a decoded row before the window */
+    size_t row_pixels;    /* of the window */
     int band_rows, given; /* rows in the band; rows of it handed on */
     int rows_left;        /* of the window not yet decoded */
 };
@@ -144,13 +147,14 @@ ij_status ij_jpeg_open(ij_jpeg *jpeg, const uint8_t *bytes, size_t size, int *wi
     return IJ_OK;
 }
 
-/* The smallest DCT scale, in eighths, at which `wanted` still has the output's resolution. */
+/* The smallest DCT scale, in eighths, at which `wanted` still has the output's resolution. Only powers of two have
+ * vector code in libjpeg-turbo; 5/8 to 7/8 are slower than the whole. */
 static int scale_for(ij_rect wanted, int output_width, int output_height)
 {
     int scale = 1;
     while (scale < 8 && ((int64_t)wanted.width * scale < (int64_t)output_width * 8 ||
                          (int64_t)wanted.height * scale < (int64_t)output_height * 8))
-        scale++;
+        scale *= 2;
     return scale;
 }
 
@@ -182,6 +186,25 @@ static void crop(ij_jpeg *jpeg, ij_rect rect)
         jpeg_skip_scanlines(cinfo, (JDIMENSION)rect.y);
 }
 
+static ij_status start_band(ij_jpeg *jpeg, ij_rect rect)
+{
+    size_t pixels = jpeg->cinfo.output_width;
+    jpeg->row_bytes = (pixels * 4 + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    jpeg->rows_left = rect.height;
+    jpeg->row_pixels = (size_t)rect.width;
+    jpeg->band_rows = jpeg->given = 0;
+    size_t capacity = jpeg->row_bytes * BAND + ALIGNMENT;
+    if (capacity <= jpeg->band_capacity)
+        return IJ_OK;
+    free(jpeg->band);
+    jpeg->band_capacity = 0;
+    jpeg->band = aligned_alloc(ALIGNMENT, capacity);
+    if (!jpeg->band)
+        return ij_fail(IJ_ENOMEM, "no memory to decode a JPEG %zu pixels wide", pixels);
+    jpeg->band_capacity = capacity;
+    return IJ_OK;
+}
+
 ij_status ij_jpeg_start(ij_jpeg *jpeg, ij_rect wanted, int output_width, int output_height, ij_decode_mode mode,
                         ij_window *window)
 {
@@ -201,18 +224,7 @@ ij_status ij_jpeg_start(ij_jpeg *jpeg, ij_rect wanted, int output_width, int out
     cinfo->cquantize = NULL;
     jpeg_start_decompress(cinfo);
     crop(jpeg, window->rect);
-    jpeg->row_bytes = (size_t)cinfo->output_width * 4;
-    jpeg->rows_left = window->rect.height;
-    jpeg->band_rows = jpeg->given = 0;
-    if (jpeg->row_bytes * BAND > jpeg->band_capacity) {
-        free(jpeg->band);
-        jpeg->band_capacity = 0;
-        jpeg->band = malloc(jpeg->row_bytes * BAND);
-        if (!jpeg->band)
-            return ij_fail(IJ_ENOMEM, "no memory to decode a JPEG %u pixels wide", cinfo->output_width);
-        jpeg->band_capacity = jpeg->row_bytes * BAND;
-    }
-    return IJ_OK;
+    return start_band(jpeg, window->rect);
 }
 
 /* Pillow's cmyk2rgb, on values stored inverted as Adobe does and Pillow assumes. */
@@ -228,24 +240,31 @@ static void cmyk_to_rgb(uint8_t *row, size_t pixels)
     }
 }
 
+/* Decodes the next rows into the band. */
+static ij_status fill_band(ij_jpeg *jpeg)
+{
+    if (setjmp(jpeg->escape))
+        return jpeg->status;
+    JSAMPROW rows[BAND];
+    for (size_t i = 0; i < BAND; i++)
+        rows[i] = jpeg->band + OFFSET + i * jpeg->row_bytes;
+    int ask = jpeg->rows_left < BAND ? jpeg->rows_left : BAND;
+    jpeg->band_rows = (int)jpeg_read_scanlines(&jpeg->cinfo, rows, (JDIMENSION)ask);
+    if (jpeg->band_rows < 1)
+        return ij_fail(IJ_EFORMAT, "truncated JPEG: rows are missing");
+    jpeg->rows_left -= jpeg->band_rows;
+    jpeg->given = 0;
+    return IJ_OK;
+}
+
 ij_status ij_jpeg_row(ij_jpeg *jpeg, const uint8_t **rgbx)
 {
-    if (jpeg->given == jpeg->band_rows) {
-        if (setjmp(jpeg->escape))
-            return jpeg->status;
-        JSAMPROW rows[BAND];
-        for (size_t i = 0; i < BAND; i++)
-            rows[i] = jpeg->band + i * jpeg->row_bytes;
-        int ask = jpeg->rows_left < BAND ? jpeg->rows_left : BAND;
-        jpeg->band_rows = (int)jpeg_read_scanlines(&jpeg->cinfo, rows, (JDIMENSION)ask);
-        if (jpeg->band_rows < 1)
-            return ij_fail(IJ_EFORMAT, "truncated JPEG: rows are missing");
-        if (jpeg->cinfo.out_color_space == JCS_CMYK)
-            cmyk_to_rgb(jpeg->band, (size_t)jpeg->band_rows * jpeg->row_bytes / 4);
-        jpeg->rows_left -= jpeg->band_rows;
-        jpeg->given = 0;
-    }
-    *rgbx = jpeg->band + (size_t)jpeg->given * jpeg->row_bytes + jpeg->skip_bytes;
-    jpeg->given++;
+    ij_status status = jpeg->given == jpeg->band_rows ? fill_band(jpeg) : IJ_OK;
+    if (status)
+        return status;
+    uint8_t *row = jpeg->band + OFFSET + (size_t)jpeg->given++ * jpeg->row_bytes + jpeg->skip_bytes;
+    if (jpeg->cinfo.out_color_space == JCS_CMYK)
+        cmyk_to_rgb(row, jpeg->row_pixels);
+    *rgbx = row;
     return IJ_OK;
 }

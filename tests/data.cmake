@@ -8,3 +8,7 @@ foreach(name random masks data_decode data_resize data_dataset data_loader)
   target_compile_definitions(test_${name} PRIVATE IJEPA_SHARED="${PROJECT_SOURCE_DIR}/../shared")
   add_test(NAME ${name} COMMAND test_${name})
 endforeach()
+
+# Not a test: prints images/s by stage.
+add_executable(bench_data ${CMAKE_CURRENT_LIST_DIR}/bench_data.c)
+target_link_libraries(bench_data PRIVATE ij_test_images JPEG::JPEG)

@@ -47,7 +47,7 @@ uint8_t *picture_pixels(int width, int height, uint32_t seed)
     uint8_t *p = pixels;
     for (int y = 0; y < height; y++)
         for (int x = 0; x < width; x++) {
-            double rgb[3] = {120, 120, 120}, noise = 10 * (double)ij_random_uniform(&random) - 5;
+            double rgb[3] = {120, 120, 120}, noise = 18 * (double)ij_random_uniform(&random) - 9;
             for (int i = 0; i < WAVES; i++) {
                 double value = sin(6.2832 * (wave[i].x * x + wave[i].y * y) + wave[i].phase);
                 if (i % 3 == 2)
