@@ -10,8 +10,6 @@ typedef IJ_CAT(float, VW) vec;
 typedef IJ_CAT(int, VW) ivec;
 #define as_vec   IJ_CAT(as_float, VW)
 #define as_ivec  IJ_CAT(as_int, VW)
-#define to_ivec  IJ_CAT(IJ_CAT(convert_int, VW), _rte)
-#define to_vec   IJ_CAT(convert_float, VW)
 
 /* A vector that starts at any float: one unaligned load or store. */
 typedef vec __attribute__((aligned(4))) vec_u;
@@ -49,12 +47,13 @@ float max_lanes(vec v)
     return fmax(c.x, c.y);
 }
 
-/* exp(x) for x <= 88, within 2 ulp; 0 below -87. 2^n by the exponent bits, e^r by a polynomial on |r| <= ln2/2
- * (the classic Cephes split, Moshier). */
+/* exp(x) for x <= 88, within 2 ulp; exp(-87), about 1e-38, for all below. 2^n by the exponent bits, e^r by a polynomial
+ * on |r| <= ln2/2 (the classic Cephes split, Moshier). Adding 1.5 2^23 rounds to an integer and leaves it in the low
+ * bits: a few instructions where rint and convert_int are dozens on some CPUs. */
 vec exp_v(vec x)
 {
     x = fmax(x, (vec)(-87.0f));
-    vec n = rint(x * 1.44269504f);
+    vec shifted = fma(x, (vec)(1.44269504f), (vec)(12582912.0f)), n = shifted - 12582912.0f;
     vec r = fma(n, (vec)(-0.693359375f), x);
     r = fma(n, (vec)(2.12194440e-4f), r);
     vec p = fma((vec)(1.9875691500e-4f), r, (vec)(1.3981999507e-3f));
@@ -63,7 +62,7 @@ vec exp_v(vec x)
     p = fma(p, r, (vec)(1.6666665459e-1f));
     p = fma(p, r, (vec)(5.0000001201e-1f));
     p = fma(p, r * r, r + 1.0f);
-    return p * as_vec((to_ivec(n) + 127) << 23);
+    return p * as_vec((as_ivec(shifted) + 127) << 23);
 }
 
 /* erf(x) within 4 ulp: the rational approximation x P(x^2)/Q(x^2) on |x| <= 4 that Eigen and XLA use. */
@@ -93,9 +92,11 @@ vec gelu(vec x)
 {
     return x * normal_cdf(x);
 }
-vec gelu_slope(vec x)
+vec gelu_and_slope(vec x, vec *slope)
 {
-    return fma(x, 0.39894228f * exp_v(-0.5f * x * x), normal_cdf(x));
+    vec cdf = normal_cdf(x);
+    *slope = fma(x, 0.39894228f * exp_v(-0.5f * x * x), cdf);
+    return x * cdf;
 }
 
 /* A row's last, partial vector: `n` < VW floats. Other lanes read as `fill` and are not written. */

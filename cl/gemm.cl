@@ -1,47 +1,50 @@
 /* Matrix products of a linear layer with weight W [N, K] (rows = outputs, columns = inputs), for CPUs.
  *
- *   gemm_panel     C [M, N]  = epilogue(A [M, K] B [K, N])   B in panels [ceil(N/TN)][K][TN]; forward with B = W^T,
- *                                                           backward to the input with B = W
- *   gemm_gradient  G [N, K]  = D [M, N]^T A [M, K]           written in the panels that W itself lies in; and the
- *                                                           bias gradient, the column sums of D
- *   panel_transpose          the panels of W^T from those of W
+ *   gemm*            C [M, N]  = tail(A [M, K] B [K, N])  B in panels [ceil(N/TN)][K][TN]; forward with B = W^T,
+ *                                                          backward to the input with B = W
+ *   gemm_gradient    G [N, K]  = D [M, N]^T A [M, K]       written in the panels that W itself lies in; and the bias
+ *                                                          gradient, the column sums of D
+ *   panel_transpose  the panels of W^T from those of W
  *
  * A work-item computes TM x TN tiles: TM rows of scalars from A, broadcast, times TN = 2 VW lanes of B. TM and TN are
  * chosen so that accumulators, two vectors of B and a broadcast fill the register file. */
 
 #define TV (TN / VW)
 
-/* What happens to a tile before it is stored. */
-#define EPILOGUE_BIAS      1 /* + bias[n] */
-#define EPILOGUE_ADD       2 /* + extra[rows ? rows[m] : m][n]: residual or positions */
-#define EPILOGUE_GELU      4 /* extra2[m][n] = that (the input of GELU, where kept); then GELU */
-#define EPILOGUE_GELU_BACK 8 /* * GELU'(extra2[m][n]); extra2[m][n] = GELU(extra2[m][n]) for the weight gradient */
+/* What happens to a tile before it is stored; known when the kernel is compiled. */
+#define BIAS      1 /* + bias[n] */
+#define ADD       2 /* + add[m][n]: the residual */
+#define ADD_ROWS  4 /* + add[rows[m]][n]: positions */
+#define GELU      8 /* GELU of that */
+#define KEEP      16 /* pre[m][n] = the input of GELU */
+#define GELU_BACK 32 /* * GELU'(pre[m][n]); pre[m][n] = GELU(pre[m][n]), for the weight gradient */
 
-vec finish(vec c, int flags, __global const float *bias, __global const float *add, __global float *pre, int keep,
-           int n)
+#define INLINE __attribute__((always_inline))
+
+/* One vector of the result, `n` floats from the right end. */
+INLINE vec finish(vec c, const int flags, __global const float *bias, __global const float *add, __global float *pre,
+                  int n)
 {
-    if (flags & EPILOGUE_BIAS)
+    if (flags & BIAS)
         c += load_n(bias, n);
-    if (flags & EPILOGUE_ADD)
+    if (flags & (ADD | ADD_ROWS))
         c += load_n(add, n);
-    if (flags & EPILOGUE_GELU) {
-        if (keep)
-            store_n(c, pre, n);
+    if (flags & KEEP)
+        store_n(c, pre, n);
+    if (flags & GELU)
         c = gelu(c);
-    }
-    if (flags & EPILOGUE_GELU_BACK) {
-        vec x = load_n(pre, n);
-        store_n(gelu(x), pre, n);
-        c *= gelu_slope(x);
+    if (flags & GELU_BACK) {
+        vec slope, x = gelu_and_slope(load_n(pre, n), &slope);
+        store_n(x, pre, n);
+        c *= slope;
     }
     return c;
 }
 
-/* Global size: panels x ceil(M / rows_per_group). keep = 0: `pre` is not written (the target encoder). */
-SINGLE_ITEM __kernel void gemm_panel(__global const float *restrict a, __global const float *restrict b,
-                                     __global float *c, int M, int N, int K, int rows_per_group, int flags,
-                                     __global const float *restrict bias, __global const float *add,
-                                     __global const int *rows, int use_rows, __global float *pre, int keep)
+INLINE void panel_product(__global const float *restrict a, __global const float *restrict b, __global float *c, int M,
+                          int N, int K, int rows_per_group, const int flags, __global const float *restrict bias,
+                          __global const float *add, __global const int *rows, __global float *pre,
+                          __local float *tile)
 {
     int panel = get_global_id(0), n0 = panel * TN;
     int begin = get_global_id(1) * rows_per_group, end = min(begin + rows_per_group, M);
@@ -64,24 +67,52 @@ SINGLE_ITEM __kernel void gemm_panel(__global const float *restrict a, __global 
             }
         }
 
-        vec tile[TM * TV]; /* kept apart, so that the loop over rows below does not force `acc` into memory */
-        UNROLL for (int i = 0; i < TM; i++) UNROLL for (int v = 0; v < TV; v++) tile[i * TV + v] = acc[i][v];
-        int here = min(TM, end - m);
-        for (int i = 0; i < here; i++) {
-            size_t at = (size_t)(m + i) * N + n0;
-            size_t from = (flags & EPILOGUE_ADD) && use_rows ? (size_t)rows[m + i] * N + n0 : at;
-            for (int v = 0; v < TV; v++) {
-                int n = N - n0 - v * VW;
-                if (n > 0)
-                    store_n(finish(tile[i * TV + v], flags, bias + n0 + v * VW, add + from + v * VW,
-                                   pre + at + v * VW, keep, n),
-                            c + at + v * VW, n);
+        if (m + TM <= end && n0 + TN <= N && !(flags & (GELU | GELU_BACK))) {
+            UNROLL for (int i = 0; i < TM; i++)
+            {
+                size_t at = (size_t)(m + i) * N + n0, from = flags & ADD_ROWS ? (size_t)rows[m + i] * N + n0 : at;
+                UNROLL for (int v = 0; v < TV; v++)
+                    STORE(finish(acc[i][v], flags, bias + n0 + v * VW, add + from + v * VW, pre, VW), c + at + v * VW);
+            }
+            continue;
+        }
+        /* Ragged ends and long tails go through memory, so that their code is there once. */
+        UNROLL for (int i = 0; i < TM; i++) UNROLL for (int v = 0; v < TV; v++)
+            *(__local vec_u *)(tile + i * TN + v * VW) = acc[i][v];
+        for (int i = 0; i < min(TM, end - m); i++) {
+            size_t at = (size_t)(m + i) * N + n0, from = flags & ADD_ROWS ? (size_t)rows[m + i] * N + n0 : at;
+            for (int j = 0; j < min(TN, N - n0); j += VW) {
+                int n = N - n0 - j;
+                vec x = *(__local vec_u *)(tile + i * TN + j);
+                if (n >= VW)
+                    STORE(finish(x, flags, bias + n0 + j, add + from + j, pre + at + j, VW), c + at + j);
+                else
+                    store_part(finish(x, flags, bias + n0 + j, add + from + j, pre + at + j, n), c + at + j, n);
             }
         }
     }
 }
 
-#define MBLOCK 256 /* rows of D that are packed at once: MBLOCK x TN floats stay in the first-level cache */
+/* Global size: panels x ceil(M / rows_per_group). Arguments that a tail does not use may be any buffer. */
+#define PANEL_KERNEL(name, flags)                                                                                      \
+    SINGLE_ITEM __kernel void name(__global const float *restrict a, __global const float *restrict b,                 \
+                                   __global float *c, int M, int N, int K, int rows_per_group,                         \
+                                   __global const float *restrict bias, __global const float *add,                     \
+                                   __global const int *rows, __global float *pre)                                      \
+    {                                                                                                                  \
+        __local float tile[TM * TN];                                                                                   \
+        panel_product(a, b, c, M, N, K, rows_per_group, flags, bias, add, rows, pre, tile);                            \
+    }
+
+PANEL_KERNEL(gemm, 0)
+PANEL_KERNEL(gemm_bias, BIAS)
+PANEL_KERNEL(gemm_bias_residual, BIAS | ADD)
+PANEL_KERNEL(gemm_bias_position, BIAS | ADD_ROWS)
+PANEL_KERNEL(gemm_bias_gelu, BIAS | GELU)
+PANEL_KERNEL(gemm_bias_gelu_keep, BIAS | GELU | KEEP)
+PANEL_KERNEL(gemm_gelu_backward, GELU_BACK)
+
+#define MBLOCK 128 /* rows of D that are packed at once: MBLOCK x TN floats stay in the first-level cache */
 
 /* Global size: panels of N x ceil(K / columns_per_group). The reduction over M runs in ascending order whatever the
  * grid. Lanes beyond N receive zeros. bias_gradient [N] may be unused (with_bias = 0). */

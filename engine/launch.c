@@ -1,6 +1,6 @@
 #include "engine/launch.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 ij_status ij_launch(ij_device *device, cl_kernel kernel, const char *name, ij_grid grid, const ij_arg *args, int count)
 {
@@ -16,8 +16,10 @@ ij_status ij_launch(ij_device *device, cl_kernel kernel, const char *name, ij_gr
     size_t global[2] = {grid.x * grid.local, grid.y}, local[2] = {grid.local, 1};
     cl_event *event = NULL;
     if (device->records && device->record_count < device->record_capacity) {
-        device->records[device->record_count].kernel = name;
-        event = &device->records[device->record_count++].event;
+        ij_launch_record *r = &device->records[device->record_count++];
+        *r = (ij_launch_record){.kernel = name, .flops = grid.flops, .bytes = grid.bytes};
+        memcpy(r->shape, grid.shape, sizeof r->shape);
+        event = &r->event;
     }
     device->launches++;
     return ij_cl_check(clEnqueueNDRangeKernel(device->compute, kernel, 2, NULL, global, local, 0, NULL, event), name);

@@ -15,9 +15,12 @@ typedef struct ij_arg {
         sizeof(x), &(x)                                                                                                \
     }
 
+/* A launch's size, and what it does, for profiles: leave the rest zero where nobody asks. */
 typedef struct ij_grid {
-    size_t x, y;  /* work-items, or work-groups where `local` is 1 */
-    size_t local; /* work-group size along x */
+    size_t x, y;         /* work-groups */
+    size_t local;        /* work-group size along x */
+    double flops, bytes; /* arithmetic (a multiply-add is two) and the memory traffic it cannot avoid */
+    int shape[3];        /* of a product: M, N, K; else what tells launches of a kernel apart */
 } ij_grid;
 
 /* Enqueues `kernel` on the compute queue. Nothing to do (an empty grid) is no error. */

@@ -19,6 +19,8 @@ typedef struct ij_tuning {
 typedef struct ij_launch_record {
     const char *kernel;
     cl_event event;
+    double flops, bytes; /* see ij_grid */
+    int shape[3];
 } ij_launch_record;
 
 struct ij_device {

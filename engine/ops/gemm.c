@@ -1,35 +1,52 @@
 #include "engine/ops/gemm.h"
 
+#include "engine/base/try.h"
 #include "engine/launch.h"
 #include "engine/program.h"
 
 #include <clblast_c.h>
 #include <string.h>
 
-enum { BIAS = 1, ADD = 2, GELU = 4, GELU_BACK = 8 }; /* EPILOGUE_ of cl/gemm.cl */
+enum { BIAS = 1, ADD = 2, ADD_ROWS = 4, GELU = 8, KEEP = 16, GELU_BACK = 32 }; /* as in cl/gemm.cl */
+
+/* The tails that exist as kernels of their own. */
+static const struct {
+    const char *name;
+    int flags;
+} variants[IJ_GEMM_TAILS] = {
+    {"gemm", 0},
+    {"gemm_bias", BIAS},
+    {"gemm_bias_residual", BIAS | ADD},
+    {"gemm_bias_position", BIAS | ADD_ROWS},
+    {"gemm_bias_gelu", BIAS | GELU},
+    {"gemm_bias_gelu_keep", BIAS | GELU | KEEP},
+    {"gemm_gelu_backward", GELU_BACK},
+};
 
 ij_status ij_gemm_create(ij_gemm *gemm, ij_device *device, bool clblast)
 {
     memset(gemm, 0, sizeof *gemm);
     gemm->device = device;
     gemm->clblast = clblast;
-    ij_status status;
     if (clblast) {
-        status = ij_kernel_create(device, "rowmajor", "", "epilogue", &gemm->epilogue);
-        return status ? status : ij_kernel_create(device, "rowmajor", "", "column_sum", &gemm->column_sum);
+        TRY(ij_kernel_create(device, "rowmajor", "", "tail", &gemm->tail));
+        return ij_kernel_create(device, "rowmajor", "", "column_sum", &gemm->column_sum);
     }
-    status = ij_kernel_create(device, "gemm", "", "gemm_panel", &gemm->panel);
-    if (!status)
-        status = ij_kernel_create(device, "gemm", "", "gemm_gradient", &gemm->gradient);
-    return status ? status : ij_kernel_create(device, "gemm", "", "panel_transpose", &gemm->transpose);
+    for (int i = 0; i < IJ_GEMM_TAILS; i++)
+        TRY(ij_kernel_create(device, "gemm", "", variants[i].name, &gemm->panel[i]));
+    TRY(ij_kernel_create(device, "gemm", "", "gemm_gradient", &gemm->gradient));
+    return ij_kernel_create(device, "gemm", "", "panel_transpose", &gemm->transpose);
 }
 
 void ij_gemm_destroy(ij_gemm *gemm)
 {
-    cl_kernel kernels[] = {gemm->panel, gemm->gradient, gemm->transpose, gemm->epilogue, gemm->column_sum};
+    cl_kernel kernels[] = {gemm->gradient, gemm->transpose, gemm->tail, gemm->column_sum};
     for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++)
         if (kernels[i])
             clReleaseKernel(kernels[i]);
+    for (int i = 0; i < IJ_GEMM_TAILS; i++)
+        if (gemm->panel[i])
+            clReleaseKernel(gemm->panel[i]);
     memset(gemm, 0, sizeof *gemm);
 }
 
@@ -106,19 +123,14 @@ static ij_status blast(ij_gemm *gemm, product p, cl_mem a, cl_mem b, cl_mem c)
                    (int)code);
 }
 
-static ij_status finish(ij_gemm *gemm, cl_mem c, int rows, int width, int flags, cl_mem bias, cl_mem add,
-                        cl_mem add_rows, cl_mem pre)
+static ij_status finish(ij_gemm *gemm, cl_mem c, int rows, int width, int flags, cl_mem bias, const ij_tail *tail)
 {
     if (!flags)
         return IJ_OK;
-    cl_int use_rows = add_rows != NULL, keep = pre != NULL;
     bias = bias ? bias : c;
-    add = add ? add : c;
-    add_rows = add_rows ? add_rows : c;
-    pre = pre ? pre : c;
-    return IJ_LAUNCH(gemm->device, gemm->epilogue, "epilogue", ((ij_grid){(size_t)rows, 1, 1}), IJ_ARG(c),
-                     IJ_ARG(width), IJ_ARG(flags), IJ_ARG(bias), IJ_ARG(add), IJ_ARG(add_rows), IJ_ARG(use_rows),
-                     IJ_ARG(pre), IJ_ARG(keep));
+    cl_mem add = tail->add ? tail->add : c, add_rows = tail->rows ? tail->rows : c, pre = tail->pre ? tail->pre : c;
+    return IJ_LAUNCH(gemm->device, gemm->tail, "tail", ((ij_grid){.x = (size_t)rows, .y = 1, .local = 1}), IJ_ARG(c),
+                     IJ_ARG(width), IJ_ARG(flags), IJ_ARG(bias), IJ_ARG(add), IJ_ARG(add_rows), IJ_ARG(pre));
 }
 
 /* ---- Own kernels ---------------------------------------------------------------------------------------------- */
@@ -136,41 +148,52 @@ static int rows_per_group(const ij_gemm *gemm, int rows, int panels, int inner)
     return tm * (tiles > 1 ? tiles : 1);
 }
 
-static ij_status panel(ij_gemm *gemm, cl_mem a, cl_mem b, cl_mem c, int m, int n, int k, int flags, cl_mem bias,
-                       cl_mem add, cl_mem add_rows, cl_mem pre)
+static ij_grid product_grid(size_t x, size_t y, int m, int n, int k)
 {
+    ij_grid grid = {.x = x, .y = y, .local = 1, .flops = 2.0 * m * n * k, .shape = {m, n, k}};
+    grid.bytes = 4.0 * ((double)m * k + (double)n * k + (double)m * n);
+    return grid;
+}
+
+static ij_status panel(ij_gemm *gemm, cl_mem a, cl_mem b, cl_mem c, int m, int n, int k, int flags, cl_mem bias,
+                       const ij_tail *tail)
+{
+    int variant = 0;
+    while (variants[variant].flags != flags)
+        if (++variant == IJ_GEMM_TAILS)
+            return ij_fail(IJ_EINVAL, "there is no kernel for a product with tail %d", flags);
     int panels = ij_ceil_div(n, gemm->device->tuning.tn), group = rows_per_group(gemm, m, panels, k);
-    cl_int use_rows = add_rows != NULL, keep = pre != NULL;
     bias = bias ? bias : b;
-    add = add ? add : c;
-    add_rows = add_rows ? add_rows : c;
-    pre = pre ? pre : c;
-    ij_grid grid = {(size_t)panels, (size_t)ij_ceil_div(m, group), 1};
-    return IJ_LAUNCH(gemm->device, gemm->panel, "gemm_panel", grid, IJ_ARG(a), IJ_ARG(b), IJ_ARG(c), IJ_ARG(m),
-                     IJ_ARG(n), IJ_ARG(k), IJ_ARG(group), IJ_ARG(flags), IJ_ARG(bias), IJ_ARG(add), IJ_ARG(add_rows),
-                     IJ_ARG(use_rows), IJ_ARG(pre), IJ_ARG(keep));
+    cl_mem add = tail->add ? tail->add : c, add_rows = tail->rows ? tail->rows : c, pre = tail->pre ? tail->pre : c;
+    ij_grid grid = product_grid((size_t)panels, (size_t)ij_ceil_div(m, group), m, n, k);
+    return IJ_LAUNCH(gemm->device, gemm->panel[variant], variants[variant].name, grid, IJ_ARG(a), IJ_ARG(b), IJ_ARG(c),
+                     IJ_ARG(m), IJ_ARG(n), IJ_ARG(k), IJ_ARG(group), IJ_ARG(bias), IJ_ARG(add), IJ_ARG(add_rows),
+                     IJ_ARG(pre));
 }
 
 /* ---- The three forms ------------------------------------------------------------------------------------------ */
 
 ij_status ij_gemm_forward(ij_gemm *gemm, const ij_linear *l, cl_mem x, cl_mem y, int rows, const ij_tail *tail)
 {
-    int flags = (tail->no_bias ? 0 : BIAS) | (tail->add ? ADD : 0) | (tail->gelu ? GELU : 0);
+    int flags = BIAS | (tail->add ? (tail->rows ? ADD_ROWS : ADD) : 0) | (tail->gelu ? GELU : 0);
+    if (tail->gelu && tail->pre)
+        flags |= KEEP;
     if (!gemm->clblast)
-        return panel(gemm, x, l->weight, y, rows, l->out, l->in, flags, l->bias, tail->add, tail->rows, tail->pre);
+        return panel(gemm, x, l->weight, y, rows, l->out, l->in, flags, l->bias, tail);
 
     /* The library overwrites y, so a residual that lies in y would be lost: callers keep the two apart. */
-    ij_status status = blast(gemm, forward_product(rows, l->out, l->in), x, l->weight, y);
-    return status ? status : finish(gemm, y, rows, l->out, flags, l->bias, tail->add, tail->rows, tail->pre);
+    TRY(blast(gemm, forward_product(rows, l->out, l->in), x, l->weight, y));
+    return finish(gemm, y, rows, l->out, flags, l->bias, tail);
 }
 
 ij_status ij_gemm_backward_input(ij_gemm *gemm, const ij_linear *l, cl_mem dy, cl_mem dx, int rows, cl_mem pre)
 {
     int flags = pre ? GELU_BACK : 0;
+    ij_tail tail = {.pre = pre};
     if (!gemm->clblast)
-        return panel(gemm, dy, l->weight_t, dx, rows, l->in, l->out, flags, NULL, NULL, NULL, pre);
-    ij_status status = blast(gemm, input_product(rows, l->out, l->in), dy, l->weight, dx);
-    return status ? status : finish(gemm, dx, rows, l->in, flags, NULL, NULL, NULL, pre);
+        return panel(gemm, dy, l->weight_t, dx, rows, l->in, l->out, flags, NULL, &tail);
+    TRY(blast(gemm, input_product(rows, l->out, l->in), dy, l->weight, dx));
+    return finish(gemm, dx, rows, l->in, flags, NULL, &tail);
 }
 
 ij_status ij_gemm_backward_weight(ij_gemm *gemm, const ij_linear *l, cl_mem x, cl_mem dy, int rows)
@@ -179,7 +202,7 @@ ij_status ij_gemm_backward_weight(ij_gemm *gemm, const ij_linear *l, cl_mem x, c
         ij_status status = blast(gemm, weight_product(rows, l->out, l->in), dy, x, l->weight_grad);
         if (status)
             return status;
-        ij_grid grid = {(size_t)ij_ceil_div(l->out, gemm->device->tuning.vw), 1, 1};
+        ij_grid grid = {.x = (size_t)ij_ceil_div(l->out, gemm->device->tuning.vw), .y = 1, .local = 1};
         return IJ_LAUNCH(gemm->device, gemm->column_sum, "column_sum", grid, IJ_ARG(dy), IJ_ARG(l->bias_grad),
                          IJ_ARG(rows), IJ_ARG(l->out));
     }
@@ -188,7 +211,7 @@ ij_status ij_gemm_backward_weight(ij_gemm *gemm, const ij_linear *l, cl_mem x, c
     int shares = ij_ceil_div(4 * (int64_t)gemm->device->info.compute_units, panels);
     int columns = ij_ceil_div(ij_ceil_div(l->in, shares), t->tm) * t->tm;
     cl_int with_bias = 1;
-    ij_grid grid = {(size_t)panels, (size_t)ij_ceil_div(l->in, columns), 1};
+    ij_grid grid = product_grid((size_t)panels, (size_t)ij_ceil_div(l->in, columns), l->out, l->in, rows);
     return IJ_LAUNCH(gemm->device, gemm->gradient, "gemm_gradient", grid, IJ_ARG(dy), IJ_ARG(x), IJ_ARG(l->weight_grad),
                      IJ_ARG(rows), IJ_ARG(l->out), IJ_ARG(l->in), IJ_ARG(columns), IJ_ARG(l->bias_grad),
                      IJ_ARG(with_bias));
@@ -199,7 +222,7 @@ ij_status ij_gemm_transpose_weight(ij_gemm *gemm, const ij_linear *l)
     if (gemm->clblast || !l->weight_t)
         return IJ_OK;
     int tn = gemm->device->tuning.tn;
-    ij_grid grid = {(size_t)ij_ceil_div(l->in, tn), (size_t)ij_ceil_div(l->out, tn), 1};
+    ij_grid grid = {.x = (size_t)ij_ceil_div(l->in, tn), .y = (size_t)ij_ceil_div(l->out, tn), .local = 1};
     return IJ_LAUNCH(gemm->device, gemm->transpose, "panel_transpose", grid, IJ_ARG(l->weight), IJ_ARG(l->weight_t),
                      IJ_ARG(l->out), IJ_ARG(l->in));
 }

@@ -7,12 +7,14 @@
 
 #include <stdbool.h>
 
+enum { IJ_GEMM_TAILS = 7 }; /* kernels of cl/gemm.cl that differ in what follows the product */
+
 typedef struct ij_gemm {
     ij_device *device;
     bool clblast;
-    cl_kernel panel, gradient, transpose; /* own */
-    cl_kernel epilogue, column_sum;       /* after CLBlast */
-    cl_mem blast_scratch;                 /* CLBlast's temporary memory, planned by the caller; may be NULL */
+    cl_kernel panel[IJ_GEMM_TAILS], gradient, transpose; /* own */
+    cl_kernel tail, column_sum;                          /* after CLBlast */
+    cl_mem blast_scratch;                                /* CLBlast's temporary memory, planned by the caller */
 } ij_gemm;
 
 /* How the weights of a linear layer lie in memory. ROWS: [out][in]. PANELS: [ceil(out/tn)][in][tn], the order in which
@@ -25,13 +27,12 @@ typedef struct ij_linear {
     cl_mem weight, bias, weight_t, weight_grad, bias_grad;
 } ij_linear;
 
-/* What follows the product; see the EPILOGUE_ flags of cl/gemm.cl. Zero everything for nothing. */
+/* What follows the product and the bias; zero everything for nothing. Either add or gelu. */
 typedef struct ij_tail {
-    cl_mem add;   /* [*, out] added: the residual (may be the result itself), or rows of positions */
-    cl_mem rows;  /* int [rows]: which row of `add` goes to each row; NULL: the same */
-    bool gelu;    /* forward: GELU at the end; its input goes to `pre` where that is given */
-    bool no_bias; /* leave the bias out */
-    cl_mem pre;   /* [rows, out] */
+    cl_mem add;  /* [*, out] added: the residual (with CLBlast not the result itself), or rows of positions */
+    cl_mem rows; /* int [rows]: which row of `add` goes to each row; NULL: the same */
+    bool gelu;   /* GELU at the end; its input goes to `pre` where that is given */
+    cl_mem pre;  /* [rows, out] */
 } ij_tail;
 
 ij_status ij_gemm_create(ij_gemm *gemm, ij_device *device, bool clblast);

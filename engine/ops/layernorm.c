@@ -39,7 +39,8 @@ ij_status ij_layernorm_forward(ij_layernorm *l, const ij_norm *n, cl_mem x, cl_m
     cl_int use_rows = rows != NULL, affine = n->gain != NULL, each = 8;
     cl_mem gain = affine ? n->gain : x, bias = affine ? n->bias : x;
     rows = use_rows ? rows : x;
-    ij_grid grid = {(size_t)ij_ceil_div(count, each), 1, 1};
+    ij_grid grid = {.x = (size_t)ij_ceil_div(count, each), .y = 1, .local = 1};
+    grid.bytes = 8.0 * count * n->dim;
     return IJ_LAUNCH(l->device, l->forward, "layernorm", grid, IJ_ARG(x), IJ_ARG(y), IJ_ARG(gain), IJ_ARG(bias),
                      IJ_ARG(rows), IJ_ARG(use_rows), IJ_ARG(affine), IJ_ARG(count), IJ_ARG(n->dim), IJ_ARG(n->eps),
                      IJ_ARG(each));
@@ -52,13 +53,14 @@ ij_status ij_layernorm_backward(ij_layernorm *l, const ij_norm *n, cl_mem x, cl_
     each = each < 4 ? 4 : each;
     cl_int items = ij_ceil_div(count, each);
     rows = use_rows ? rows : x;
-    ij_grid grid = {(size_t)items, 1, 1};
+    ij_grid grid = {.x = (size_t)items, .y = 1, .local = 1, .bytes = (accumulate ? 16.0 : 12.0) * count * n->dim};
     ij_status status = IJ_LAUNCH(l->device, l->backward, "layernorm_backward", grid, IJ_ARG(x), IJ_ARG(dy), IJ_ARG(dx),
                                  IJ_ARG(n->gain), IJ_ARG(rows), IJ_ARG(use_rows), IJ_ARG(l->partial), IJ_ARG(count),
                                  IJ_ARG(n->dim), IJ_ARG(n->eps), IJ_ARG(each), IJ_ARG(accumulate));
     if (status)
         return status;
     grid.x = (size_t)ij_ceil_div(n->dim, l->device->tuning.vw);
+    grid.bytes = 8.0 * items * n->dim;
     return IJ_LAUNCH(l->device, l->reduce, "layernorm_reduce", grid, IJ_ARG(l->partial), IJ_ARG(n->gain_grad),
                      IJ_ARG(n->bias_grad), IJ_ARG(items), IJ_ARG(n->dim));
 }

@@ -33,7 +33,8 @@ ij_status ij_optimizer_step(ij_optimizer *o, const ij_segment *s, const ij_adamw
     cl_float c2 = (cl_float)(1.0 / (1.0 - pow(a->beta2, (double)a->step)));
     cl_float2 beta1 = with_rest(a->beta1), beta2 = with_rest(a->beta2), ema = with_rest(a->ema);
     cl_mem target = with_target ? s->target : s->weight;
-    ij_grid grid = {(size_t)ij_ceil_div(count, each), 1, 1};
+    ij_grid grid = {.x = (size_t)ij_ceil_div(count, each), .y = 1, .local = 1};
+    grid.bytes = 4.0 * count * (with_target ? 9.0 : 7.0);
     return IJ_LAUNCH(o->device, o->adamw, "adamw", grid, IJ_ARG(s->weight), IJ_ARG(s->gradient), IJ_ARG(s->moment1),
                      IJ_ARG(s->moment2), IJ_ARG(target), IJ_ARG(with_target), IJ_ARG(count), IJ_ARG(decayed),
                      IJ_ARG(each), IJ_ARG(lr), IJ_ARG(keep), IJ_ARG(beta1), IJ_ARG(beta2), IJ_ARG(eps), IJ_ARG(c1),

@@ -52,39 +52,39 @@ ij_status ij_patchify(ij_tokens *t, cl_mem pixels, cl_mem image, cl_mem patch, c
         scale.s[c] = (cl_float)(1.0 / (255.0 * std[c]));
         shift.s[c] = (cl_float)(-mean[c] / std[c]);
     }
-    return IJ_LAUNCH(t->device, t->patchify, "patchify", ((ij_grid){(size_t)count, 1, 1}), IJ_ARG(pixels),
-                     IJ_ARG(image), IJ_ARG(patch), IJ_ARG(out), IJ_ARG(crop), IJ_ARG(patch_size), IJ_ARG(scale),
-                     IJ_ARG(shift));
+    return IJ_LAUNCH(t->device, t->patchify, "patchify", ((ij_grid){.x = (size_t)count, .y = 1, .local = 1}),
+                     IJ_ARG(pixels), IJ_ARG(image), IJ_ARG(patch), IJ_ARG(out), IJ_ARG(crop), IJ_ARG(patch_size),
+                     IJ_ARG(scale), IJ_ARG(shift));
 }
 
 ij_status ij_assemble(ij_tokens *t, cl_mem context, cl_mem mask_token, cl_mem position, cl_mem source, cl_mem out,
                       int count, int dim)
 {
-    return IJ_LAUNCH(t->device, t->assemble, "assemble", ((ij_grid){(size_t)count, 1, 1}), IJ_ARG(context),
-                     IJ_ARG(mask_token), IJ_ARG(position), IJ_ARG(source), IJ_ARG(out), IJ_ARG(dim));
+    return IJ_LAUNCH(t->device, t->assemble, "assemble", ((ij_grid){.x = (size_t)count, .y = 1, .local = 1}),
+                     IJ_ARG(context), IJ_ARG(mask_token), IJ_ARG(position), IJ_ARG(source), IJ_ARG(out), IJ_ARG(dim));
 }
 
 ij_status ij_disassemble(ij_tokens *t, cl_mem d, cl_mem place, cl_mem dcontext, int tokens, int blocks, int stride,
                          int dim)
 {
-    return IJ_LAUNCH(t->device, t->disassemble, "disassemble", ((ij_grid){(size_t)tokens, 1, 1}), IJ_ARG(d),
-                     IJ_ARG(place), IJ_ARG(dcontext), IJ_ARG(blocks), IJ_ARG(stride), IJ_ARG(dim));
+    return IJ_LAUNCH(t->device, t->disassemble, "disassemble", ((ij_grid){.x = (size_t)tokens, .y = 1, .local = 1}),
+                     IJ_ARG(d), IJ_ARG(place), IJ_ARG(dcontext), IJ_ARG(blocks), IJ_ARG(stride), IJ_ARG(dim));
 }
 
 ij_status ij_sum_rows(ij_tokens *t, cl_mem d, cl_mem rows, cl_mem sum, int count, int dim)
 {
     cl_int each = ij_ceil_div(count, most_items(t->device)), items = ij_ceil_div(count, each), one = 1, no = 0;
     ij_status status =
-        IJ_LAUNCH(t->device, t->sum_rows, "sum_rows", ((ij_grid){(size_t)items, 1, 1}), IJ_ARG(d), IJ_ARG(rows),
-                  IJ_ARG(one), IJ_ARG(t->partial), IJ_ARG(count), IJ_ARG(dim), IJ_ARG(each));
+        IJ_LAUNCH(t->device, t->sum_rows, "sum_rows", ((ij_grid){.x = (size_t)items, .y = 1, .local = 1}), IJ_ARG(d),
+                  IJ_ARG(rows), IJ_ARG(one), IJ_ARG(t->partial), IJ_ARG(count), IJ_ARG(dim), IJ_ARG(each));
     if (status)
         return status;
-    return IJ_LAUNCH(t->device, t->sum_rows, "sum_rows", ((ij_grid){1, 1, 1}), IJ_ARG(t->partial), IJ_ARG(rows),
-                     IJ_ARG(no), IJ_ARG(sum), IJ_ARG(items), IJ_ARG(dim), IJ_ARG(items));
+    return IJ_LAUNCH(t->device, t->sum_rows, "sum_rows", ((ij_grid){.x = 1, .y = 1, .local = 1}), IJ_ARG(t->partial),
+                     IJ_ARG(rows), IJ_ARG(no), IJ_ARG(sum), IJ_ARG(items), IJ_ARG(dim), IJ_ARG(items));
 }
 
 ij_status ij_mean_pool(ij_tokens *t, cl_mem x, cl_mem features, int images, int patches, int dim)
 {
-    return IJ_LAUNCH(t->device, t->mean_pool, "mean_pool", ((ij_grid){(size_t)images, 1, 1}), IJ_ARG(x),
-                     IJ_ARG(features), IJ_ARG(patches), IJ_ARG(dim));
+    return IJ_LAUNCH(t->device, t->mean_pool, "mean_pool", ((ij_grid){.x = (size_t)images, .y = 1, .local = 1}),
+                     IJ_ARG(x), IJ_ARG(features), IJ_ARG(patches), IJ_ARG(dim));
 }

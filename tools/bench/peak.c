@@ -1,0 +1,107 @@
+#include "tools/bench/peak.h"
+
+#include "engine/base/try.h"
+#include "engine/launch.h"
+#include "engine/profile.h"
+#include "engine/program.h"
+#include "tools/bench/bench.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Best time in seconds of `runs` launches already enqueued under a profile. */
+static ij_status best_time(ij_device *device, double *seconds)
+{
+    ij_profile_entry *entries;
+    int count;
+    TRY(ij_profile_stop(device, &entries, &count));
+    *seconds = 1e30;
+    for (int i = 0; i < count; i++) {
+        double t = 1e-9 * (double)(entries[i].end - entries[i].start);
+        if (i > 0 && t < *seconds) /* the first run may compile */
+            *seconds = t;
+    }
+    free(entries);
+    return IJ_OK;
+}
+
+static ij_status run_several(ij_device *device, cl_kernel kernel, const char *name, ij_grid grid, const ij_arg *args,
+                             int count, double *seconds)
+{
+    TRY(ij_profile_start(device, 9));
+    ij_status status = IJ_OK;
+    for (int i = 0; i < 9 && !status; i++)
+        status = ij_launch(device, kernel, name, grid, args, count);
+    ij_status stopped = best_time(device, seconds);
+    return status ? status : stopped;
+}
+
+ij_status ij_measure_fma_peak(ij_device *device, double *gflops)
+{
+    cl_kernel kernel;
+    TRY(ij_kernel_create(device, "peak", "", "fma_peak", &kernel));
+    cl_int code, rounds = 200000;
+    size_t items = 8 * (size_t)device->info.compute_units;
+    cl_mem out = clCreateBuffer(device->context, CL_MEM_READ_WRITE, items * 16 * sizeof(float), NULL, &code);
+    ij_status status = ij_cl_check(code, "making a buffer");
+    double seconds = 1.0;
+    ij_grid grid = {.x = items, .y = 1, .local = 1};
+    if (!status)
+        status =
+            run_several(device, kernel, "fma_peak", grid, (const ij_arg[]){IJ_ARG(out), IJ_ARG(rounds)}, 2, &seconds);
+    *gflops = 1e-9 * (double)items * rounds * 12.0 * device->tuning.vw * 2.0 / seconds;
+    if (out)
+        clReleaseMemObject(out);
+    clReleaseKernel(kernel);
+    return status;
+}
+
+ij_status ij_measure_copy_bandwidth(ij_device *device, size_t bytes, double *gbps)
+{
+    cl_kernel kernel;
+    TRY(ij_kernel_create(device, "peak", "", "copy", &kernel));
+    cl_int code, code2, each = 8192, floats = (cl_int)(bytes / sizeof(float) / 8192 * 8192);
+    cl_mem from = clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
+    cl_mem to = clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &code2);
+    ij_status status = ij_cl_check(code ? code : code2, "making a buffer");
+    double seconds = 1.0;
+    ij_grid grid = {.x = (size_t)(floats / each), .y = 1, .local = 1};
+    cl_int zero = 0;
+    if (!status)
+        status = ij_cl_check(clEnqueueFillBuffer(device->compute, from, &zero, 4, 0, bytes, 0, NULL, NULL), "a fill");
+    if (!status)
+        status = run_several(device, kernel, "copy", grid, (const ij_arg[]){IJ_ARG(from), IJ_ARG(to), IJ_ARG(each)}, 3,
+                             &seconds);
+    *gbps = 2e-9 * (double)floats * sizeof(float) / seconds;
+    if (from)
+        clReleaseMemObject(from);
+    if (to)
+        clReleaseMemObject(to);
+    clReleaseKernel(kernel);
+    return status;
+}
+
+int bench_peak(int argc, char **argv)
+{
+    const char *choice = NULL;
+    if (argc == 2 && strcmp(argv[0], "--device") == 0)
+        choice = argv[1];
+    else if (argc) {
+        fprintf(stderr, "bench: usage: bench peak [--device D]\n");
+        return 2;
+    }
+    ij_device *device;
+    double gflops = 0, gbps = 0;
+    ij_status status = ij_device_open(&device, choice);
+    if (!status)
+        status = ij_measure_fma_peak(device, &gflops);
+    if (!status)
+        status = ij_measure_copy_bandwidth(device, (size_t)256 << 20, &gbps);
+    if (status)
+        fprintf(stderr, "bench: %s\n", ij_error());
+    else
+        printf("%s\nfma_gflops %.1f copy_gb_per_second %.1f\n", ij_device_describe(device)->name, gflops, gbps);
+    ij_device_close(device);
+    return status ? 1 : 0;
+}
