@@ -202,7 +202,7 @@ static void other_models(void **state)
     model.hidden = 32;
     refused(path, &model, "encoder.blocks.0.mlp.fc1.weight has shape [64, 16], the model's is [32, 16]");
     model = small;
-    model.pred_dim = 24;
+    model.pred_dim = 32;
     refused(path, &model, "predictor.");
 }
 

@@ -23,7 +23,7 @@ static ij_status real(const golden *g, const char *key, double *value)
 
 static ij_status whole(const golden *g, const char *key, int *value)
 {
-    double v;
+    double v = 0;
     ij_status status = real(g, key, &v);
     if (!status && !(v >= 1 && v <= 1 << 20))
         status = ij_fail(IJ_EFORMAT, "metadata %s is out of range", key);
