@@ -155,19 +155,12 @@ static int choose(const found *all, int count, const char *choice)
     return -1;
 }
 
-/* Kernel parameters from the device's properties; a tuning database refines them. */
+/* The family by the kind of device, and its default parameters; the tuning database refines them. */
 static ij_tuning default_tuning(const found *f)
 {
     cl_uint width = 0;
     clGetDeviceInfo(f->id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof width, &width, NULL);
-    ij_tuning t;
-    if (width >= 16)
-        t = (ij_tuning){16, 12, 32, 64}; /* 32 registers: 24 accumulators, 2 vectors of B, the broadcast */
-    else if (width >= 8)
-        t = (ij_tuning){8, 6, 16, 64}; /* 16 registers: 12 + 2 + 1 */
-    else
-        t = (ij_tuning){4, 6, 8, 32};
-    return t;
+    return ij_tuning_default(IJ_FAMILY_CPU, (int)width);
 }
 
 static ij_status no_match(const found *all, int count, const char *choice)
@@ -233,6 +226,7 @@ void ij_device_close(ij_device *device)
     for (int i = 0; i < device->record_count; i++)
         clReleaseEvent(device->records[i].event);
     free(device->records);
+    free(device->tuning.tuned);
     if (device->transfer)
         clReleaseCommandQueue(device->transfer);
     if (device->compute)

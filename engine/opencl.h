@@ -4,16 +4,9 @@
 #define IJ_OPENCL_H
 
 #include "engine/device.h"
+#include "engine/tuning.h"
 
 #include <CL/cl.h>
-
-/* Parameters of the kernels, in the units of the macros they become (see cl/common.cl, cl/gemm.cl). */
-typedef struct ij_tuning {
-    int vw; /* vector register, floats: 4, 8 or 16 */
-    int tm; /* rows of a product's register tile */
-    int tn; /* its columns, 2 vw: also the panel width that weights lie in */
-    int kb; /* keys that attention holds at a time */
-} ij_tuning;
 
 /* One kernel's time, where profiling is on. */
 typedef struct ij_launch_record {

@@ -91,13 +91,13 @@ done:
     return status;
 }
 
-ij_status ij_kernel_create(ij_device *device, const char *source, const char *options, const char *name,
+ij_status ij_kernel_create(ij_device *device, const char *source, ij_kernel_tuning tuning, const char *name,
                            cl_kernel *kernel)
 {
-    const ij_tuning *t = &device->tuning;
-    char full[448], key[512];
-    snprintf(full, sizeof full, "-cl-std=CL1.2 -DVW=%d -DTM=%d -DTN=%d -DKB=%d %s", t->vw, t->tm, t->tn, t->kb,
-             options);
+    char full[448] = "-cl-std=CL1.2", key[512];
+    ij_tuning_options(&device->tuning, tuning.group, tuning.shape[0], tuning.shape[1], full, sizeof full);
+    if (tuning.define)
+        snprintf(full + strlen(full), sizeof full - strlen(full), " -D%s=%d", tuning.define, tuning.value);
     snprintf(key, sizeof key, "%s %s", source, full);
     program_entry *entry = device->programs;
     while (entry && strcmp(entry->key, key) != 0)

@@ -14,9 +14,18 @@ typedef struct ij_kernel_source {
  * files are read instead, for those who write kernels. */
 extern const ij_kernel_source ij_kernel_sources[];
 
-/* Creates `kernel` (the caller releases it) from program `source` (a file of cl/, put behind common.cl) built with the
- * device's tuning and `options` (more -D flags; "" for none). IJ_EBUILD with the build log and how to report it. */
-ij_status ij_kernel_create(ij_device *device, const char *source, const char *options, const char *name,
+/* What a program is built with: the parameters of a group, chosen for a shape (see tuning.h), and one macro more that
+ * the shape itself decides, such as the head width; NULL for none. */
+typedef struct ij_kernel_tuning {
+    ij_group group;
+    int shape[2];
+    const char *define;
+    int value;
+} ij_kernel_tuning;
+
+/* Creates `kernel` (the caller releases it) from program `source` (a file of cl/, put behind common.cl). IJ_EBUILD with
+ * the build log and how to report it. */
+ij_status ij_kernel_create(ij_device *device, const char *source, ij_kernel_tuning tuning, const char *name,
                            cl_kernel *kernel);
 
 /* Releases every program of the device. */

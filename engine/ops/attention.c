@@ -1,10 +1,10 @@
 #include "engine/ops/attention.h"
 
+#include "engine/base/try.h"
 #include "engine/launch.h"
 #include "engine/program.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 ij_status ij_attention_create(ij_attention *a, ij_device *device, int heads, int head_dim)
@@ -13,10 +13,10 @@ ij_status ij_attention_create(ij_attention *a, ij_device *device, int heads, int
     a->device = device;
     a->heads = heads;
     a->head_dim = head_dim;
-    char options[32];
-    snprintf(options, sizeof options, "-DDH=%d", head_dim);
-    ij_status status = ij_kernel_create(device, "attention", options, "attention", &a->forward);
-    return status ? status : ij_kernel_create(device, "attention", options, "attention_backward", &a->backward);
+    ij_kernel_tuning tuning = {IJ_GROUP_ATTENTION, {head_dim, 0}, "DH", head_dim};
+    TRY(ij_kernel_create(device, "attention", tuning, "attention", &a->forward));
+    tuning.group = IJ_GROUP_ATTENTION_BACKWARD;
+    return ij_kernel_create(device, "attention", tuning, "attention_backward", &a->backward);
 }
 
 void ij_attention_destroy(ij_attention *a)

@@ -5,6 +5,7 @@
 #include "engine/program.h"
 
 #include <clblast_c.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { BIAS = 1, ADD = 2, ADD_ROWS = 4, GELU = 8, KEEP = 16, GELU_BACK = 32 }; /* as in cl/gemm.cl */
@@ -28,26 +29,49 @@ ij_status ij_gemm_create(ij_gemm *gemm, ij_device *device, bool clblast)
     memset(gemm, 0, sizeof *gemm);
     gemm->device = device;
     gemm->clblast = clblast;
-    if (clblast) {
-        TRY(ij_kernel_create(device, "rowmajor", "", "tail", &gemm->tail));
-        return ij_kernel_create(device, "rowmajor", "", "column_sum", &gemm->column_sum);
-    }
-    for (int i = 0; i < IJ_GEMM_TAILS; i++)
-        TRY(ij_kernel_create(device, "gemm", "", variants[i].name, &gemm->panel[i]));
-    TRY(ij_kernel_create(device, "gemm", "", "gemm_gradient", &gemm->gradient));
-    return ij_kernel_create(device, "gemm", "", "panel_transpose", &gemm->transpose);
+    ij_kernel_tuning tuning = {.group = IJ_GROUP_ROWS};
+    if (!clblast)
+        return ij_kernel_create(device, "panels", tuning, "panel_transpose", &gemm->transpose);
+    TRY(ij_kernel_create(device, "rowmajor", tuning, "tail", &gemm->tail));
+    return ij_kernel_create(device, "rowmajor", tuning, "column_sum", &gemm->column_sum);
 }
 
 void ij_gemm_destroy(ij_gemm *gemm)
 {
-    cl_kernel kernels[] = {gemm->gradient, gemm->transpose, gemm->tail, gemm->column_sum};
+    cl_kernel kernels[] = {gemm->transpose, gemm->tail, gemm->column_sum};
     for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++)
         if (kernels[i])
             clReleaseKernel(kernels[i]);
-    for (int i = 0; i < IJ_GEMM_TAILS; i++)
-        if (gemm->panel[i])
-            clReleaseKernel(gemm->panel[i]);
+    for (int s = 0; s < gemm->shape_count; s++)
+        for (int i = 0; i < IJ_GEMM_TAILS; i++)
+            if (gemm->shapes[s].kernel[i])
+                clReleaseKernel(gemm->shapes[s].kernel[i]);
+    free(gemm->shapes);
     memset(gemm, 0, sizeof *gemm);
+}
+
+/* Finds or makes kernel `variant` for products with weight shape n, k. */
+static ij_status kernels_for(ij_gemm *gemm, bool gradient, int n, int k, int variant, ij_gemm_kernels **found)
+{
+    int i = 0;
+    while (i < gemm->shape_count &&
+           (gemm->shapes[i].gradient != gradient || gemm->shapes[i].n != n || gemm->shapes[i].k != k))
+        i++;
+    if (i == gemm->shape_count) {
+        ij_gemm_kernels *longer = realloc(gemm->shapes, (size_t)(i + 1) * sizeof *longer);
+        if (!longer)
+            return ij_fail(IJ_ENOMEM, "out of memory for the kernels of a product");
+        gemm->shapes = longer;
+        gemm->shape_count++;
+        longer[i] = (ij_gemm_kernels){.gradient = gradient, .n = n, .k = k};
+    }
+    *found = &gemm->shapes[i];
+    if ((*found)->kernel[variant])
+        return IJ_OK;
+    ij_kernel_tuning tuning = {.group = gradient ? IJ_GROUP_GRADIENT : IJ_GROUP_GEMM, .shape = {n, k}};
+    (*found)->tm = ij_param_value(&gemm->device->tuning, tuning.group, "TM", n, k);
+    return ij_kernel_create(gemm->device, gradient ? "gradient" : "gemm", tuning,
+                            gradient ? "gemm_gradient" : variants[variant].name, &(*found)->kernel[variant]);
 }
 
 ij_layout ij_gemm_layout(const ij_gemm *gemm)
@@ -57,13 +81,13 @@ ij_layout ij_gemm_layout(const ij_gemm *gemm)
 
 size_t ij_gemm_weight_floats(const ij_gemm *gemm, int out, int in)
 {
-    int tn = gemm->device->tuning.tn;
+    int tn = ij_tuning_tn(&gemm->device->tuning);
     return (size_t)in * (size_t)(gemm->clblast ? out : ij_ceil_div(out, tn) * tn);
 }
 
 size_t ij_gemm_weight_at(const ij_gemm *gemm, int in, int o, int i)
 {
-    int tn = gemm->device->tuning.tn;
+    int tn = ij_tuning_tn(&gemm->device->tuning);
     if (gemm->clblast)
         return (size_t)o * (size_t)in + (size_t)i;
     return ((size_t)(o / tn) * (size_t)in + (size_t)i) * (size_t)tn + (size_t)(o % tn);
@@ -137,9 +161,8 @@ static ij_status finish(ij_gemm *gemm, cl_mem c, int rows, int width, int flags,
 
 /* Rows a work-group takes: a multiple of tm; few enough groups to share the weight panel's reading, enough to keep
  * every compute unit busy, and no more rows of A than the second-level cache holds. */
-static int rows_per_group(const ij_gemm *gemm, int rows, int panels, int inner)
+static int rows_per_group(const ij_gemm *gemm, int tm, int rows, int panels, int inner)
 {
-    int tm = gemm->device->tuning.tm;
     int fit = 512 * 1024 / 4 / inner / tm;
     int64_t wanted = 4 * (int64_t)gemm->device->info.compute_units;
     int shares = ij_ceil_div(wanted, panels);
@@ -162,13 +185,16 @@ static ij_status panel(ij_gemm *gemm, cl_mem a, cl_mem b, cl_mem c, int m, int n
     while (variants[variant].flags != flags)
         if (++variant == IJ_GEMM_TAILS)
             return ij_fail(IJ_EINVAL, "there is no kernel for a product with tail %d", flags);
-    int panels = ij_ceil_div(n, gemm->device->tuning.tn), group = rows_per_group(gemm, m, panels, k);
+    ij_gemm_kernels *kernels;
+    TRY(kernels_for(gemm, false, n, k, variant, &kernels));
+    int panels = ij_ceil_div(n, ij_tuning_tn(&gemm->device->tuning));
+    int group = rows_per_group(gemm, kernels->tm, m, panels, k);
     bias = bias ? bias : b;
     cl_mem add = tail->add ? tail->add : c, add_rows = tail->rows ? tail->rows : c, pre = tail->pre ? tail->pre : c;
     ij_grid grid = product_grid((size_t)panels, (size_t)ij_ceil_div(m, group), m, n, k);
-    return IJ_LAUNCH(gemm->device, gemm->panel[variant], variants[variant].name, grid, IJ_ARG(a), IJ_ARG(b), IJ_ARG(c),
-                     IJ_ARG(m), IJ_ARG(n), IJ_ARG(k), IJ_ARG(group), IJ_ARG(bias), IJ_ARG(add), IJ_ARG(add_rows),
-                     IJ_ARG(pre));
+    return IJ_LAUNCH(gemm->device, kernels->kernel[variant], variants[variant].name, grid, IJ_ARG(a), IJ_ARG(b),
+                     IJ_ARG(c), IJ_ARG(m), IJ_ARG(n), IJ_ARG(k), IJ_ARG(group), IJ_ARG(bias), IJ_ARG(add),
+                     IJ_ARG(add_rows), IJ_ARG(pre));
 }
 
 /* ---- The three forms ------------------------------------------------------------------------------------------ */
@@ -202,26 +228,27 @@ ij_status ij_gemm_backward_weight(ij_gemm *gemm, const ij_linear *l, cl_mem x, c
         ij_status status = blast(gemm, weight_product(rows, l->out, l->in), dy, x, l->weight_grad);
         if (status)
             return status;
-        ij_grid grid = {.x = (size_t)ij_ceil_div(l->out, gemm->device->tuning.vw), .y = 1, .local = 1};
+        ij_grid grid = {.x = (size_t)ij_ceil_div(l->out, ij_tuning_vw(&gemm->device->tuning)), .y = 1, .local = 1};
         return IJ_LAUNCH(gemm->device, gemm->column_sum, "column_sum", grid, IJ_ARG(dy), IJ_ARG(l->bias_grad),
                          IJ_ARG(rows), IJ_ARG(l->out));
     }
-    const ij_tuning *t = &gemm->device->tuning;
-    int panels = ij_ceil_div(l->out, t->tn);
+    ij_gemm_kernels *kernels;
+    TRY(kernels_for(gemm, true, l->out, l->in, 0, &kernels));
+    int panels = ij_ceil_div(l->out, ij_tuning_tn(&gemm->device->tuning));
     int shares = ij_ceil_div(4 * (int64_t)gemm->device->info.compute_units, panels);
-    int columns = ij_ceil_div(ij_ceil_div(l->in, shares), t->tm) * t->tm;
+    int columns = ij_ceil_div(ij_ceil_div(l->in, shares), kernels->tm) * kernels->tm;
     cl_int with_bias = 1;
     ij_grid grid = product_grid((size_t)panels, (size_t)ij_ceil_div(l->in, columns), l->out, l->in, rows);
-    return IJ_LAUNCH(gemm->device, gemm->gradient, "gemm_gradient", grid, IJ_ARG(dy), IJ_ARG(x), IJ_ARG(l->weight_grad),
-                     IJ_ARG(rows), IJ_ARG(l->out), IJ_ARG(l->in), IJ_ARG(columns), IJ_ARG(l->bias_grad),
-                     IJ_ARG(with_bias));
+    return IJ_LAUNCH(gemm->device, kernels->kernel[0], "gemm_gradient", grid, IJ_ARG(dy), IJ_ARG(x),
+                     IJ_ARG(l->weight_grad), IJ_ARG(rows), IJ_ARG(l->out), IJ_ARG(l->in), IJ_ARG(columns),
+                     IJ_ARG(l->bias_grad), IJ_ARG(with_bias));
 }
 
 ij_status ij_gemm_transpose_weight(ij_gemm *gemm, const ij_linear *l)
 {
     if (gemm->clblast || !l->weight_t)
         return IJ_OK;
-    int tn = gemm->device->tuning.tn;
+    int tn = ij_tuning_tn(&gemm->device->tuning);
     ij_grid grid = {.x = (size_t)ij_ceil_div(l->in, tn), .y = (size_t)ij_ceil_div(l->out, tn), .local = 1};
     return IJ_LAUNCH(gemm->device, gemm->transpose, "panel_transpose", grid, IJ_ARG(l->weight), IJ_ARG(l->weight_t),
                      IJ_ARG(l->out), IJ_ARG(l->in));

@@ -9,12 +9,22 @@
 
 enum { IJ_GEMM_TAILS = 7 }; /* kernels of cl/gemm.cl that differ in what follows the product */
 
+/* The kernels of one product shape, built with the parameters that suit it. */
+typedef struct ij_gemm_kernels {
+    bool gradient;
+    int n, k;
+    cl_kernel kernel[IJ_GEMM_TAILS]; /* a gradient has one */
+    int tm;
+} ij_gemm_kernels;
+
 typedef struct ij_gemm {
     ij_device *device;
     bool clblast;
-    cl_kernel panel[IJ_GEMM_TAILS], gradient, transpose; /* own */
-    cl_kernel tail, column_sum;                          /* after CLBlast */
-    cl_mem blast_scratch;                                /* CLBlast's temporary memory, planned by the caller */
+    ij_gemm_kernels *shapes; /* own; made at a shape's first use */
+    int shape_count;
+    cl_kernel transpose;
+    cl_kernel tail, column_sum; /* after CLBlast */
+    cl_mem blast_scratch;       /* CLBlast's temporary memory, planned by the caller */
 } ij_gemm;
 
 /* How the weights of a linear layer lie in memory. ROWS: [out][in]. PANELS: [ceil(out/tn)][in][tn], the order in which

@@ -9,10 +9,14 @@ ij_status ij_layernorm_create(ij_layernorm *l, ij_device *device)
 {
     memset(l, 0, sizeof *l);
     l->device = device;
-    ij_status status = ij_kernel_create(device, "layernorm", "", "layernorm", &l->forward);
+    ij_status status =
+        ij_kernel_create(device, "layernorm", (ij_kernel_tuning){.group = IJ_GROUP_ROWS}, "layernorm", &l->forward);
     if (!status)
-        status = ij_kernel_create(device, "layernorm", "", "layernorm_backward", &l->backward);
-    return status ? status : ij_kernel_create(device, "layernorm", "", "layernorm_reduce", &l->reduce);
+        status = ij_kernel_create(device, "layernorm", (ij_kernel_tuning){.group = IJ_GROUP_ROWS}, "layernorm_backward",
+                                  &l->backward);
+    return status ? status
+                  : ij_kernel_create(device, "layernorm", (ij_kernel_tuning){.group = IJ_GROUP_ROWS},
+                                     "layernorm_reduce", &l->reduce);
 }
 
 void ij_layernorm_destroy(ij_layernorm *l)
@@ -59,7 +63,7 @@ ij_status ij_layernorm_backward(ij_layernorm *l, const ij_norm *n, cl_mem x, cl_
                                  IJ_ARG(n->dim), IJ_ARG(n->eps), IJ_ARG(each), IJ_ARG(accumulate));
     if (status)
         return status;
-    grid.x = (size_t)ij_ceil_div(n->dim, l->device->tuning.vw);
+    grid.x = (size_t)ij_ceil_div(n->dim, ij_tuning_vw(&l->device->tuning));
     grid.bytes = 8.0 * items * n->dim;
     return IJ_LAUNCH(l->device, l->reduce, "layernorm_reduce", grid, IJ_ARG(l->partial), IJ_ARG(n->gain_grad),
                      IJ_ARG(n->bias_grad), IJ_ARG(items), IJ_ARG(n->dim));

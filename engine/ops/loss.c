@@ -9,8 +9,10 @@ ij_status ij_loss_create(ij_loss_op *l, ij_device *device)
 {
     memset(l, 0, sizeof *l);
     l->device = device;
-    ij_status status = ij_kernel_create(device, "loss", "", "loss", &l->loss);
-    return status ? status : ij_kernel_create(device, "loss", "", "batch_std", &l->batch_std);
+    ij_status status = ij_kernel_create(device, "loss", (ij_kernel_tuning){.group = IJ_GROUP_ROWS}, "loss", &l->loss);
+    return status ? status
+                  : ij_kernel_create(device, "loss", (ij_kernel_tuning){.group = IJ_GROUP_ROWS}, "batch_std",
+                                     &l->batch_std);
 }
 
 void ij_loss_destroy(ij_loss_op *l)
@@ -35,7 +37,7 @@ ij_status ij_loss_run(ij_loss_op *l, cl_mem z, cl_mem h, cl_mem dz, cl_mem parti
 
 ij_status ij_batch_std(ij_loss_op *l, cl_mem features, cl_mem std, int batch, int dim)
 {
-    ij_grid grid = {.x = (size_t)ij_ceil_div(dim, l->device->tuning.vw), .y = 1, .local = 1};
+    ij_grid grid = {.x = (size_t)ij_ceil_div(dim, ij_tuning_vw(&l->device->tuning)), .y = 1, .local = 1};
     return IJ_LAUNCH(l->device, l->batch_std, "batch_std", grid, IJ_ARG(features), IJ_ARG(std), IJ_ARG(batch),
                      IJ_ARG(dim));
 }

@@ -10,7 +10,7 @@ ij_status ij_optimizer_create(ij_optimizer *o, ij_device *device)
 {
     memset(o, 0, sizeof *o);
     o->device = device;
-    return ij_kernel_create(device, "optimizer", "", "adamw", &o->adamw);
+    return ij_kernel_create(device, "optimizer", (ij_kernel_tuning){.group = IJ_GROUP_ROWS}, "adamw", &o->adamw);
 }
 
 void ij_optimizer_destroy(ij_optimizer *o)

@@ -19,7 +19,8 @@ ij_status ij_tokens_create(ij_tokens *t, ij_device *device)
                {"mean_pool", &t->mean_pool}};
     ij_status status = IJ_OK;
     for (size_t i = 0; i < sizeof all / sizeof *all && !status; i++)
-        status = ij_kernel_create(device, "tokens", "", all[i].name, all[i].kernel);
+        status =
+            ij_kernel_create(device, "tokens", (ij_kernel_tuning){.group = IJ_GROUP_ROWS}, all[i].name, all[i].kernel);
     return status;
 }
 

@@ -40,7 +40,7 @@ static ij_status run_several(ij_device *device, cl_kernel kernel, const char *na
 ij_status ij_measure_fma_peak(ij_device *device, double *gflops)
 {
     cl_kernel kernel;
-    TRY(ij_kernel_create(device, "peak", "", "fma_peak", &kernel));
+    TRY(ij_kernel_create(device, "peak", (ij_kernel_tuning){.group = IJ_GROUP_ROWS}, "fma_peak", &kernel));
     cl_int code, rounds = 200000;
     size_t items = 8 * (size_t)device->info.compute_units;
     cl_mem out = clCreateBuffer(device->context, CL_MEM_READ_WRITE, items * 16 * sizeof(float), NULL, &code);
@@ -50,7 +50,7 @@ ij_status ij_measure_fma_peak(ij_device *device, double *gflops)
     if (!status)
         status =
             run_several(device, kernel, "fma_peak", grid, (const ij_arg[]){IJ_ARG(out), IJ_ARG(rounds)}, 2, &seconds);
-    *gflops = 1e-9 * (double)items * rounds * 12.0 * device->tuning.vw * 2.0 / seconds;
+    *gflops = 1e-9 * (double)items * rounds * 12.0 * ij_tuning_vw(&device->tuning) * 2.0 / seconds;
     if (out)
         clReleaseMemObject(out);
     clReleaseKernel(kernel);
@@ -60,7 +60,7 @@ ij_status ij_measure_fma_peak(ij_device *device, double *gflops)
 ij_status ij_measure_copy_bandwidth(ij_device *device, size_t bytes, double *gbps)
 {
     cl_kernel kernel;
-    TRY(ij_kernel_create(device, "peak", "", "copy", &kernel));
+    TRY(ij_kernel_create(device, "peak", (ij_kernel_tuning){.group = IJ_GROUP_ROWS}, "copy", &kernel));
     cl_int code, code2, each = 8192, floats = (cl_int)(bytes / sizeof(float) / 8192 * 8192);
     cl_mem from = clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
     cl_mem to = clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &code2);

@@ -1,0 +1,100 @@
+/* The runner: checkcl [FILTER]... runs the cases whose "case variant" contains a filter. IJEPA_TEST_SEED chooses other
+ * random shapes and numbers; IJEPA_CL_DIR other kernel sources. */
+#include "tests/checkcl.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A family or a tuning more is one line more here. */
+static const check_variant variants[] = {
+    {"own-16", false, true, IJ_FAMILY_CPU, 16},
+    {"own-8", false, false, IJ_FAMILY_CPU, 8},
+    {"own-4", false, false, IJ_FAMILY_CPU, 4},
+    {"clblast", true, false, IJ_FAMILY_CPU, 16},
+};
+
+static const check_case *const operations[] = {check_gemm,   check_layernorm, check_attention,
+                                               check_tokens, check_loss,      check_optimizer};
+
+/* One case with one variant: a CMocka test. */
+typedef struct job {
+    const check_case *what;
+    const check_variant *variant;
+    char name[96];
+} job;
+
+static ij_device *device;
+static uint64_t seed = 1;
+
+static void run_job(void **state)
+{
+    const job *j = *state;
+    static check c;
+    memset(&c, 0, sizeof c);
+    *state = &c;
+    c.device = device;
+    c.variant = j->variant;
+    device->tuning = ij_tuning_default(j->variant->family, j->variant->vector_width);
+    /* The stream depends on the case and not on the variant: all variants see the same shapes. */
+    uint64_t number = 0;
+    for (const char *p = j->what->name; *p; p++)
+        number = number * 31 % 1000003 + (unsigned char)*p;
+    ij_random_start(&c.random, seed, IJ_STREAM_TEST, number, 0);
+    j->what->run(&c);
+    print_message("             worst %.1e %s\n", c.worst, c.worst_at);
+}
+
+/* After a failure the case's memory is still there. */
+static int drop_job(void **state)
+{
+    check_drop(*state);
+    return 0;
+}
+
+static bool wanted(const char *name, int filters, char **filter)
+{
+    for (int i = 0; i < filters; i++)
+        if (strstr(name, filter[i]))
+            return true;
+    return filters == 0;
+}
+
+int main(int argc, char **argv)
+{
+    enum { MOST = 256 };
+    static job jobs[MOST];
+    static struct CMUnitTest tests[MOST];
+    size_t count = 0;
+    for (size_t o = 0; o < sizeof operations / sizeof *operations; o++)
+        for (const check_case *what = operations[o]; what->name; what++)
+            for (size_t v = 0; v < sizeof variants / sizeof *variants; v++) {
+                job *j = &jobs[count];
+                *j = (job){.what = what, .variant = &variants[v]};
+                snprintf(j->name, sizeof j->name, "%s %s", what->name, variants[v].name);
+                if ((variants[v].clblast && !what->products) || !wanted(j->name, argc - 1, argv + 1) || count == MOST)
+                    continue;
+                tests[count++] = (struct CMUnitTest){j->name, run_job, NULL, drop_job, j};
+            }
+    if (count == 0) {
+        fprintf(stderr, "checkcl: no case matches\n");
+        return 2;
+    }
+    if (getenv("IJEPA_TEST_SEED"))
+        seed = strtoull(getenv("IJEPA_TEST_SEED"), NULL, 10);
+    if (ij_device_open(&device, NULL) != IJ_OK) {
+        fprintf(stderr, "checkcl: %s\n", ij_error());
+        return 2;
+    }
+    printf("checkcl: %s, seed %llu\n", device->info.name, (unsigned long long)seed);
+    int failed = _cmocka_run_group_tests("checkcl", tests, count, NULL, NULL);
+    ij_device_close(device);
+    return failed ? 1 : 0;
+}
