@@ -36,8 +36,6 @@ struct ij_loader {
     ij_batch *batch;
     int64_t batch_number, first; /* `first`: the batch's first position in `order` */
     int64_t *chosen;             /* [B] sample behind each image */
-    ij_status mask_status;
-    char *mask_error;
     int64_t seen; /* samples asked for since the loader was opened */
 
     /* what went wrong in it, under the mutex while the threads work */
@@ -153,7 +151,6 @@ void ij_loader_close(ij_loader *l)
     pthread_mutex_destroy(&l->mutex);
     free(l->bad);
     free(l->mishaps);
-    free(l->mask_error);
     free(l->fatal_error);
     free(l->readers);
     free(l->chosen);

@@ -1,6 +1,11 @@
 # Tests of data/ and of what it draws its randomness from. Included by tests/CMakeLists.txt; needs PkgConfig::CMOCKA.
 add_library(ij_test_images STATIC ${CMAKE_CURRENT_LIST_DIR}/images.c)
 target_link_libraries(ij_test_images PUBLIC ij_data PRIVATE JPEG::JPEG)
+find_package(PNG)
+if(PNG_FOUND)
+  target_link_libraries(ij_test_images PUBLIC PNG::PNG)
+  target_compile_definitions(ij_test_images PUBLIC IJ_HAVE_PNG)
+endif()
 
 foreach(name random masks data_decode data_resize data_dataset data_loader)
   add_executable(test_${name} ${CMAKE_CURRENT_LIST_DIR}/test_${name}.c)
@@ -12,3 +17,10 @@ endforeach()
 # Not a test: prints images/s by stage.
 add_executable(bench_data ${CMAKE_CURRENT_LIST_DIR}/bench_data.c)
 target_link_libraries(bench_data PRIVATE ij_test_images JPEG::JPEG)
+
+if(IJEPA_FUZZ)
+  add_executable(fuzz_decode ${CMAKE_CURRENT_LIST_DIR}/fuzz_decode.c)
+  target_link_libraries(fuzz_decode PRIVATE ij_data)
+  target_compile_options(fuzz_decode PRIVATE -fsanitize=fuzzer)
+  target_link_options(fuzz_decode PRIVATE -fsanitize=fuzzer)
+endif()

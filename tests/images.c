@@ -13,6 +13,9 @@
 #include <unistd.h>
 
 #include <jpeglib.h>
+#ifdef IJ_HAVE_PNG
+#include <png.h>
+#endif
 
 static void require(bool condition, const char *what)
 {
@@ -119,6 +122,99 @@ uint8_t *picture_jpeg(int width, int height, uint32_t seed, picture_options opti
     *size = length;
     return bytes;
 }
+
+#ifdef IJ_HAVE_PNG
+
+typedef struct png_bytes {
+    uint8_t *data;
+    size_t size;
+} png_bytes;
+
+static void append_png(png_structp writer, png_bytep data, size_t size)
+{
+    png_bytes *bytes = png_get_io_ptr(writer);
+    bytes->data = realloc(bytes->data, bytes->size + size);
+    require(bytes->data, "png");
+    memcpy(bytes->data + bytes->size, data, size);
+    bytes->size += size;
+}
+
+/* Sets sample `index` of a packed row. */
+static void put_sample(uint8_t *row, size_t index, int depth, unsigned value)
+{
+    if (depth == 16) {
+        row[index * 2] = (uint8_t)(value >> 8);
+        row[index * 2 + 1] = (uint8_t)value;
+        return;
+    }
+    size_t bit = index * (size_t)depth;
+    unsigned shift = 8 - (unsigned)depth - (unsigned)(bit % 8);
+    row[bit / 8] = (uint8_t)(row[bit / 8] | value << shift);
+}
+
+/* One pixel of random samples, and what they mean. */
+static void random_pixel(ij_random *random, int colour_type, int depth, const png_color *palette, uint8_t *row,
+                         size_t x, uint8_t rgb[3])
+{
+    size_t channels = colour_type == PNG_COLOR_TYPE_RGB          ? 3
+                      : colour_type == PNG_COLOR_TYPE_RGB_ALPHA  ? 4
+                      : colour_type == PNG_COLOR_TYPE_GRAY_ALPHA ? 2
+                                                                 : 1;
+    unsigned value[4] = {0};
+    for (size_t c = 0; c < channels; c++) {
+        value[c] = ij_random_below(random, 1u << depth);
+        put_sample(row, x * channels + c, depth, value[c]);
+    }
+    for (size_t c = 0; c < 3; c++) {
+        unsigned v = value[channels > 2 ? c : 0];
+        rgb[c] = (uint8_t)(depth == 16 ? v >> 8 : v * 255 / ((1u << depth) - 1));
+    }
+    if (colour_type == PNG_COLOR_TYPE_PALETTE) {
+        rgb[0] = palette[value[0]].red;
+        rgb[1] = palette[value[0]].green;
+        rgb[2] = palette[value[0]].blue;
+    }
+}
+
+uint8_t *picture_png(int width, int height, uint32_t seed, int colour_type, int depth, bool interlaced, uint8_t *rgb,
+                     size_t *size)
+{
+    ij_random random;
+    ij_random_start(&random, seed, IJ_STREAM_TEST, 2, 0);
+    png_color palette[256];
+    for (int i = 0; i < 256; i++) {
+        uint32_t colour = ij_random_u32(&random);
+        palette[i] = (png_color){(uint8_t)colour, (uint8_t)(colour >> 8), (uint8_t)(colour >> 16)};
+    }
+    size_t pitch = (size_t)width * 8;
+    uint8_t *packed = calloc((size_t)height, pitch), **rows = calloc((size_t)height, sizeof *rows);
+    require(packed && rows, "png");
+    for (size_t y = 0; y < (size_t)height; y++) {
+        rows[y] = packed + y * pitch;
+        for (size_t x = 0; x < (size_t)width; x++)
+            random_pixel(&random, colour_type, depth, palette, rows[y], x, rgb + (y * (size_t)width + x) * 3);
+    }
+    png_bytes bytes = {0};
+    png_structp writer = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
+    png_infop info = png_create_info_struct(writer);
+    png_set_write_fn(writer, &bytes, append_png, NULL);
+    png_set_IHDR(writer, info, (png_uint_32)width, (png_uint_32)height, depth, colour_type,
+                 interlaced ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
+                 PNG_FILTER_TYPE_DEFAULT);
+    if (colour_type == PNG_COLOR_TYPE_PALETTE) {
+        png_set_PLTE(writer, info, palette, 1 << depth);
+        png_set_tRNS(writer, info, (const uint8_t[]){0, 128}, 2, NULL);
+    }
+    png_set_rows(writer, info, rows);
+    png_write_png(writer, info, PNG_TRANSFORM_IDENTITY, NULL);
+    png_destroy_write_struct(&writer, &info);
+    free(packed);
+    free(rows);
+    *size = bytes.size;
+    return bytes.data;
+}
+
+#endif
 
 /* ---- Files --------------------------------------------------------------------------------------------------------
  */

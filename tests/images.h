@@ -22,6 +22,13 @@ uint8_t *picture_pixels(int width, int height, uint32_t seed);
 /* An encoded picture; the caller frees. */
 uint8_t *picture_jpeg(int width, int height, uint32_t seed, picture_options options, size_t *size);
 
+#ifdef IJ_HAVE_PNG
+/* A PNG of random samples, of libpng's colour type and bit depth; the caller frees. `rgb` [height, width, 3] is what
+ * Pillow's convert("RGB") makes of it: alpha dropped, 16 bits cut to the upper 8, shallow greys stretched. */
+uint8_t *picture_png(int width, int height, uint32_t seed, int colour_type, int depth, bool interlaced, uint8_t *rgb,
+                     size_t *size);
+#endif
+
 /* A new empty folder below TMPDIR or /tmp; the caller frees the name. */
 char *scratch_folder(void);
 /* Removes it with everything inside. */

@@ -16,6 +16,10 @@
 
 #include <cmocka.h>
 
+#ifdef IJ_HAVE_PNG
+#include <png.h>
+#endif
+
 static ij_decoder *decoder;
 static ij_resizer *resizer;
 
@@ -258,6 +262,74 @@ static void test_fast(void **state)
     assert_true(total / ROUNDS < 2);
 }
 
+/* ---- PNG ----------------------------------------------------------------------------------------------------------
+ */
+
+#ifdef IJ_HAVE_PNG
+
+static const struct {
+    int colour_type, depth;
+} png_kinds[] = {{PNG_COLOR_TYPE_GRAY, 1},        {PNG_COLOR_TYPE_GRAY, 2},      {PNG_COLOR_TYPE_GRAY, 4},
+                 {PNG_COLOR_TYPE_GRAY, 8},        {PNG_COLOR_TYPE_GRAY, 16},     {PNG_COLOR_TYPE_PALETTE, 1},
+                 {PNG_COLOR_TYPE_PALETTE, 2},     {PNG_COLOR_TYPE_PALETTE, 4},   {PNG_COLOR_TYPE_PALETTE, 8},
+                 {PNG_COLOR_TYPE_RGB, 8},         {PNG_COLOR_TYPE_RGB, 16},      {PNG_COLOR_TYPE_GRAY_ALPHA, 8},
+                 {PNG_COLOR_TYPE_GRAY_ALPHA, 16}, {PNG_COLOR_TYPE_RGB_ALPHA, 8}, {PNG_COLOR_TYPE_RGB_ALPHA, 16}};
+enum { PNG_KINDS = sizeof png_kinds / sizeof png_kinds[0], PNG_WIDTH = 37, PNG_HEIGHT = 29 };
+
+static uint8_t *make_png(int kind, bool interlaced, uint8_t rgb[PNG_HEIGHT * PNG_WIDTH * 3], size_t *length)
+{
+    return picture_png(PNG_WIDTH, PNG_HEIGHT, (uint32_t)kind, png_kinds[kind].colour_type, png_kinds[kind].depth,
+                       interlaced, rgb, length);
+}
+
+/* Every colour type and depth, interlaced or not, whole and in part, gives the pixels that went in. */
+static void test_png(void **state)
+{
+    (void)state;
+    const ij_rect rects[] = {{0, 0, PNG_WIDTH, PNG_HEIGHT}, {5, 7, 20, 11}, {PNG_WIDTH - 1, PNG_HEIGHT - 1, 1, 1}};
+    for (int kind = 0; kind < PNG_KINDS; kind++)
+        for (int variant = 0; variant < 6; variant++) {
+            static uint8_t rgb[PNG_HEIGHT * PNG_WIDTH * 3];
+            size_t length;
+            uint8_t *bytes = make_png(kind, variant % 2, rgb, &length);
+            ij_rect rect = rects[variant / 2];
+            ij_window window;
+            uint8_t *pixels = decode(bytes, length, rect, IJ_DECODE_FAST, &window);
+            if (!pixels)
+                fail_msg("kind %d: %s", kind, ij_error());
+            assert_memory_equal(&window.rect, &rect, sizeof rect);
+            for (int y = 0; y < rect.height; y++)
+                for (int x = 0; x < rect.width; x++)
+                    assert_memory_equal(pixels + (y * rect.width + x) * 4,
+                                        rgb + ((y + rect.y) * PNG_WIDTH + x + rect.x) * 3, 3);
+            free(pixels);
+            free(bytes);
+        }
+}
+
+static void test_damaged_png(void **state)
+{
+    (void)state;
+    static uint8_t rgb[PNG_HEIGHT * PNG_WIDTH * 3];
+    ij_random random;
+    ij_random_start(&random, 6, IJ_STREAM_TEST, 0, 0);
+    for (int round = 0; round < 600; round++) {
+        size_t length, cut;
+        uint8_t *bytes = make_png(round % PNG_KINDS, round / PNG_KINDS % 2, rgb, &length);
+        ij_window window;
+        cut = ij_random_below(&random, (uint32_t)length - 8);
+        uint8_t *part = malloc(cut + 1);
+        memcpy(part, bytes, cut);
+        assert_null(decode(part, cut, (ij_rect){0, 0, 0, 0}, IJ_DECODE_EXACT, &window));
+        free(part);
+        bytes[24 + ij_random_below(&random, (uint32_t)length - 24)] ^= (uint8_t)(1 + ij_random_below(&random, 255));
+        free(decode(bytes, length, (ij_rect){0, 0, 0, 0}, IJ_DECODE_EXACT, &window));
+        free(bytes);
+    }
+}
+
+#endif
+
 /* ---- Damage -------------------------------------------------------------------------------------------------------
  */
 
@@ -327,7 +399,7 @@ static void test_no_image(void **state)
 {
     (void)state;
     refuses("", 0, IJ_EFORMAT, "empty");
-    refuses("x", 1, IJ_EFORMAT, "not a JPEG");
+    refuses("x", 1, IJ_EFORMAT, "neither JPEG nor PNG");
     refuses("GIF89a....", 10, IJ_EFORMAT, "GIF");
     refuses("<html>", 6, IJ_EFORMAT, "HTML");
     refuses("\xFF\xD8\xFF", 3, IJ_EFORMAT, "JPEG");
@@ -357,6 +429,9 @@ int main(void)
         cmocka_unit_test(test_colours),      cmocka_unit_test(test_fast),
         cmocka_unit_test(test_truncated),    cmocka_unit_test(test_corrupt),
         cmocka_unit_test(test_no_image),     cmocka_unit_test(test_pixel_limit),
+#ifdef IJ_HAVE_PNG
+        cmocka_unit_test(test_png),          cmocka_unit_test(test_damaged_png),
+#endif
     };
     return cmocka_run_group_tests_name("data_decode", tests, open_both, close_both);
 }
