@@ -17,8 +17,8 @@ typedef struct slot {
     int32_t *host_ints;
     ij_batch_index index;
     cl_mem list[IJ_LISTS];
-    cl_event uploaded; /* pixels and ints are on the device */
-    cl_event consumed; /* the device has read the pixels */
+    cl_event uploaded; /* the pixels are on the device */
+    cl_event consumed; /* the device has read the pixels, and has the lists */
 } slot;
 
 /* A step's measurements on their way back. */
@@ -129,25 +129,31 @@ static void destroy_slot(ij_trainer *t, slot *s)
     free(s->host_ints);
 }
 
-/* Hands the slot's pixels to the device: unmapped where memory is shared, copied where it is not. */
+/* Hands the slot's pixels to the device: unmapped where memory is shared, copied where it is not. The compute queue
+ * waits for that, then takes the index lists itself: the step before last may still be reading those it replaces. */
 static ij_status upload_slot(ij_trainer *t, slot *s)
 {
     cl_command_queue queue = t->device->transfer;
+    forget(&s->uploaded);
     if (s->staging) {
-        TRY(ij_cl_check(
-            clEnqueueWriteBuffer(queue, s->pixels, CL_FALSE, 0, pixel_bytes(t), s->batch.pixels, 0, NULL, NULL),
-            "uploading images"));
+        TRY(ij_cl_check(clEnqueueWriteBuffer(queue, s->pixels, CL_FALSE, 0, pixel_bytes(t), s->batch.pixels, 0, NULL,
+                                             &s->uploaded),
+                        "uploading images"));
     } else {
-        TRY(ij_cl_check(clEnqueueUnmapMemObject(queue, s->pixels, s->batch.pixels, 0, NULL, NULL),
+        TRY(ij_cl_check(clEnqueueUnmapMemObject(queue, s->pixels, s->batch.pixels, 0, NULL, &s->uploaded),
                         "handing images over"));
         s->batch.pixels = NULL;
     }
-    forget(&s->uploaded);
-    TRY(ij_cl_check(clEnqueueWriteBuffer(queue, s->ints, CL_FALSE, 0,
-                                         (size_t)s->index.offset[IJ_LISTS] * sizeof(int32_t), s->host_ints, 0, NULL,
-                                         &s->uploaded),
-                    "uploading masks"));
-    return ij_cl_check(clFlush(queue), "uploading a batch");
+    TRY(ij_cl_check(clFlush(queue), "uploading a batch"));
+    return ij_cl_check(clEnqueueBarrierWithWaitList(t->device->compute, 1, &s->uploaded, NULL), "waiting for a batch");
+}
+
+static ij_status upload_lists(ij_trainer *t, slot *s)
+{
+    size_t bytes = (size_t)s->index.offset[IJ_LISTS] * sizeof(int32_t);
+    return ij_cl_check(
+        clEnqueueWriteBuffer(t->device->compute, s->ints, CL_FALSE, 0, bytes, s->host_ints, 0, NULL, NULL),
+        "uploading masks");
 }
 
 ij_status ij_trainer_slot(ij_trainer *t, int number, ij_batch **batch)
@@ -155,7 +161,7 @@ ij_status ij_trainer_slot(ij_trainer *t, int number, ij_batch **batch)
     slot *s = &t->slots[number];
     if (s->uploaded)
         TRY(ij_cl_check(clWaitForEvents(1, &s->uploaded), "waiting for an upload"));
-    if (s->consumed)
+    if (s->consumed) /* also: the lists' copy on the host is free again */
         TRY(ij_cl_check(clWaitForEvents(1, &s->consumed), "waiting for the device to read a batch"));
     forget(&s->uploaded);
     forget(&s->consumed);
@@ -327,7 +333,7 @@ ij_status ij_trainer_step(ij_trainer *t, int number, const ij_hyper *hyper)
     t->stale = false;
     TRY(ij_batch_index_fill(&s->index, &s->batch, m->patches, s->host_ints));
     TRY(upload_slot(t, s));
-    TRY(ij_cl_check(clEnqueueBarrierWithWaitList(t->device->compute, 1, &s->uploaded, NULL), "waiting for a batch"));
+    TRY(upload_lists(t, s));
 
     ij_device_batch batch = {.pixels = s->pixels, .index = &s->index, .target_length = s->batch.target_length};
     memcpy(batch.list, s->list, sizeof batch.list);
@@ -457,7 +463,6 @@ ij_status ij_trainer_features(ij_trainer *t, const uint8_t *pixels, int images, 
     TRY(ij_trainer_slot(t, 0, &batch));
     memcpy(batch->pixels, pixels, pixel_bytes(t) / (size_t)t->config.batch * (size_t)images);
     TRY(upload_slot(t, &t->slots[0]));
-    TRY(ij_cl_check(clWaitForEvents(1, &t->slots[0].uploaded), "waiting for an upload"));
     TRY(ij_model_features(&t->model, t->slots[0].pixels, images));
     return read_rows(t, t->model.features, 0, images, features);
 }
