@@ -11,7 +11,7 @@ typedef enum picture_kind { PICTURE_RGB, PICTURE_GREY, PICTURE_CMYK, PICTURE_YCC
 typedef struct picture_options {
     picture_kind kind;
     int quality;              /* 1 .. 100 */
-    int horizontal, vertical; /* chroma subsampling: 1 or 2 */
+    int horizontal, vertical; /* chroma subsampling: 1, 2 or 4 */
     bool progressive, arithmetic;
 } picture_options;
 
