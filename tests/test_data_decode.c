@@ -170,7 +170,7 @@ static void test_rectangles_equal_the_whole(void **state)
     ij_random random;
     ij_random_start(&random, 3, IJ_STREAM_TEST, 0, 0);
     for (int kind = 0; kind < KINDS; kind++)
-        for (int round = 0; round < 40; round++) {
+        for (int round = 0; round < 25; round++) {
             int width = 1 + (int)ij_random_below(&random, 150), height = 1 + (int)ij_random_below(&random, 150);
             size_t length;
             uint8_t *bytes = picture_jpeg(width, height, (uint32_t)round, kinds[kind], &length);
@@ -363,9 +363,14 @@ static void test_corrupt(void **state)
     ij_random random;
     ij_random_start(&random, 5, IJ_STREAM_TEST, 0, 0);
     int refused = 0;
+    size_t lengths[KINDS];
+    uint8_t *intact[KINDS];
+    for (int kind = 0; kind < KINDS; kind++)
+        intact[kind] = picture_jpeg(60, 50, 2, kinds[kind], &lengths[kind]);
     for (int round = 0; round < 3000; round++) {
-        size_t length;
-        uint8_t *bytes = picture_jpeg(60, 50, 2, kinds[round % KINDS], &length);
+        size_t length = lengths[round % KINDS];
+        uint8_t *bytes = malloc(length);
+        memcpy(bytes, intact[round % KINDS], length);
         for (uint32_t hits = 1 + ij_random_below(&random, 4); hits > 0; hits--)
             bytes[ij_random_below(&random, (uint32_t)length)] = (uint8_t)ij_random_u32(&random);
         int width, height;
@@ -381,13 +386,13 @@ static void test_corrupt(void **state)
         free(bytes);
     }
     assert_true(refused > 0);
-    size_t length;
-    uint8_t *bytes = picture_jpeg(60, 50, 2, kinds[0], &length);
-    ij_window window;
-    uint8_t *pixels = decode(bytes, length, (ij_rect){0, 0, 0, 0}, IJ_DECODE_EXACT, &window);
-    assert_non_null(pixels);
-    free(pixels);
-    free(bytes);
+    for (int kind = 0; kind < KINDS; kind++) {
+        ij_window window;
+        uint8_t *pixels = decode(intact[kind], lengths[kind], (ij_rect){0, 0, 0, 0}, IJ_DECODE_EXACT, &window);
+        assert_non_null(pixels);
+        free(pixels);
+        free(intact[kind]);
+    }
 }
 
 static void refuses(const void *bytes, size_t length, ij_status expected, const char *part_of_message)
