@@ -2,6 +2,7 @@
 
 #include "engine/opencl.h"
 #include "engine/program.h"
+#include "engine/tuning_db.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -214,6 +215,7 @@ ij_status ij_device_open(ij_device **device, const char *choice)
         ij_device_close(d);
         return status;
     }
+    ij_tuning_db_load(d);
     *device = d;
     return IJ_OK;
 }
@@ -227,6 +229,8 @@ void ij_device_close(ij_device *device)
         clReleaseEvent(device->records[i].event);
     free(device->records);
     free(device->tuning.tuned);
+    free(device->clblast);
+    free(device->notes);
     if (device->transfer)
         clReleaseCommandQueue(device->transfer);
     if (device->compute)
@@ -239,4 +243,9 @@ void ij_device_close(ij_device *device)
 const ij_device_info *ij_device_describe(const ij_device *device)
 {
     return &device->info;
+}
+
+const char *ij_device_notes(const ij_device *device)
+{
+    return device->notes ? device->notes : "";
 }

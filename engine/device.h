@@ -35,4 +35,8 @@ void ij_device_close(ij_device *device);
 
 const ij_device_info *ij_device_describe(const ij_device *device);
 
+/* What a person should know about how the device was opened, such as measurements in the tuning database that no longer
+ * hold: lines without a newline at the end; "" for nothing. */
+const char *ij_device_notes(const ij_device *device);
+
 #endif

@@ -24,6 +24,9 @@ struct ij_device {
     cl_command_queue compute;  /* in order */
     cl_command_queue transfer; /* in order; uploads run beside the kernels */
     ij_tuning tuning;
+    ij_tuned *clblast; /* product shapes for which the database prefers CLBlast; only their shapes count */
+    int clblast_count;
+    char *notes;                 /* see ij_device_notes; NULL for none */
     struct ij_program *programs; /* built so far, a list */
     int launches;                /* kernels enqueued since somebody set this to 0 */
     ij_launch_record *records;   /* NULL unless profiling */

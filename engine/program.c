@@ -12,8 +12,7 @@ typedef struct ij_program {
     char key[512]; /* source name and options */
 } program_entry;
 
-/* The text of cl/NAME.cl: embedded, or from IJEPA_CL_DIR. malloc'ed. */
-static ij_status read_source(const char *name, char **text)
+ij_status ij_kernel_source_read(const char *name, char **text)
 {
     const char *folder = getenv("IJEPA_CL_DIR");
     if (folder && *folder) {
@@ -61,9 +60,9 @@ static ij_status build_failed(ij_device *device, cl_program program, const char 
 static ij_status compile(ij_device *device, const char *source, const char *options, cl_program *program)
 {
     char *common = NULL, *body = NULL;
-    ij_status status = read_source("common", &common);
+    ij_status status = ij_kernel_source_read("common", &common);
     if (!status)
-        status = read_source(source, &body);
+        status = ij_kernel_source_read(source, &body);
     if (status)
         goto done;
     uint64_t key[2];

@@ -14,6 +14,9 @@ typedef struct ij_kernel_source {
  * files are read instead, for those who write kernels. */
 extern const ij_kernel_source ij_kernel_sources[];
 
+/* The text of cl/NAME.cl, embedded or from that folder; malloc'ed, the caller frees. IJ_EIO, IJ_EINVAL, IJ_ENOMEM. */
+ij_status ij_kernel_source_read(const char *name, char **text);
+
 /* What a program is built with: the parameters of a group, chosen for a shape (see tuning.h), and one macro more that
  * the shape itself decides, such as the head width; NULL for none. */
 typedef struct ij_kernel_tuning {
