@@ -13,8 +13,9 @@ static const ij_group_info cpu_groups[IJ_GROUPS] = {
     [IJ_GROUP_GEMM] = {"gemm", {{"TM", "rows of a register tile", {4, 5, 6, 7, 8, 9, 10, 12, 13, 14}}}, 1},
     [IJ_GROUP_GRADIENT] = {"gradient",
                            {{"TM", "rows of a register tile", {4, 5, 6, 7, 8, 9, 10, 12, 13, 14}},
-                            {"MBLOCK", "tokens packed at once", {32, 64, 128, 256}}},
-                           2},
+                            {"MBLOCK", "tokens packed at once", {32, 64, 96, 128, 256}},
+                            {"PANELS", "panels that share the packing of the other side", {1, 2, 3, 4, 6}}},
+                           3},
     [IJ_GROUP_ATTENTION] = {"attention",
                             {{"TM", "queries of a register tile", {4, 6, 8, 10, 12}},
                              {"KB", "keys held at a time, a multiple of TN", {32, 64, 128}}},
@@ -39,7 +40,7 @@ ij_tuning ij_tuning_default(ij_family family, int vector_width)
     int vw = vector_width >= 16 ? 16 : vector_width >= 8 ? 8 : 4, tm = vw == 16 ? 12 : 6;
     t.choice[IJ_GROUP_DEVICE] = (ij_choice){{vw, 2 * vw}};
     t.choice[IJ_GROUP_GEMM] = (ij_choice){{tm}};
-    t.choice[IJ_GROUP_GRADIENT] = (ij_choice){{tm, 128}};
+    t.choice[IJ_GROUP_GRADIENT] = (ij_choice){{tm, 64, 3}};
     t.choice[IJ_GROUP_ATTENTION] = (ij_choice){{tm, 64}};
     t.choice[IJ_GROUP_ATTENTION_BACKWARD] = (ij_choice){{tm, 64}};
     return t;
@@ -73,14 +74,14 @@ const char *ij_choice_illegal(const ij_tuning *t, ij_group group, const ij_choic
         return tn % vw || tn > 4 * vw ? "TN is one to four times VW" : NULL;
     }
     int tm = value_of(t, group, choice, "TM"), kb = value_of(t, group, choice, "KB");
-    int mblock = value_of(t, group, choice, "MBLOCK");
+    int mblock = value_of(t, group, choice, "MBLOCK"), panels = value_of(t, group, choice, "PANELS");
     int registers = vw == 16 ? 32 : 16;
     if (tm && tm * (tn / vw) + tn / vw + 1 > registers)
         return "the tile TM x TN does not fit the vector registers";
     if (kb && kb % tn)
         return "KB is a multiple of TN";
-    if (mblock && (size_t)(mblock * tn) * sizeof(float) > local_bytes)
-        return "MBLOCK x TN floats do not fit the local memory";
+    if (mblock && (size_t)(mblock * (tn * panels + tm) + vw) * sizeof(float) > local_bytes)
+        return "MBLOCK x (TN PANELS + TM) floats do not fit the local memory";
     return NULL;
 }
 

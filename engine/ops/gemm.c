@@ -234,14 +234,14 @@ ij_status ij_gemm_backward_weight(ij_gemm *gemm, const ij_linear *l, cl_mem x, c
     }
     ij_gemm_kernels *kernels;
     TRY(kernels_for(gemm, true, l->out, l->in, 0, &kernels));
-    int panels = ij_ceil_div(l->out, ij_tuning_tn(&gemm->device->tuning));
-    int shares = ij_ceil_div(4 * (int64_t)gemm->device->info.compute_units, panels);
+    int each = ij_param_value(&gemm->device->tuning, IJ_GROUP_GRADIENT, "PANELS", l->out, l->in);
+    int groups = ij_ceil_div(ij_ceil_div(l->out, ij_tuning_tn(&gemm->device->tuning)), each);
+    int shares = ij_ceil_div(4 * (int64_t)gemm->device->info.compute_units, groups);
     int columns = ij_ceil_div(ij_ceil_div(l->in, shares), kernels->tm) * kernels->tm;
-    cl_int with_bias = 1;
-    ij_grid grid = product_grid((size_t)panels, (size_t)ij_ceil_div(l->in, columns), l->out, l->in, rows);
+    ij_grid grid = product_grid((size_t)groups, (size_t)ij_ceil_div(l->in, columns), l->out, l->in, rows);
     return IJ_LAUNCH(gemm->device, kernels->kernel[0], "gemm_gradient", grid, IJ_ARG(dy), IJ_ARG(x),
                      IJ_ARG(l->weight_grad), IJ_ARG(rows), IJ_ARG(l->out), IJ_ARG(l->in), IJ_ARG(columns),
-                     IJ_ARG(l->bias_grad), IJ_ARG(with_bias));
+                     IJ_ARG(l->bias_grad));
 }
 
 ij_status ij_gemm_transpose_weight(ij_gemm *gemm, const ij_linear *l)
