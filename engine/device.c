@@ -226,7 +226,8 @@ void ij_device_close(ij_device *device)
         return;
     ij_program_release_all(device);
     for (int i = 0; i < device->record_count; i++)
-        clReleaseEvent(device->records[i].event);
+        if (device->records[i].event)
+            clReleaseEvent(device->records[i].event);
     free(device->records);
     free(device->tuning.tuned);
     free(device->clblast);

@@ -15,9 +15,10 @@ ij_status ij_launch(ij_device *device, cl_kernel kernel, const char *name, ij_gr
     }
     size_t global[2] = {grid.x * grid.local, grid.y}, local[2] = {grid.local, 1};
     cl_event *event = NULL;
-    if (device->records && device->record_count < device->record_capacity) {
-        ij_launch_record *r = &device->records[device->record_count++];
-        *r = (ij_launch_record){.kernel = name, .flops = grid.flops, .bytes = grid.bytes};
+    ij_launch_record *r = ij_profile_record(device, name);
+    if (r) {
+        r->flops = grid.flops;
+        r->bytes = grid.bytes;
         memcpy(r->shape, grid.shape, sizeof r->shape);
         event = &r->event;
     }

@@ -8,10 +8,12 @@
 
 #include <CL/cl.h>
 
-/* One kernel's time, where profiling is on. */
+/* A command's event, where profiling is on. */
 typedef struct ij_launch_record {
     const char *kernel;
     cl_event event;
+    bool transfer;       /* on the transfer queue */
+    uint64_t host;       /* when it was enqueued, by the host's clock */
     double flops, bytes; /* see ij_grid */
     int shape[3];
 } ij_launch_record;
@@ -32,6 +34,11 @@ struct ij_device {
     ij_launch_record *records;   /* NULL unless profiling */
     int record_count, record_capacity;
 };
+
+/* A record for a command that is about to be enqueued, whose event is to be put there; NULL unless profiling. */
+ij_launch_record *ij_profile_record(ij_device *device, const char *name);
+/* The same for a transfer: where its event goes. */
+cl_event *ij_profile_transfer(ij_device *device, const char *name, size_t bytes);
 
 /* The OpenCL name of an error code ("CL_OUT_OF_RESOURCES"). */
 const char *ij_cl_name(cl_int code);

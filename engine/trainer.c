@@ -86,7 +86,7 @@ static ij_status map_slot(ij_trainer *t, slot *s, cl_mem memory)
 {
     cl_int code;
     s->batch.pixels = clEnqueueMapBuffer(t->device->transfer, memory, CL_TRUE, CL_MAP_WRITE_INVALIDATE_REGION, 0,
-                                         pixel_bytes(t), 0, NULL, NULL, &code);
+                                         pixel_bytes(t), 0, NULL, ij_profile_transfer(t->device, "map", 0), &code);
     return ij_cl_check(code, "mapping a batch");
 }
 
@@ -136,14 +136,18 @@ static ij_status upload_slot(ij_trainer *t, slot *s)
     cl_command_queue queue = t->device->transfer;
     forget(&s->uploaded);
     if (s->staging) {
-        TRY(ij_cl_check(clEnqueueWriteBuffer(queue, s->pixels, CL_FALSE, 0, pixel_bytes(t), s->batch.pixels, 0, NULL,
-                                             &s->uploaded),
-                        "uploading images"));
+        TRY(ij_cl_check(
+            clEnqueueWriteBuffer(queue, s->pixels, CL_FALSE, 0, pixel_bytes(t), s->batch.pixels, 0, NULL, &s->uploaded),
+            "uploading images"));
     } else {
         TRY(ij_cl_check(clEnqueueUnmapMemObject(queue, s->pixels, s->batch.pixels, 0, NULL, &s->uploaded),
                         "handing images over"));
         s->batch.pixels = NULL;
     }
+    cl_event *profiled =
+        ij_profile_transfer(t->device, s->staging ? "write images" : "unmap", s->staging ? pixel_bytes(t) : 0);
+    if (profiled && !clRetainEvent(s->uploaded))
+        *profiled = s->uploaded;
     TRY(ij_cl_check(clFlush(queue), "uploading a batch"));
     return ij_cl_check(clEnqueueBarrierWithWaitList(t->device->compute, 1, &s->uploaded, NULL), "waiting for a batch");
 }
@@ -151,9 +155,9 @@ static ij_status upload_slot(ij_trainer *t, slot *s)
 static ij_status upload_lists(ij_trainer *t, slot *s)
 {
     size_t bytes = (size_t)s->index.offset[IJ_LISTS] * sizeof(int32_t);
-    return ij_cl_check(
-        clEnqueueWriteBuffer(t->device->compute, s->ints, CL_FALSE, 0, bytes, s->host_ints, 0, NULL, NULL),
-        "uploading masks");
+    return ij_cl_check(clEnqueueWriteBuffer(t->device->compute, s->ints, CL_FALSE, 0, bytes, s->host_ints, 0, NULL,
+                                            ij_profile_transfer(t->device, "write masks", bytes)),
+                       "uploading masks");
 }
 
 ij_status ij_trainer_slot(ij_trainer *t, int number, ij_batch **batch)

@@ -31,7 +31,8 @@ void ij_attention_destroy(ij_attention *a)
 ij_status ij_attention_forward(ij_attention *a, ij_sequences s, cl_mem qkv, cl_mem out, cl_mem stat)
 {
     cl_float scale = 1.0f / sqrtf((float)a->head_dim);
-    ij_grid grid = {.x = (size_t)a->heads, .y = (size_t)s.sequences, .local = 1};
+    ij_grid grid = {
+        .x = (size_t)a->heads, .y = (size_t)s.sequences, .local = 1, .shape = {s.sequences, s.tokens, a->head_dim}};
     return IJ_LAUNCH(a->device, a->forward, "attention", grid, IJ_ARG(qkv), IJ_ARG(s.offset), IJ_ARG(out), IJ_ARG(stat),
                      IJ_ARG(a->heads), IJ_ARG(s.tokens), IJ_ARG(scale));
 }
@@ -40,7 +41,8 @@ ij_status ij_attention_backward(ij_attention *a, ij_sequences s, cl_mem qkv, cl_
                                 cl_mem dqkv)
 {
     cl_float scale = 1.0f / sqrtf((float)a->head_dim);
-    ij_grid grid = {.x = (size_t)a->heads, .y = (size_t)s.sequences, .local = 1};
+    ij_grid grid = {
+        .x = (size_t)a->heads, .y = (size_t)s.sequences, .local = 1, .shape = {s.sequences, s.tokens, a->head_dim}};
     return IJ_LAUNCH(a->device, a->backward, "attention_backward", grid, IJ_ARG(qkv), IJ_ARG(s.offset), IJ_ARG(out),
                      IJ_ARG(stat), IJ_ARG(dout), IJ_ARG(dqkv), IJ_ARG(a->heads), IJ_ARG(s.tokens), IJ_ARG(scale));
 }
