@@ -13,12 +13,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Register tiles unlike the defaults': four vectors wide, and one. */
+#define WIDE                                                                                                           \
+    {                                                                                                                  \
+        {IJ_GROUP_DEVICE, {{16, 64}}}, {IJ_GROUP_GEMM, {{6}}}, {IJ_GROUP_GRADIENT, {{6, 64}}},                         \
+            {IJ_GROUP_ATTENTION, {{6, 64}}}, {IJ_GROUP_ATTENTION_BACKWARD, {{4, 128}}},                                \
+    }
+#define NARROW                                                                                                         \
+    {                                                                                                                  \
+        {IJ_GROUP_DEVICE, {{8, 8}}}, {IJ_GROUP_GEMM, {{13}}}, {IJ_GROUP_GRADIENT, {{7, 32}}},                          \
+            {IJ_GROUP_ATTENTION, {{10, 32}}}, {IJ_GROUP_ATTENTION_BACKWARD, {{10, 32}}},                               \
+    }
+
 /* A family or a tuning more is one line more here. */
 static const check_variant variants[] = {
-    {"own-16", false, true, IJ_FAMILY_CPU, 16},
-    {"own-8", false, false, IJ_FAMILY_CPU, 8},
-    {"own-4", false, false, IJ_FAMILY_CPU, 4},
-    {"clblast", true, false, IJ_FAMILY_CPU, 16},
+    {"cpu-16", IJ_FAMILY_CPU, 16, .every = true}, {"cpu-16-wide", IJ_FAMILY_CPU, 16, .change = WIDE},
+    {"cpu-8", IJ_FAMILY_CPU, 8, .every = false},  {"cpu-8-narrow", IJ_FAMILY_CPU, 8, .change = NARROW},
+    {"cpu-4", IJ_FAMILY_CPU, 4, .every = false},  {"clblast", IJ_FAMILY_CPU, 16, .clblast = true},
 };
 
 static const check_case *const operations[] = {check_gemm,   check_layernorm, check_attention,
@@ -34,6 +45,20 @@ typedef struct job {
 static ij_device *device;
 static uint64_t seed = 1;
 
+/* Sets the kernels' parameters and sees to it that they are legal together. */
+static void use(const check_variant *v)
+{
+    ij_tuning t = ij_tuning_default(v->family, v->vector);
+    for (size_t i = 0; i < sizeof v->change / sizeof *v->change && v->change[i].choice.value[0]; i++)
+        t.choice[v->change[i].group] = v->change[i].choice;
+    for (ij_group g = 0; g < IJ_GROUPS; g++) {
+        const char *illegal = ij_choice_illegal(&t, g, &t.choice[g], (size_t)device->info.local_bytes);
+        if (illegal)
+            fail_msg("variant %s: %s", v->name, illegal);
+    }
+    device->tuning = t;
+}
+
 static void run_job(void **state)
 {
     const job *j = *state;
@@ -42,7 +67,7 @@ static void run_job(void **state)
     *state = &c;
     c.device = device;
     c.variant = j->variant;
-    device->tuning = ij_tuning_default(j->variant->family, j->variant->vector_width);
+    use(j->variant);
     /* The stream depends on the case and not on the variant: all variants see the same shapes. */
     uint64_t number = 0;
     for (const char *p = j->what->name; *p; p++)
@@ -94,7 +119,9 @@ int main(int argc, char **argv)
         return 2;
     }
     printf("checkcl: %s, seed %llu\n", device->info.name, (unsigned long long)seed);
+    ij_tuning own = device->tuning;
     int failed = _cmocka_run_group_tests("checkcl", tests, count, NULL, NULL);
+    device->tuning = own;
     ij_device_close(device);
     return failed ? 1 : 0;
 }

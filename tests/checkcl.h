@@ -1,6 +1,6 @@
 /* checkcl: every kernel, through its host function in engine/ops/, against the plain C of reference.h, as dav1d's
- * checkasm does it. A case is one operation on many shapes; it runs once for each variant of the kernels. This header is
- * what a case is written with: random inputs, guarded device memory, comparison.
+ * checkasm does it. A case is one operation on many shapes; it runs once for each variant of the kernels. This header
+ * is what a case is written with: random inputs, guarded device memory, comparison.
  *
  * Memory: whatever a case makes lives until check_end, on the host and on the device. Each device buffer is a view into
  * a larger one whose zones before and behind it hold a pattern (a NaN, so that reading it shows) that must survive;
@@ -16,13 +16,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Other values than a family's defaults for one group of parameters. */
+typedef struct check_change {
+    ij_group group;
+    ij_choice choice;
+} check_change;
+
 /* A family of kernels with its parameters. */
 typedef struct check_variant {
     const char *name;
-    bool clblast; /* the matrix products are CLBlast's */
-    bool wide;    /* the widest choice of shapes that cost a compilation each (attention's head widths) */
     ij_family family;
-    int vector_width; /* the parameters are the family's defaults for it */
+    int vector;             /* native vector width in floats, from which the defaults follow */
+    bool clblast;           /* the matrix products are CLBlast's */
+    bool every;             /* runs every shape that costs a compilation (attention's head widths), not only a few */
+    check_change change[6]; /* ends with an empty one */
 } check_variant;
 
 typedef struct check_buffer {
