@@ -16,6 +16,16 @@ typedef vec __attribute__((aligned(4))) vec_u;
 #define LOAD(p)     (*(__global const vec_u *)(p))
 #define STORE(v, p) (*(__global vec_u *)(p) = (v))
 
+/* Asks for a cache line, to be written (1) or only read (0), where the compiler has a way to say so. */
+#ifndef __has_builtin
+#define __has_builtin(x) 0
+#endif
+#if __has_builtin(__builtin_prefetch)
+#define PREFETCH(p, write) __builtin_prefetch((const void *)(size_t)(p), write, 3)
+#else
+#define PREFETCH(p, write)
+#endif
+
 #define UNROLL      __attribute__((opencl_unroll_hint))
 #define SINGLE_ITEM __attribute__((reqd_work_group_size(1, 1, 1)))
 

@@ -52,6 +52,20 @@ INLINE void panel_product(__global const float *restrict a, __global const float
         vec acc[TM][TV];
         UNROLL for (int i = 0; i < TM; i++) UNROLL for (int v = 0; v < TV; v++) acc[i][v] = (vec)(0.0f);
 
+        /* The tail's memory is on its way while the product is computed. */
+        UNROLL for (int i = 0; i < TM; i++)
+        {
+            int r = min(m + i, end - 1);
+            size_t at = (size_t)r * N + n0, from = flags & ADD_ROWS ? (size_t)rows[r] * N + n0 : at;
+            UNROLL for (int j = 0; j < TN; j += 16)
+            {
+                PREFETCH(c + at + j, 1);
+                if (flags & (ADD | ADD_ROWS))
+                    PREFETCH(add + from + j, 0);
+                if (flags & (KEEP | GELU_BACK))
+                    PREFETCH(pre + at + j, 1);
+            }
+        }
         __global const float *bk = bp;
         for (int k = 0; k < K; k++, bk += TN) {
             vec bv[TV];
