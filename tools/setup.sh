@@ -3,7 +3,7 @@
 
 # Debian's names: to build and run anywhere (PoCL is the device where there is no other), to test, to show.
 packages_build=(build-essential cmake pkg-config ocl-icd-opencl-dev opencl-headers pocl-opencl-icd libclblast-dev
-    libjpeg62-turbo-dev libinih-dev libcjson-dev libxxhash-dev zlib1g-dev)
+    libjpeg62-turbo-dev libinih-dev libcjson-dev libpng-dev libxxhash-dev zlib1g-dev)
 packages_test=(libcmocka-dev)
 packages_data=(dataset-fashion-mnist)
 
