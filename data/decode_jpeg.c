@@ -32,8 +32,7 @@ struct ij_jpeg {
     int rows_left;        /* of the window not yet decoded */
 };
 
-/* ---- libjpeg's callbacks ------------------------------------------------------------------------------------------
- */
+/* ---- libjpeg's callbacks ---------------------------------------------------------------------------------------- */
 
 static void on_fatal(j_common_ptr cinfo)
 {
@@ -77,8 +76,7 @@ static void on_progress(j_common_ptr cinfo)
     longjmp(jpeg->escape, 1);
 }
 
-/* ---- Life ---------------------------------------------------------------------------------------------------------
- */
+/* ---- Life ------------------------------------------------------------------------------------------------------- */
 
 ij_status ij_jpeg_create(ij_jpeg **out)
 {
@@ -111,8 +109,7 @@ void ij_jpeg_destroy(ij_jpeg *jpeg)
     free(jpeg);
 }
 
-/* ---- One image ----------------------------------------------------------------------------------------------------
- */
+/* ---- One image -------------------------------------------------------------------------------------------------- */
 
 /* Whether the end-of-image marker is there. In entropy-coded data 0xFF is always followed by 0, so the marker cannot
  * occur by chance; only bytes after the header count, since a thumbnail inside it has one of its own. */
@@ -216,7 +213,7 @@ ij_status ij_jpeg_start(ij_jpeg *jpeg, ij_rect wanted, int output_width, int out
         return jpeg->status;
     cinfo->scale_num = (unsigned)window->scale;
     cinfo->scale_denom = 8;
-    cinfo->dct_method = exact ? JDCT_ISLOW : JDCT_IFAST;
+    cinfo->dct_method = JDCT_ISLOW; /* IFAST saves 2 % of the time and doubles the distance from exact */
     cinfo->do_fancy_upsampling = exact;
     /* jpeg_skip_scanlines goes by these, and where an image needs neither (merged upsampling), libjpeg-turbo 2.1 leaves
      * what an earlier image had, freed since then. */

@@ -24,8 +24,7 @@ struct ij_png {
     int given; /* rows of the rectangle handed on */
 };
 
-/* ---- libpng's callbacks -------------------------------------------------------------------------------------------
- */
+/* ---- libpng's callbacks ----------------------------------------------------------------------------------------- */
 
 static void on_error(png_structp reader, png_const_charp text)
 {
@@ -49,8 +48,7 @@ static void on_read(png_structp reader, png_bytep out, size_t size)
     png->left -= size;
 }
 
-/* ---- Life ---------------------------------------------------------------------------------------------------------
- */
+/* ---- Life ------------------------------------------------------------------------------------------------------- */
 
 ij_status ij_png_create(ij_png **out)
 {
@@ -72,8 +70,7 @@ void ij_png_destroy(ij_png *png)
     free(png);
 }
 
-/* ---- One image ----------------------------------------------------------------------------------------------------
- */
+/* ---- One image -------------------------------------------------------------------------------------------------- */
 
 /* Whether the end chunk is there: rows below the crop are not read, but a file without them is damaged all the same. */
 static bool has_end(const uint8_t *bytes, size_t size)

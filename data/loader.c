@@ -36,7 +36,7 @@ struct ij_loader {
     ij_batch *batch;
     int64_t batch_number, first; /* `first`: the batch's first position in `order` */
     int64_t *chosen;             /* [B] sample behind each image */
-    int64_t seen; /* samples asked for since the loader was opened */
+    int64_t seen;                /* samples asked for since the loader was opened */
 
     /* what went wrong in it, under the mutex while the threads work */
     pthread_mutex_t mutex;
@@ -60,8 +60,7 @@ ij_loader_config ij_loader_defaults(void)
     };
 }
 
-/* ---- Opening ------------------------------------------------------------------------------------------------------
- */
+/* ---- Opening ---------------------------------------------------------------------------------------------------- */
 
 static ij_status check(const ij_loader_config *c)
 {
@@ -169,8 +168,7 @@ int ij_loader_workers(const ij_loader *l)
     return ij_pool_threads(l->pool);
 }
 
-/* ---- The threads' side --------------------------------------------------------------------------------------------
- */
+/* ---- The threads' side ------------------------------------------------------------------------------------------ */
 
 static bool is_fatal(ij_status status)
 {
@@ -260,8 +258,7 @@ static void work_batch(void *argument, int item, int worker)
         draw_masks(l);
 }
 
-/* ---- The caller's side --------------------------------------------------------------------------------------------
- */
+/* ---- The caller's side ------------------------------------------------------------------------------------------ */
 
 /* Fisher-Yates from seed and epoch alone. */
 static void shuffle(ij_loader *l, int64_t epoch)
@@ -406,8 +403,7 @@ ij_reader_times ij_loader_times(const ij_loader *l)
     return sum;
 }
 
-/* ---- Evaluation ---------------------------------------------------------------------------------------------------
- */
+/* ---- Evaluation ------------------------------------------------------------------------------------------------- */
 
 typedef struct evaluation {
     ij_loader *loader;

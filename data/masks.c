@@ -121,8 +121,7 @@ static int best_context(int side, block_size context, block_size target)
     return context.height * context.width - lost;
 }
 
-/* ---- Checking a configuration -------------------------------------------------------------------------------------
- */
+/* ---- Checking a configuration ----------------------------------------------------------------------------------- */
 
 static ij_status check_scale(const char *name, const double scale[2])
 {
@@ -229,8 +228,7 @@ void ij_mask_bounds(const ij_mask_config *config, int *max_context, int *max_tar
         }
 }
 
-/* ---- Drawing ------------------------------------------------------------------------------------------------------
- */
+/* ---- Drawing ---------------------------------------------------------------------------------------------------- */
 
 static block place(ij_random *random, int side, block_size size)
 {

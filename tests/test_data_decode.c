@@ -37,8 +37,7 @@ static int close_both(void **state)
     return 0;
 }
 
-/* ---- Golden crops -------------------------------------------------------------------------------------------------
- */
+/* ---- Golden crops ----------------------------------------------------------------------------------------------- */
 
 /* The crop of an encoded image, resized to [size, size, 3]. */
 static void make_crop(const uint8_t *bytes, size_t length, ij_rect crop, int size, ij_decode_mode mode, uint8_t *out)
@@ -118,8 +117,7 @@ static void test_golden_crops(void **state)
     assert_true(seen > 0);
 }
 
-/* ---- Rectangles ---------------------------------------------------------------------------------------------------
- */
+/* ---- Rectangles ------------------------------------------------------------------------------------------------- */
 
 /* Decodes a rectangle into [height, width, 4]; the caller frees. NULL on failure. */
 static uint8_t *decode(const uint8_t *bytes, size_t length, ij_rect rect, ij_decode_mode mode, ij_window *window)
@@ -265,8 +263,7 @@ static void test_fast(void **state)
     assert_true(total / ROUNDS < 2);
 }
 
-/* ---- PNG ----------------------------------------------------------------------------------------------------------
- */
+/* ---- PNG -------------------------------------------------------------------------------------------------------- */
 
 #ifdef IJ_HAVE_PNG
 
@@ -333,8 +330,7 @@ static void test_damaged_png(void **state)
 
 #endif
 
-/* ---- Damage -------------------------------------------------------------------------------------------------------
- */
+/* ---- Damage ----------------------------------------------------------------------------------------------------- */
 
 static void test_truncated(void **state)
 {

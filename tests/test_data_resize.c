@@ -2,6 +2,7 @@
  * geometry of the training and evaluation crops. */
 #include "data/augment.h"
 #include "data/resize.h"
+#include "data/resize_rows.h"
 #include "engine/base/random.h"
 
 #include <math.h>
@@ -15,8 +16,7 @@
 
 #include <cmocka.h>
 
-/* ---- Pillow, plainly ----------------------------------------------------------------------------------------------
- */
+/* ---- Pillow, plainly -------------------------------------------------------------------------------------------- */
 
 /* One pass over a line of `count` samples that lie `step` apart. */
 static void pillow_line(const uint8_t *in, int count, size_t step, double from, double to, int size, uint8_t *out,
@@ -107,6 +107,61 @@ static void test_equals_pillow(void **state)
     assert_true(differing * 100 < bytes_seen);
 }
 
+/* Every instruction set's inner loops give the same bits, at lengths that are no multiple of its vectors, and write
+ * nothing beyond them. */
+static void same_rows(const ij_resize_rows *a, const ij_resize_rows *b, ij_random *random)
+{
+    enum { MOST = 90, ROWS = 9 };
+    static uint8_t bytes[MOST * 4], out[2][MOST * 4 + 1];
+    static ij_pixel line[2][MOST + 1], weight[MOST * 8], across[2][MOST + 1];
+    static float row[ROWS][MOST * 4], sum[MOST * 4];
+    const float *source[ROWS];
+    float weights[ROWS];
+    ij_taps at[MOST];
+    int size = 1 + (int)ij_random_below(random, MOST - 10), length = 2 * (1 + (int)ij_random_below(random, 4));
+    size_t count = (size_t)size * 4;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)ij_random_u32(random);
+    memset(line, 0x55, sizeof line);
+    a->widen(bytes, line[0], count);
+    b->widen(bytes, line[1], count);
+    assert_memory_equal(line[0], line[1], sizeof line[0]);
+    for (int i = 0; i < MOST; i++) {
+        at[i] = (ij_taps){(int)ij_random_below(random, MOST - 8), length};
+        for (int k = 0; k < length; k++)
+            for (int c = 0; c < 4; c++)
+                weight[i * length + k].lane[c] = ij_random_uniform(random) / (float)length;
+    }
+    a->widen(bytes, line[0], MOST * 4);
+    memset(across, 0x55, sizeof across);
+    a->across(at, weight, length, line[0], size, across[0]);
+    b->across(at, weight, length, line[0], size, across[1]);
+    assert_memory_equal(across[0], across[1], sizeof across[0]);
+    for (int rows = 1; rows <= ROWS; rows++) {
+        for (int k = 0; k < rows; k++) {
+            source[k] = row[k];
+            weights[k] = rows == 1 ? 1 : ij_random_uniform(random) / (float)rows;
+            for (int i = 0; i < MOST * 4; i++)
+                row[k][i] = (float)ij_random_below(random, 256);
+        }
+        memset(out, 0x55, sizeof out);
+        a->down(source, weights, rows, count, sum, out[0]);
+        b->down(source, weights, rows, count, sum, out[1]);
+        assert_memory_equal(out[0], out[1], sizeof out[0]);
+    }
+}
+
+static void test_instruction_sets(void **state)
+{
+    (void)state;
+    const ij_resize_rows *best = ij_resize_rows_best();
+    printf("  plain against %s\n", best->name);
+    ij_random random;
+    ij_random_start(&random, 9, IJ_STREAM_TEST, 0, 0);
+    for (int round = 0; round < 300; round++)
+        same_rows(&ij_resize_rows_plain, best, &random);
+}
+
 static void test_extremes(void **state)
 {
     (void)state;
@@ -126,8 +181,7 @@ static void test_extremes(void **state)
     ij_resizer_destroy(resizer);
 }
 
-/* ---- Geometry -----------------------------------------------------------------------------------------------------
- */
+/* ---- Geometry --------------------------------------------------------------------------------------------------- */
 
 static void test_training_crops(void **state)
 {
@@ -232,9 +286,10 @@ static void test_evaluation_pixels(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_equals_pillow),   cmocka_unit_test(test_extremes),
-        cmocka_unit_test(test_training_crops),  cmocka_unit_test(test_fallback_crop),
-        cmocka_unit_test(test_evaluation_crop), cmocka_unit_test(test_evaluation_pixels),
+        cmocka_unit_test(test_instruction_sets),  cmocka_unit_test(test_equals_pillow),
+        cmocka_unit_test(test_extremes),          cmocka_unit_test(test_training_crops),
+        cmocka_unit_test(test_fallback_crop),     cmocka_unit_test(test_evaluation_crop),
+        cmocka_unit_test(test_evaluation_pixels),
     };
     return cmocka_run_group_tests_name("data_resize", tests, NULL, NULL);
 }
