@@ -156,12 +156,22 @@ static int choose(const found *all, int count, const char *choice)
     return -1;
 }
 
-/* The family by the kind of device, and its default parameters; the tuning database refines them. */
-static ij_tuning default_tuning(const found *f)
+/* The family by the kind of device, and its default parameters; the tuning database refines them. The GPU family needs
+ * work-groups of 64. */
+static ij_status default_tuning(const found *f, ij_tuning *tuning)
 {
+    ij_family family = f->info.type == IJ_DEVICE_GPU && f->info.max_work_group >= 64 ? IJ_FAMILY_GPU : IJ_FAMILY_CPU;
+    const char *forced = getenv("IJEPA_FAMILY");
+    if (forced && *forced) {
+        if (strcmp(forced, "gpu") != 0 && strcmp(forced, "cpu") != 0)
+            return ij_fail(IJ_EINVAL, "environment variable IJEPA_FAMILY is cpu or gpu, not \"%s\"", forced);
+        family = *forced == 'g' ? IJ_FAMILY_GPU : IJ_FAMILY_CPU;
+    }
     cl_uint width = 0;
     clGetDeviceInfo(f->id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof width, &width, NULL);
-    return ij_tuning_default(IJ_FAMILY_CPU, (int)width);
+    *tuning = ij_tuning_default(family, (int)width);
+    ij_tuning_fit(tuning, f->info.vendor, f->info.max_work_group, (size_t)f->info.local_bytes);
+    return IJ_OK;
 }
 
 static ij_status no_match(const found *all, int count, const char *choice)
@@ -191,6 +201,12 @@ ij_status ij_device_open(ij_device **device, const char *choice)
         free(all);
         return status;
     }
+    ij_tuning tuning;
+    status = default_tuning(&all[index], &tuning);
+    if (status) {
+        free(all);
+        return status;
+    }
     ij_device *d = calloc(1, sizeof *d);
     if (!d) {
         free(all);
@@ -199,7 +215,7 @@ ij_status ij_device_open(ij_device **device, const char *choice)
     d->info = all[index].info;
     d->platform = all[index].platform;
     d->id = all[index].id;
-    d->tuning = default_tuning(&all[index]);
+    d->tuning = tuning;
     free(all);
 
     cl_int code;

@@ -29,7 +29,9 @@ ij_status ij_device_list(ij_device_info **list, int *count);
 
 /* Opens the device that `choice` names: an index ("1"), a type ("gpu", "cpu"), or a part of device or platform name,
  * in any case. NULL or "" means environment variable IJEPA_DEVICE, and without it the first GPU, else the first
- * device. IJ_EINVAL with the list of devices where nothing matches. The caller closes it. */
+ * device. IJ_EINVAL with the list of devices where nothing matches. The caller closes it.
+ * GPUs get the GPU family of kernels, everything else the CPU family; environment variable IJEPA_FAMILY=cpu|gpu forces
+ * one, for tests and experiments. */
 ij_status ij_device_open(ij_device **device, const char *choice);
 void ij_device_close(ij_device *device);
 

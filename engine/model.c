@@ -16,9 +16,7 @@ static int64_t most(int64_t a, int64_t b)
 static ij_status make_kernels(ij_model *m)
 {
     const ij_model_config *c = &m->config.model;
-    bool clblast =
-        m->config.gemm == IJ_GEMM_CLBLAST || (m->config.gemm == IJ_GEMM_AUTO && m->device->info.type == IJ_DEVICE_GPU);
-    TRY(ij_gemm_create(&m->gemm, m->device, clblast));
+    TRY(ij_gemm_create(&m->gemm, m->device, m->config.gemm == IJ_GEMM_CLBLAST));
     TRY(ij_attention_create(&m->attention, m->device, c->heads, c->dim / c->heads));
     TRY(ij_attention_create(&m->predictor_attention, m->device, c->heads, c->pred_dim / c->heads));
     TRY(ij_layernorm_create(&m->layernorm, m->device));
@@ -93,27 +91,23 @@ static ij_status plan_activations(ij_model *m, ij_plan *plan)
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         TRY(ij_plan_add(plan, all[i].group, (uint64_t)all[i].floats * sizeof(float), CL_MEM_READ_WRITE, all[i].where));
 
-    if (m->gemm.clblast) {
-        size_t bytes = 0, hidden = (size_t)c->hidden;
-        int tokens[] = {(int)full, (int)context};
-        for (int i = 0; i < 2; i++) {
-            size_t need[] = {ij_gemm_scratch(&m->gemm, tokens[i], c->dim, (int)pixels),
-                             ij_gemm_scratch(&m->gemm, tokens[i], 3 * c->dim, c->dim),
-                             ij_gemm_scratch(&m->gemm, tokens[i], (int)hidden, c->dim),
-                             ij_gemm_scratch(&m->gemm, tokens[i], c->dim, (int)hidden)};
-            for (int k = 0; k < 4; k++)
-                bytes = need[k] > bytes ? need[k] : bytes;
-        }
-        size_t need[] = {ij_gemm_scratch(&m->gemm, (int)predictor, 3 * c->pred_dim, c->pred_dim),
-                         ij_gemm_scratch(&m->gemm, (int)predictor, 4 * c->pred_dim, c->pred_dim),
-                         ij_gemm_scratch(&m->gemm, (int)predictor, c->pred_dim, 4 * c->pred_dim),
-                         ij_gemm_scratch(&m->gemm, (int)context, c->pred_dim, c->dim),
-                         ij_gemm_scratch(&m->gemm, (int)predictions, c->dim, c->pred_dim)};
-        for (int k = 0; k < 5; k++)
-            bytes = need[k] > bytes ? need[k] : bytes;
-        if (bytes)
-            TRY(ij_plan_add(plan, "CLBlast", bytes, CL_MEM_READ_WRITE, &m->gemm.blast_scratch));
+    const struct {
+        int64_t rows, out, in;
+    } linear[] = {
+        {full, D, pixels},       {full, 3 * D, D},        {full, D, D},
+        {full, c->hidden, D},    {full, D, c->hidden},    {context, D, pixels},
+        {context, 3 * D, D},     {context, D, D},         {context, c->hidden, D},
+        {context, D, c->hidden}, {context, Dp, D},        {predictor, 3 * Dp, Dp},
+        {predictor, Dp, Dp},     {predictor, 4 * Dp, Dp}, {predictor, Dp, 4 * Dp},
+        {predictions, D, Dp},
+    };
+    size_t products = 0;
+    for (size_t i = 0; i < sizeof linear / sizeof *linear; i++) {
+        size_t need = ij_gemm_scratch(&m->gemm, (int)linear[i].rows, (int)linear[i].out, (int)linear[i].in);
+        products = need > products ? need : products;
     }
+    if (products)
+        TRY(ij_plan_add(plan, "scratch", products, CL_MEM_READ_WRITE, &m->gemm.scratch));
     return IJ_OK;
 }
 

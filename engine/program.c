@@ -60,9 +60,12 @@ static ij_status build_failed(ij_device *device, cl_program program, const char 
 static ij_status compile(ij_device *device, const char *source, const char *options, cl_program *program)
 {
     char *common = NULL, *body = NULL;
-    ij_status status = ij_kernel_source_read("common", &common);
+    bool gpu = device->tuning.family == IJ_FAMILY_GPU;
+    char name[64];
+    snprintf(name, sizeof name, "%s%s", gpu ? "gpu_" : "", source);
+    ij_status status = ij_kernel_source_read(gpu ? "gpu_common" : "common", &common);
     if (!status)
-        status = ij_kernel_source_read(source, &body);
+        status = ij_kernel_source_read(name, &body);
     if (status)
         goto done;
     uint64_t key[2];
@@ -75,7 +78,7 @@ static ij_status compile(ij_device *device, const char *source, const char *opti
     if (code == CL_SUCCESS) {
         code = clBuildProgram(*program, 1, &device->id, options, NULL, NULL);
         if (code != CL_SUCCESS) {
-            status = build_failed(device, *program, source, options, code);
+            status = build_failed(device, *program, name, options, code);
             clReleaseProgram(*program);
             goto done;
         }

@@ -26,8 +26,8 @@ typedef struct ij_kernel_tuning {
     int value;
 } ij_kernel_tuning;
 
-/* Creates `kernel` (the caller releases it) from program `source` (a file of cl/, put behind common.cl). IJ_EBUILD with
- * the build log and how to report it. */
+/* Creates `kernel` (the caller releases it) from program `source`: cl/SOURCE.cl behind cl/common.cl, or for the GPU
+ * family cl/gpu_SOURCE.cl behind cl/gpu_common.cl. IJ_EBUILD with the build log and how to report it. */
 ij_status ij_kernel_create(ij_device *device, const char *source, ij_kernel_tuning tuning, const char *name,
                            cl_kernel *kernel);
 

@@ -27,14 +27,91 @@ static const ij_group_info cpu_groups[IJ_GROUPS] = {
     [IJ_GROUP_ROWS] = {.name = "rows"},
 };
 
+#define PRODUCT_PARAMS                                                                                                 \
+    {                                                                                                                  \
+        {"WGM", "rows of a work-group's tile", {32, 64, 128}},                                                         \
+            {"WGN", "columns of a work-group's tile", {32, 64, 128}},                                                  \
+            {"WGK", "length of a step along the sum", {8, 16, 32}}, {"TM", "rows of a work-item", {4, 8}},             \
+            {"TN", "columns of a work-item", {4, 8}},                                                                  \
+            {"PAD", "floats that end a row of a tile in local memory", {4, 8}},                                        \
+            {"STAGES", "steps held in local memory", {1, 2}},                                                          \
+    }
+#define ATTENTION_PARAMS                                                                                               \
+    {                                                                                                                  \
+        {"BR", "rows of a work-group", {8, 16, 32, 64}}, {"BC", "columns held at a time", {8, 16, 32, 64}},            \
+    }
+
+static const ij_group_info gpu_groups[IJ_GROUPS] = {
+    [IJ_GROUP_DEVICE] = {"device", {{"VW", "floats of a vector load", {4}}}, 1},
+    [IJ_GROUP_GEMM] = {"gemm", PRODUCT_PARAMS, 7},
+    [IJ_GROUP_GRADIENT] = {"gradient", PRODUCT_PARAMS, 7},
+    [IJ_GROUP_ATTENTION] = {"attention", ATTENTION_PARAMS, 2},
+    [IJ_GROUP_ATTENTION_BACKWARD] = {"attention_backward", ATTENTION_PARAMS, 2},
+    [IJ_GROUP_ROWS] = {"rows",
+                       {{"WGS", "work-items of a work-group", {32, 64, 128, 256}},
+                        {"LANES", "work-items that share a row of LayerNorm", {8, 16, 32, 64}},
+                        {"COLS", "float4 columns that a work-group adds up", {4, 8, 16, 32}}},
+                       3},
+};
+
 const ij_group_info *ij_group_of(ij_family family, ij_group group)
 {
-    (void)family;
-    return &cpu_groups[group];
+    return family == IJ_FAMILY_GPU ? &gpu_groups[group] : &cpu_groups[group];
 }
+
+/* ---- The GPU family's start ---------------------------------------------------------------------------------------
+ */
+
+/* Tiles of products, the best first that fits the device. They come from each architecture's registers and local
+ * memory; tools/portability shows that no compiler spills with them. */
+static const struct {
+    const char *vendor; /* part of CL_DEVICE_VENDOR; "" all */
+    ij_choice product;
+} tiles[] = {
+    {"NVIDIA", {{128, 64, 16, 8, 8, 4, 2}}},
+    {"Advanced Micro Devices", {{128, 64, 16, 8, 8, 4, 2}}},
+    {"", {{64, 64, 16, 4, 8, 4, 2}}},
+    {"", {{32, 32, 16, 4, 4, 4, 2}}},
+};
+/* Blocks of attention: the first that fits, which hangs on the head width. */
+static const ij_choice blocks[] = {{{32, 32}}, {{32, 16}}, {{16, 16}}, {{16, 8}}, {{8, 8}}};
+enum { TILES = sizeof tiles / sizeof *tiles, BLOCKS = sizeof blocks / sizeof *blocks };
+
+/* The local memory that every device has by the standard, where several work-groups can share what there is. */
+enum { LOCAL_BYTES = 32 * 1024, WORK_GROUP = 256 };
+
+static ij_tuning gpu_default(void)
+{
+    ij_tuning t = {.family = IJ_FAMILY_GPU, .local_bytes = LOCAL_BYTES, .max_work_group = WORK_GROUP};
+    t.choice[IJ_GROUP_DEVICE] = (ij_choice){{4}};
+    t.choice[IJ_GROUP_GEMM] = t.choice[IJ_GROUP_GRADIENT] = tiles[2].product;
+    t.choice[IJ_GROUP_ATTENTION] = t.choice[IJ_GROUP_ATTENTION_BACKWARD] = blocks[0];
+    t.choice[IJ_GROUP_ROWS] = (ij_choice){{64, 32, 8}};
+    return t;
+}
+
+void ij_tuning_fit(ij_tuning *t, const char *vendor, size_t max_work_group, size_t local_bytes)
+{
+    if (t->family != IJ_FAMILY_GPU)
+        return;
+    t->max_work_group = max_work_group;
+    t->local_bytes = local_bytes < LOCAL_BYTES ? local_bytes : LOCAL_BYTES;
+    const ij_group groups[] = {IJ_GROUP_GEMM, IJ_GROUP_GRADIENT};
+    for (int g = 0; g < 2; g++)
+        for (int i = 0; i < TILES; i++) {
+            t->choice[groups[g]] = tiles[i].product;
+            if (strstr(vendor, tiles[i].vendor) && !ij_choice_illegal(t, groups[g], &tiles[i].product, local_bytes))
+                break;
+        }
+}
+
+/* ---- The start ----------------------------------------------------------------------------------------------------
+ */
 
 ij_tuning ij_tuning_default(ij_family family, int vector_width)
 {
+    if (family == IJ_FAMILY_GPU)
+        return gpu_default();
     ij_tuning t = {.family = family};
     /* Accumulators, two vectors of B and a broadcast fill the register file: 32 registers of 16 floats, 16 of 8. */
     int vw = vector_width >= 16 ? 16 : vector_width >= 8 ? 8 : 4, tm = vw == 16 ? 12 : 6;
@@ -56,6 +133,16 @@ int ij_tuning_tn(const ij_tuning *t)
     return t->choice[IJ_GROUP_DEVICE].value[1];
 }
 
+int ij_tuning_columns(const ij_tuning *t)
+{
+    return t->family == IJ_FAMILY_GPU ? 4 * t->choice[IJ_GROUP_ROWS].value[2] : ij_tuning_vw(t);
+}
+
+int ij_tuning_row_items(const ij_tuning *t)
+{
+    return t->family == IJ_FAMILY_GPU ? t->choice[IJ_GROUP_ROWS].value[0] : 1;
+}
+
 static int value_of(const ij_tuning *t, ij_group group, const ij_choice *choice, const char *macro)
 {
     const ij_group_info *info = ij_group_of(t->family, group);
@@ -65,8 +152,48 @@ static int value_of(const ij_tuning *t, ij_group group, const ij_choice *choice,
     return 0;
 }
 
+static const char *product_illegal(const ij_tuning *t, ij_group group, const int *value, size_t local_bytes)
+{
+    int wgm = value[0], wgn = value[1], wgk = value[2], tm = value[3], tn = value[4], pad = value[5], stages = value[6];
+    int items = wgm / tm * (wgn / tn);
+    if ((size_t)items > t->max_work_group)
+        return "the work-group is larger than the device's";
+    if (wgm * wgk % (4 * items) || wgn * wgk % (4 * items))
+        return "the work-items do not share a step's loads evenly";
+    if (group == IJ_GROUP_GRADIENT && items < wgm)
+        return "the bias gradient needs WGM work-items";
+    if ((size_t)(stages * wgk * (wgm + wgn + 2 * pad)) * sizeof(float) > local_bytes)
+        return "the tiles do not fit the local memory";
+    return NULL;
+}
+
+/* Bytes of local memory that attention takes at this head width, as in cl/gpu_attention.cl. */
+static size_t attention_bytes(ij_group group, const int *value, int dh)
+{
+    int br = value[0], bc = value[1], lr = br + 4, pair = group == IJ_GROUP_ATTENTION ? 1 : 2;
+    return (size_t)(pair * dh * lr + 2 * bc * (dh + 1) + pair * bc * lr + 8 * br) * sizeof(float);
+}
+
+static const char *gpu_illegal(const ij_tuning *t, ij_group group, const ij_choice *choice, size_t local_bytes)
+{
+    const int *value = choice->value;
+    if (group == IJ_GROUP_GEMM || group == IJ_GROUP_GRADIENT)
+        return product_illegal(t, group, value, local_bytes);
+    if (group == IJ_GROUP_ROWS) {
+        if ((size_t)value[0] > t->max_work_group)
+            return "the work-group is larger than the device's";
+        return value[1] > value[0] || value[2] > value[0] ? "LANES and COLS are at most WGS" : NULL;
+    }
+    /* The head width is not known here: 8 is the least. */
+    if (group != IJ_GROUP_DEVICE && attention_bytes(group, value, 8) > local_bytes)
+        return "BR and BC do not fit the local memory";
+    return NULL;
+}
+
 const char *ij_choice_illegal(const ij_tuning *t, ij_group group, const ij_choice *choice, size_t local_bytes)
 {
+    if (t->family == IJ_FAMILY_GPU)
+        return gpu_illegal(t, group, choice, local_bytes);
     int vw = ij_tuning_vw(t), tn = ij_tuning_tn(t);
     if (group == IJ_GROUP_DEVICE) {
         vw = choice->value[0];
@@ -90,6 +217,12 @@ const ij_choice *ij_choice_for(const ij_tuning *t, ij_group group, int shape0, i
     for (int i = 0; i < t->tuned_count; i++)
         if (t->tuned[i].group == group && t->tuned[i].shape[0] == shape0 && t->tuned[i].shape[1] == shape1)
             return &t->tuned[i].choice;
+    if (t->family == IJ_FAMILY_GPU && (group == IJ_GROUP_ATTENTION || group == IJ_GROUP_ATTENTION_BACKWARD)) {
+        int i = 0;
+        while (i < BLOCKS - 1 && attention_bytes(group, blocks[i].value, shape0) > t->local_bytes)
+            i++;
+        return &blocks[i];
+    }
     return &t->choice[group];
 }
 

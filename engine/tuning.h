@@ -52,12 +52,16 @@ typedef struct ij_tuning {
     ij_choice choice[IJ_GROUPS]; /* defaults of every group */
     ij_tuned *tuned;             /* better ones for single shapes; owned */
     int tuned_count;
+    size_t local_bytes, max_work_group; /* GPU: what the defaults keep to */
 } ij_tuning;
 
 const ij_group_info *ij_group_of(ij_family family, ij_group group);
 
 /* The start: from the family and the device's native vector width in floats. `tuned` is empty. */
 ij_tuning ij_tuning_default(ij_family family, int vector_width);
+
+/* Refines the defaults of the GPU family by a device's properties. */
+void ij_tuning_fit(ij_tuning *t, const char *vendor, size_t max_work_group, size_t local_bytes);
 
 /* Whether `choice` of `group` can be built beside the device's choice: NULL, or the reason why not.
  * local_bytes: the device's local memory. */
@@ -78,5 +82,10 @@ bool ij_tuning_put(ij_tuning *t, ij_tuned tuned);
 /* Shorthands for what the layout of weights hangs on. */
 int ij_tuning_vw(const ij_tuning *t);
 int ij_tuning_tn(const ij_tuning *t);
+
+/* Columns that a work-group adds up where a matrix's columns are summed, and work-items of one that passes over rows.
+ */
+int ij_tuning_columns(const ij_tuning *t);
+int ij_tuning_row_items(const ij_tuning *t);
 
 #endif

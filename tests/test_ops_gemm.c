@@ -57,7 +57,7 @@ static void make_layer(check *c, layer *l, shape s)
     check_ok(c, ij_gemm_create(&l->gemm, c->device, c->variant->clblast));
     size_t scratch = ij_gemm_scratch(&l->gemm, s.rows, s.out, s.in); /* its guards prove that it suffices */
     if (scratch)
-        l->gemm.blast_scratch = check_output(c, scratch / sizeof(float));
+        l->gemm.scratch = check_output(c, scratch / sizeof(float));
     l->weight = check_normals(c, product(s.out, s.in), 0.0f, 1.0f);
     l->bias = check_normals(c, (size_t)s.out, 0.0f, 1.0f);
     size_t floats = ij_gemm_weight_floats(&l->gemm, s.out, s.in);

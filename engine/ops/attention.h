@@ -1,4 +1,4 @@
-/* Attention within the sequences of a packed batch (cl/attention.cl). */
+/* Attention within the sequences of a packed batch (cl/attention.cl, cl/gpu_attention.cl). */
 #ifndef IJ_OPS_ATTENTION_H
 #define IJ_OPS_ATTENTION_H
 
@@ -7,7 +7,8 @@
 typedef struct ij_attention {
     ij_device *device;
     int heads, head_dim;
-    cl_kernel forward, backward;
+    cl_kernel forward, backward; /* GPU: backward makes dq, */
+    cl_kernel backward_kv;       /* and this dk and dv */
 } ij_attention;
 
 ij_status ij_attention_create(ij_attention *a, ij_device *device, int heads, int head_dim);

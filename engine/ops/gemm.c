@@ -24,12 +24,22 @@ static const struct {
     {"gemm_gelu_backward", GELU_BACK},
 };
 
+static bool on_gpu(const ij_gemm *gemm)
+{
+    return gemm->device->tuning.family == IJ_FAMILY_GPU;
+}
+
 ij_status ij_gemm_create(ij_gemm *gemm, ij_device *device, bool clblast)
 {
     memset(gemm, 0, sizeof *gemm);
     gemm->device = device;
     gemm->clblast = clblast;
     ij_kernel_tuning tuning = {.group = IJ_GROUP_ROWS};
+    if (on_gpu(gemm)) {
+        if (!clblast)
+            return IJ_OK;
+        tuning.define = "ALIGNED"; /* a library's products have any width */
+    }
     if (!clblast)
         return ij_kernel_create(device, "panels", tuning, "panel_transpose", &gemm->transpose);
     TRY(ij_kernel_create(device, "rowmajor", tuning, "tail", &gemm->tail));
@@ -48,6 +58,19 @@ void ij_gemm_destroy(ij_gemm *gemm)
                 clReleaseKernel(gemm->shapes[s].kernel[i]);
     free(gemm->shapes);
     memset(gemm, 0, sizeof *gemm);
+}
+
+static void measure_tile(const ij_gemm *gemm, ij_group group, ij_gemm_kernels *kernels)
+{
+    const ij_tuning *t = &gemm->device->tuning;
+    int n = kernels->n, k = kernels->k;
+    kernels->tm = ij_param_value(t, group, "TM", n, k);
+    if (!on_gpu(gemm))
+        return;
+    kernels->wgm = ij_param_value(t, group, "WGM", n, k);
+    kernels->wgn = ij_param_value(t, group, "WGN", n, k);
+    kernels->wgk = ij_param_value(t, group, "WGK", n, k);
+    kernels->items = kernels->wgm / kernels->tm * (kernels->wgn / ij_param_value(t, group, "TN", n, k));
 }
 
 /* Finds or makes kernel `variant` for products with weight shape n, k. */
@@ -69,27 +92,34 @@ static ij_status kernels_for(ij_gemm *gemm, bool gradient, int n, int k, int var
     if ((*found)->kernel[variant])
         return IJ_OK;
     ij_kernel_tuning tuning = {.group = gradient ? IJ_GROUP_GRADIENT : IJ_GROUP_GEMM, .shape = {n, k}};
-    (*found)->tm = ij_param_value(&gemm->device->tuning, tuning.group, "TM", n, k);
+    measure_tile(gemm, tuning.group, *found);
+    if (on_gpu(gemm)) {
+        tuning.define = "ALIGNED"; /* rows start at multiples of a float4 */
+        tuning.value = n % 4 == 0 && k % 4 == 0;
+    }
+    const char *const of_gradient[] = {"gemm_gradient", "gradient_reduce"};
     return ij_kernel_create(gemm->device, gradient ? "gradient" : "gemm", tuning,
-                            gradient ? "gemm_gradient" : variants[variant].name, &(*found)->kernel[variant]);
+                            gradient ? of_gradient[variant] : variants[variant].name, &(*found)->kernel[variant]);
 }
 
 ij_layout ij_gemm_layout(const ij_gemm *gemm)
 {
-    return gemm->clblast ? IJ_LAYOUT_ROWS : IJ_LAYOUT_PANELS;
+    return gemm->clblast || on_gpu(gemm) ? IJ_LAYOUT_ROWS : IJ_LAYOUT_PANELS;
 }
 
 size_t ij_gemm_weight_floats(const ij_gemm *gemm, int out, int in)
 {
+    if (ij_gemm_layout(gemm) == IJ_LAYOUT_ROWS)
+        return (size_t)in * (size_t)out;
     int tn = ij_tuning_tn(&gemm->device->tuning);
-    return (size_t)in * (size_t)(gemm->clblast ? out : ij_ceil_div(out, tn) * tn);
+    return (size_t)in * (size_t)(ij_ceil_div(out, tn) * tn);
 }
 
 size_t ij_gemm_weight_at(const ij_gemm *gemm, int in, int o, int i)
 {
-    int tn = ij_tuning_tn(&gemm->device->tuning);
-    if (gemm->clblast)
+    if (ij_gemm_layout(gemm) == IJ_LAYOUT_ROWS)
         return (size_t)o * (size_t)in + (size_t)i;
+    int tn = ij_tuning_tn(&gemm->device->tuning);
     return ((size_t)(o / tn) * (size_t)in + (size_t)i) * (size_t)tn + (size_t)(o % tn);
 }
 
@@ -124,10 +154,8 @@ static size_t scratch_of(const ij_gemm *gemm, product p)
     return bytes;
 }
 
-size_t ij_gemm_scratch(const ij_gemm *gemm, int rows, int out, int in)
+static size_t blast_bytes(const ij_gemm *gemm, int rows, int out, int in)
 {
-    if (!gemm->clblast)
-        return 0;
     size_t most = scratch_of(gemm, forward_product(rows, out, in));
     size_t b = scratch_of(gemm, input_product(rows, out, in)), c = scratch_of(gemm, weight_product(rows, out, in));
     most = most > b ? most : b;
@@ -140,7 +168,7 @@ static ij_status blast(ij_gemm *gemm, product p, cl_mem a, cl_mem b, cl_mem c)
     gemm->device->launches++;
     CLBlastStatusCode code = CLBlastSgemmWithTempBuffer(CLBlastLayoutRowMajor, p.ta, p.tb, (size_t)p.m, (size_t)p.n,
                                                         (size_t)p.k, 1.0f, a, 0, (size_t)p.lda, b, 0, (size_t)p.ldb,
-                                                        0.0f, c, 0, (size_t)p.n, &queue, NULL, gemm->blast_scratch);
+                                                        0.0f, c, 0, (size_t)p.n, &queue, NULL, gemm->scratch);
     if (code == CLBlastSuccess)
         return IJ_OK;
     return ij_fail(IJ_EDEVICE, "CLBlast refused a product of %d x %d x %d: error %d (set gemm = own)", p.m, p.n, p.k,
@@ -151,13 +179,14 @@ static ij_status finish(ij_gemm *gemm, cl_mem c, int rows, int width, int flags,
 {
     if (!flags)
         return IJ_OK;
+    ij_grid grid = {.x = (size_t)rows, .y = 1, .local = (size_t)ij_tuning_row_items(&gemm->device->tuning)};
     bias = bias ? bias : c;
     cl_mem add = tail->add ? tail->add : c, add_rows = tail->rows ? tail->rows : c, pre = tail->pre ? tail->pre : c;
-    return IJ_LAUNCH(gemm->device, gemm->tail, "tail", ((ij_grid){.x = (size_t)rows, .y = 1, .local = 1}), IJ_ARG(c),
-                     IJ_ARG(width), IJ_ARG(flags), IJ_ARG(bias), IJ_ARG(add), IJ_ARG(add_rows), IJ_ARG(pre));
+    return IJ_LAUNCH(gemm->device, gemm->tail, "tail", grid, IJ_ARG(c), IJ_ARG(width), IJ_ARG(flags), IJ_ARG(bias),
+                     IJ_ARG(add), IJ_ARG(add_rows), IJ_ARG(pre));
 }
 
-/* ---- Own kernels ---------------------------------------------------------------------------------------------- */
+/* ---- Own kernels: CPU ----------------------------------------------------------------------------------------- */
 
 /* Rows a work-group takes: a multiple of tm; few enough groups to share the weight panel's reading, enough to keep
  * every compute unit busy, and no more rows of A than the second-level cache holds. */
@@ -178,14 +207,20 @@ static ij_grid product_grid(size_t x, size_t y, int m, int n, int k)
     return grid;
 }
 
+static ij_status find_variant(int flags, int *variant)
+{
+    for (*variant = 0; *variant < IJ_GEMM_TAILS; ++*variant)
+        if (variants[*variant].flags == flags)
+            return IJ_OK;
+    return ij_fail(IJ_EINVAL, "there is no kernel for a product with tail %d", flags);
+}
+
 static ij_status panel(ij_gemm *gemm, cl_mem a, cl_mem b, cl_mem c, int m, int n, int k, int flags, cl_mem bias,
                        const ij_tail *tail)
 {
-    int variant = 0;
-    while (variants[variant].flags != flags)
-        if (++variant == IJ_GEMM_TAILS)
-            return ij_fail(IJ_EINVAL, "there is no kernel for a product with tail %d", flags);
+    int variant;
     ij_gemm_kernels *kernels;
+    TRY(find_variant(flags, &variant));
     TRY(kernels_for(gemm, false, n, k, variant, &kernels));
     int panels = ij_ceil_div(n, ij_tuning_tn(&gemm->device->tuning));
     int group = rows_per_group(gemm, kernels->tm, m, panels, k);
@@ -197,6 +232,103 @@ static ij_status panel(ij_gemm *gemm, cl_mem a, cl_mem b, cl_mem c, int m, int n
                      IJ_ARG(add_rows), IJ_ARG(pre));
 }
 
+static ij_status panel_gradient(ij_gemm *gemm, const ij_linear *l, cl_mem x, cl_mem dy, int rows)
+{
+    ij_gemm_kernels *kernels;
+    TRY(kernels_for(gemm, true, l->out, l->in, 0, &kernels));
+    int each = ij_param_value(&gemm->device->tuning, IJ_GROUP_GRADIENT, "PANELS", l->out, l->in);
+    int groups = ij_ceil_div(ij_ceil_div(l->out, ij_tuning_tn(&gemm->device->tuning)), each);
+    int shares = ij_ceil_div(4 * (int64_t)gemm->device->info.compute_units, groups);
+    int columns = ij_ceil_div(ij_ceil_div(l->in, shares), kernels->tm) * kernels->tm;
+    ij_grid grid = product_grid((size_t)groups, (size_t)ij_ceil_div(l->in, columns), l->out, l->in, rows);
+    return IJ_LAUNCH(gemm->device, kernels->kernel[0], "gemm_gradient", grid, IJ_ARG(dy), IJ_ARG(x),
+                     IJ_ARG(l->weight_grad), IJ_ARG(rows), IJ_ARG(l->out), IJ_ARG(l->in), IJ_ARG(columns),
+                     IJ_ARG(l->bias_grad));
+}
+
+/* ---- Own kernels: GPU ---------------------------------------------------------------------------------------------
+ */
+
+/* flags as in cl/gpu_common.cl; with BIAS b is W [n, k], else W [k, n]. */
+static ij_status tile(ij_gemm *gemm, cl_mem a, cl_mem b, cl_mem c, int m, int n, int k, int flags, cl_mem bias,
+                      const ij_tail *tail)
+{
+    int variant;
+    ij_gemm_kernels *kernels;
+    TRY(find_variant(flags, &variant));
+    TRY(kernels_for(gemm, false, n, k, variant, &kernels));
+    bias = bias ? bias : b;
+    cl_mem add = tail->add ? tail->add : c, add_rows = tail->rows ? tail->rows : c, pre = tail->pre ? tail->pre : c;
+    ij_grid grid = product_grid((size_t)ij_ceil_div(n, kernels->wgn), (size_t)ij_ceil_div(m, kernels->wgm), m, n, k);
+    grid.local = (size_t)kernels->items;
+    return IJ_LAUNCH(gemm->device, kernels->kernel[variant], variants[variant].name, grid, IJ_ARG(a), IJ_ARG(b),
+                     IJ_ARG(c), IJ_ARG(m), IJ_ARG(n), IJ_ARG(k), IJ_ARG(bias), IJ_ARG(add), IJ_ARG(add_rows),
+                     IJ_ARG(pre));
+}
+
+static ij_status product_of(ij_gemm *gemm, cl_mem a, cl_mem b, cl_mem c, int m, int n, int k, int flags, cl_mem bias,
+                            const ij_tail *tail)
+{
+    return (on_gpu(gemm) ? tile : panel)(gemm, a, b, c, m, n, k, flags, bias, tail);
+}
+
+/* A weight gradient's shares of the rows: enough to keep the device busy, each eight steps at least. */
+static int splits_of(const ij_gemm *gemm, const ij_gemm_kernels *tile_of, int rows)
+{
+    int tiles = ij_ceil_div(tile_of->n, tile_of->wgm) * ij_ceil_div(tile_of->k, tile_of->wgn);
+    int wanted = ij_ceil_div(4 * (int64_t)gemm->device->info.compute_units, tiles);
+    int worth = ij_ceil_div(rows, 8 * (int64_t)tile_of->wgk);
+    return wanted < worth ? wanted : worth;
+}
+
+/* A part of a split gradient: the weight's, then the bias's. */
+static int split_stride(int out, int in)
+{
+    return out * in + out;
+}
+
+static size_t split_bytes(const ij_gemm *gemm, int rows, int out, int in)
+{
+    ij_gemm_kernels tile_of = {.n = out, .k = in};
+    measure_tile(gemm, IJ_GROUP_GRADIENT, &tile_of);
+    int splits = splits_of(gemm, &tile_of, rows);
+    return splits > 1 ? (size_t)splits * (size_t)split_stride(out, in) * sizeof(float) : 0;
+}
+
+static ij_status split_gradient(ij_gemm *gemm, const ij_linear *l, cl_mem x, cl_mem dy, int rows)
+{
+    ij_gemm_kernels *kernels;
+    TRY(kernels_for(gemm, true, l->out, l->in, 0, &kernels));
+    int splits = gemm->scratch ? splits_of(gemm, kernels, rows) : 1;
+    cl_int stride = split_stride(l->out, l->in), floats = l->out * l->in;
+    cl_int tokens = ij_ceil_div(ij_ceil_div(rows, splits), kernels->wgk) * kernels->wgk;
+    splits = ij_ceil_div(rows, tokens);
+    bool split = splits > 1;
+    cl_mem g = split ? gemm->scratch : l->weight_grad, bias = split ? gemm->scratch : l->bias_grad;
+    cl_int bias_at = split ? floats : 0;
+    size_t across = (size_t)ij_ceil_div(l->in, kernels->wgn), down = (size_t)ij_ceil_div(l->out, kernels->wgm);
+    ij_grid grid = product_grid(across, down * (size_t)splits, l->out, l->in, rows);
+    grid.local = (size_t)kernels->items;
+    TRY(IJ_LAUNCH(gemm->device, kernels->kernel[0], "gemm_gradient", grid, IJ_ARG(dy), IJ_ARG(x), IJ_ARG(g),
+                  IJ_ARG(rows), IJ_ARG(l->out), IJ_ARG(l->in), IJ_ARG(tokens), IJ_ARG(stride), IJ_ARG(bias),
+                  IJ_ARG(bias_at)));
+    if (!split)
+        return IJ_OK;
+    TRY(kernels_for(gemm, true, l->out, l->in, 1, &kernels));
+    ij_grid sums = {.x = (size_t)ij_ceil_div(stride, kernels->items), .y = 1, .local = (size_t)kernels->items};
+    sums.bytes = 4.0 * stride * (splits + 1.0);
+    return IJ_LAUNCH(gemm->device, kernels->kernel[1], "gradient_reduce", sums, IJ_ARG(gemm->scratch),
+                     IJ_ARG(l->weight_grad), IJ_ARG(l->bias_grad), IJ_ARG(floats), IJ_ARG(l->out), IJ_ARG(splits),
+                     IJ_ARG(stride));
+}
+
+size_t ij_gemm_scratch(const ij_gemm *gemm, int rows, int out, int in)
+{
+    if (gemm->clblast)
+        return blast_bytes(gemm, rows, out, in);
+    return on_gpu(gemm) ? split_bytes(gemm, rows, out, in) : 0;
+}
+
 /* ---- The three forms ------------------------------------------------------------------------------------------ */
 
 ij_status ij_gemm_forward(ij_gemm *gemm, const ij_linear *l, cl_mem x, cl_mem y, int rows, const ij_tail *tail)
@@ -205,7 +337,7 @@ ij_status ij_gemm_forward(ij_gemm *gemm, const ij_linear *l, cl_mem x, cl_mem y,
     if (tail->gelu && tail->pre)
         flags |= KEEP;
     if (!gemm->clblast)
-        return panel(gemm, x, l->weight, y, rows, l->out, l->in, flags, l->bias, tail);
+        return product_of(gemm, x, l->weight, y, rows, l->out, l->in, flags, l->bias, tail);
 
     /* The library overwrites y, so a residual that lies in y would be lost: callers keep the two apart. */
     TRY(blast(gemm, forward_product(rows, l->out, l->in), x, l->weight, y));
@@ -217,7 +349,7 @@ ij_status ij_gemm_backward_input(ij_gemm *gemm, const ij_linear *l, cl_mem dy, c
     int flags = pre ? GELU_BACK : 0;
     ij_tail tail = {.pre = pre};
     if (!gemm->clblast)
-        return panel(gemm, dy, l->weight_t, dx, rows, l->in, l->out, flags, NULL, &tail);
+        return product_of(gemm, dy, l->weight_t, dx, rows, l->in, l->out, flags, NULL, &tail);
     TRY(blast(gemm, input_product(rows, l->out, l->in), dy, l->weight, dx));
     return finish(gemm, dx, rows, l->in, flags, NULL, &tail);
 }
@@ -228,20 +360,13 @@ ij_status ij_gemm_backward_weight(ij_gemm *gemm, const ij_linear *l, cl_mem x, c
         ij_status status = blast(gemm, weight_product(rows, l->out, l->in), dy, x, l->weight_grad);
         if (status)
             return status;
-        ij_grid grid = {.x = (size_t)ij_ceil_div(l->out, ij_tuning_vw(&gemm->device->tuning)), .y = 1, .local = 1};
+        const ij_tuning *tuning = &gemm->device->tuning;
+        ij_grid grid = {.x = (size_t)ij_ceil_div(l->out, ij_tuning_columns(tuning)), .y = 1};
+        grid.local = (size_t)ij_tuning_row_items(tuning);
         return IJ_LAUNCH(gemm->device, gemm->column_sum, "column_sum", grid, IJ_ARG(dy), IJ_ARG(l->bias_grad),
                          IJ_ARG(rows), IJ_ARG(l->out));
     }
-    ij_gemm_kernels *kernels;
-    TRY(kernels_for(gemm, true, l->out, l->in, 0, &kernels));
-    int each = ij_param_value(&gemm->device->tuning, IJ_GROUP_GRADIENT, "PANELS", l->out, l->in);
-    int groups = ij_ceil_div(ij_ceil_div(l->out, ij_tuning_tn(&gemm->device->tuning)), each);
-    int shares = ij_ceil_div(4 * (int64_t)gemm->device->info.compute_units, groups);
-    int columns = ij_ceil_div(ij_ceil_div(l->in, shares), kernels->tm) * kernels->tm;
-    ij_grid grid = product_grid((size_t)groups, (size_t)ij_ceil_div(l->in, columns), l->out, l->in, rows);
-    return IJ_LAUNCH(gemm->device, kernels->kernel[0], "gemm_gradient", grid, IJ_ARG(dy), IJ_ARG(x),
-                     IJ_ARG(l->weight_grad), IJ_ARG(rows), IJ_ARG(l->out), IJ_ARG(l->in), IJ_ARG(columns),
-                     IJ_ARG(l->bias_grad));
+    return on_gpu(gemm) ? split_gradient(gemm, l, x, dy, rows) : panel_gradient(gemm, l, x, dy, rows);
 }
 
 ij_status ij_gemm_transpose_weight(ij_gemm *gemm, const ij_linear *l)

@@ -1,5 +1,6 @@
-/* The linear layer: products with a weight W [out, in] and what is fused to their ends (cl/gemm.cl, or CLBlast with
- * cl/rowmajor.cl). x [rows, in], y [rows, out], row-major. */
+/* The linear layer: products with a weight W [out, in] and what is fused to their ends (cl/gemm.cl and
+ * cl/gradient.cl, the same of the GPU family, or CLBlast with cl/rowmajor.cl). x [rows, in], y [rows, out], row-major.
+ */
 #ifndef IJ_OPS_GEMM_H
 #define IJ_OPS_GEMM_H
 
@@ -13,8 +14,10 @@ enum { IJ_GEMM_TAILS = 7 }; /* kernels of cl/gemm.cl that differ in what follows
 typedef struct ij_gemm_kernels {
     bool gradient;
     int n, k;
-    cl_kernel kernel[IJ_GEMM_TAILS]; /* a gradient has one */
-    int tm;
+    cl_kernel kernel[IJ_GEMM_TAILS]; /* a gradient has one, on GPUs one more that adds splits up */
+    int tm;                          /* CPU: rows of a register tile */
+    int wgm, wgn, wgk;               /* GPU: a work-group's tile and step */
+    int items;                       /* GPU: its work-items */
 } ij_gemm_kernels;
 
 typedef struct ij_gemm {
@@ -24,7 +27,7 @@ typedef struct ij_gemm {
     int shape_count;
     cl_kernel transpose;
     cl_kernel tail, column_sum; /* after CLBlast */
-    cl_mem blast_scratch;       /* CLBlast's temporary memory, planned by the caller */
+    cl_mem scratch;             /* ij_gemm_scratch bytes, planned by the caller; without it nothing is split */
 } ij_gemm;
 
 /* How the weights of a linear layer lie in memory. ROWS: [out][in]. PANELS: [ceil(out/tn)][in][tn], the order in which
@@ -52,7 +55,8 @@ ij_layout ij_gemm_layout(const ij_gemm *gemm);
 /* Floats that W [out, in] takes in this layout, and where its element (o, i) lies. */
 size_t ij_gemm_weight_floats(const ij_gemm *gemm, int out, int in);
 size_t ij_gemm_weight_at(const ij_gemm *gemm, int in, int o, int i);
-/* Bytes of temporary memory that CLBlast wants for a product of these sizes, all three forms. */
+/* Bytes of temporary memory for a product of these sizes or fewer rows, all three forms: CLBlast's own, or the parts of
+ * a weight gradient that is split over the rows. */
 size_t ij_gemm_scratch(const ij_gemm *gemm, int rows, int out, int in);
 
 /* y = tail(x W^T + bias) */

@@ -38,12 +38,20 @@ size_t ij_layernorm_partial(const ij_device *device, int dim)
     return (size_t)most_items(device) * 2 * (size_t)dim;
 }
 
+/* Rows of a work-group going forward. */
+static int rows_each(const ij_device *device)
+{
+    const ij_tuning *t = &device->tuning;
+    return t->family == IJ_FAMILY_CPU ? 8 : ij_tuning_row_items(t) / ij_param_value(t, IJ_GROUP_ROWS, "LANES", 0, 0);
+}
+
 ij_status ij_layernorm_forward(ij_layernorm *l, const ij_norm *n, cl_mem x, cl_mem rows, cl_mem y, int count)
 {
-    cl_int use_rows = rows != NULL, affine = n->gain != NULL, each = 8;
+    cl_int use_rows = rows != NULL, affine = n->gain != NULL, each = rows_each(l->device);
     cl_mem gain = affine ? n->gain : x, bias = affine ? n->bias : x;
     rows = use_rows ? rows : x;
-    ij_grid grid = {.x = (size_t)ij_ceil_div(count, each), .y = 1, .local = 1};
+    ij_grid grid = {.x = (size_t)ij_ceil_div(count, each), .y = 1};
+    grid.local = (size_t)ij_tuning_row_items(&l->device->tuning);
     grid.bytes = 8.0 * count * n->dim;
     return IJ_LAUNCH(l->device, l->forward, "layernorm", grid, IJ_ARG(x), IJ_ARG(y), IJ_ARG(gain), IJ_ARG(bias),
                      IJ_ARG(rows), IJ_ARG(use_rows), IJ_ARG(affine), IJ_ARG(count), IJ_ARG(n->dim), IJ_ARG(n->eps),
@@ -57,13 +65,27 @@ ij_status ij_layernorm_backward(ij_layernorm *l, const ij_norm *n, cl_mem x, cl_
     each = each < 4 ? 4 : each;
     cl_int items = ij_ceil_div(count, each);
     rows = use_rows ? rows : x;
-    ij_grid grid = {.x = (size_t)items, .y = 1, .local = 1, .bytes = (accumulate ? 16.0 : 12.0) * count * n->dim};
-    ij_status status = IJ_LAUNCH(l->device, l->backward, "layernorm_backward", grid, IJ_ARG(x), IJ_ARG(dy), IJ_ARG(dx),
-                                 IJ_ARG(n->gain), IJ_ARG(rows), IJ_ARG(use_rows), IJ_ARG(l->partial), IJ_ARG(count),
-                                 IJ_ARG(n->dim), IJ_ARG(n->eps), IJ_ARG(each), IJ_ARG(accumulate));
+    const ij_tuning *tuning = &l->device->tuning;
+    ij_grid grid = {.x = (size_t)items, .y = 1, .local = (size_t)ij_tuning_row_items(tuning)};
+    grid.bytes = (accumulate ? 16.0 : 12.0) * count * n->dim;
+    const ij_arg args[] = {IJ_ARG(x),
+                           IJ_ARG(dy),
+                           IJ_ARG(dx),
+                           IJ_ARG(n->gain),
+                           IJ_ARG(rows),
+                           IJ_ARG(use_rows),
+                           IJ_ARG(l->partial),
+                           IJ_ARG(count),
+                           IJ_ARG(n->dim),
+                           IJ_ARG(n->eps),
+                           IJ_ARG(each),
+                           IJ_ARG(accumulate),
+                           {2 * (size_t)n->dim * sizeof(float), NULL}}; /* local memory, of the GPU's kernel only */
+    int argc = (int)(sizeof args / sizeof *args) - (tuning->family == IJ_FAMILY_CPU);
+    ij_status status = ij_launch(l->device, l->backward, "layernorm_backward", grid, args, argc);
     if (status)
         return status;
-    grid.x = (size_t)ij_ceil_div(n->dim, ij_tuning_vw(&l->device->tuning));
+    grid.x = (size_t)ij_ceil_div(n->dim, ij_tuning_columns(tuning));
     grid.bytes = 8.0 * items * n->dim;
     return IJ_LAUNCH(l->device, l->reduce, "layernorm_reduce", grid, IJ_ARG(l->partial), IJ_ARG(n->gain_grad),
                      IJ_ARG(n->bias_grad), IJ_ARG(items), IJ_ARG(n->dim));

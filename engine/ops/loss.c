@@ -30,14 +30,17 @@ ij_status ij_loss_run(ij_loss_op *l, cl_mem z, cl_mem h, cl_mem dz, cl_mem parti
     cl_int each = ij_ceil_div(rows, IJ_LOSS_PARTIALS);
     cl_float scale = (cl_float)(1.0 / ((double)rows * dim));
     *partials = ij_ceil_div(rows, each);
-    return IJ_LAUNCH(l->device, l->loss, "loss", ((ij_grid){.x = (size_t)*partials, .y = 1, .local = 1}), IJ_ARG(z),
-                     IJ_ARG(h), IJ_ARG(dz), IJ_ARG(partial), IJ_ARG(rows), IJ_ARG(dim), IJ_ARG(contexts),
-                     IJ_ARG(rows_per_block), IJ_ARG(smooth_l1), IJ_ARG(scale), IJ_ARG(each));
+    ij_grid grid = {.x = (size_t)*partials, .y = 1, .local = (size_t)ij_tuning_row_items(&l->device->tuning)};
+    return IJ_LAUNCH(l->device, l->loss, "loss", grid, IJ_ARG(z), IJ_ARG(h), IJ_ARG(dz), IJ_ARG(partial), IJ_ARG(rows),
+                     IJ_ARG(dim), IJ_ARG(contexts), IJ_ARG(rows_per_block), IJ_ARG(smooth_l1), IJ_ARG(scale),
+                     IJ_ARG(each));
 }
 
 ij_status ij_batch_std(ij_loss_op *l, cl_mem features, cl_mem std, int batch, int dim)
 {
-    ij_grid grid = {.x = (size_t)ij_ceil_div(dim, ij_tuning_vw(&l->device->tuning)), .y = 1, .local = 1};
+    const ij_tuning *tuning = &l->device->tuning;
+    ij_grid grid = {.x = (size_t)ij_ceil_div(dim, ij_tuning_columns(tuning)), .y = 1};
+    grid.local = (size_t)ij_tuning_row_items(tuning);
     return IJ_LAUNCH(l->device, l->batch_std, "batch_std", grid, IJ_ARG(features), IJ_ARG(std), IJ_ARG(batch),
                      IJ_ARG(dim));
 }

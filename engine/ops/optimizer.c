@@ -27,13 +27,15 @@ static cl_float2 with_rest(double x)
 
 ij_status ij_optimizer_step(ij_optimizer *o, const ij_segment *s, const ij_adamw *a)
 {
-    cl_int with_target = s->target != NULL, count = (cl_int)s->floats, decayed = (cl_int)s->decayed, each = 8192;
+    cl_int with_target = s->target != NULL, count = (cl_int)s->floats, decayed = (cl_int)s->decayed;
+    int items = ij_tuning_row_items(&o->device->tuning);
+    cl_int each = items == 1 ? 8192 : 16 * items; /* GPU: four rounds of a float4 for each work-item */
     cl_float lr = (cl_float)a->lr, keep = (cl_float)(1.0 - a->lr * a->wd), eps = (cl_float)a->eps;
     cl_float c1 = (cl_float)(1.0 / (1.0 - pow(a->beta1, (double)a->step)));
     cl_float c2 = (cl_float)(1.0 / (1.0 - pow(a->beta2, (double)a->step)));
     cl_float2 beta1 = with_rest(a->beta1), beta2 = with_rest(a->beta2), ema = with_rest(a->ema);
     cl_mem target = with_target ? s->target : s->weight;
-    ij_grid grid = {.x = (size_t)ij_ceil_div(count, each), .y = 1, .local = 1};
+    ij_grid grid = {.x = (size_t)ij_ceil_div(count, each), .y = 1, .local = (size_t)items};
     grid.bytes = 4.0 * count * (with_target ? 9.0 : 7.0);
     return IJ_LAUNCH(o->device, o->adamw, "adamw", grid, IJ_ARG(s->weight), IJ_ARG(s->gradient), IJ_ARG(s->moment1),
                      IJ_ARG(s->moment2), IJ_ARG(target), IJ_ARG(with_target), IJ_ARG(count), IJ_ARG(decayed),

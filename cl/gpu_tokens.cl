@@ -1,0 +1,77 @@
+/* Moving tokens about, for GPUs: images to patches, context and mask tokens to the predictor's sequences and back. */
+
+/* pixels [B, S, S, 3] uint8 -> out [rows, 3 P P]: the wanted patches, normalised (x/255 - mean_c)/std_c = x scale_c +
+ * shift_c, flattened channel-major (c, y, x) as the patch embedding's weight is. Work-groups: rows. */
+GROUP(WGS) __kernel void patchify(__global const uchar *restrict pixels, __global const int *restrict image_of,
+                                  __global const int *restrict patch_of, __global float *restrict out, int S, int P,
+                                  float4 scale, float4 shift)
+{
+    int row = get_group_id(0), side = S / P, area = P * P;
+    int py = patch_of[row] / side * P, px = patch_of[row] % side * P;
+    __global float *to = out + (size_t)row * 3 * area;
+    for (int i = get_local_id(0); i < area; i += WGS) {
+        __global const uchar *from = pixels + (((size_t)image_of[row] * S + py + i / P) * S + px + i % P) * 3;
+        to[i] = from[0] * scale.x + shift.x;
+        to[area + i] = from[1] * scale.y + shift.y;
+        to[2 * area + i] = from[2] * scale.z + shift.z;
+    }
+}
+
+/* Assembles the predictor's input [rows, D]: row r is context token source[r] where source[r] >= 0, else the mask
+ * token plus the position of patch -1 - source[r]. Work-groups: rows. */
+GROUP(WGS) __kernel void assemble(__global const float *restrict context, __global const float *restrict mask_token,
+                                  __global const float *restrict position, __global const int *restrict source,
+                                  __global float *restrict out, int D)
+{
+    int row = get_group_id(0), from = source[row];
+    for (int j = get_local_id(0) * 4; j < D; j += 4 * WGS) {
+        float4 x = from >= 0 ? load4(context + (size_t)from * D + j, 4)
+                             : load4(mask_token + j, 4) + load4(position + (size_t)(-1 - from) * D + j, 4);
+        store4(x, out + (size_t)row * D + j, 4);
+    }
+}
+
+/* The gradient of `assemble` for the context: dcontext [tokens, D] = sum over the target blocks t, ascending, of
+ * d [t * stride + place[token]]. Work-groups: tokens. */
+GROUP(WGS) __kernel void disassemble(__global const float *restrict d, __global const int *restrict place,
+                                     __global float *restrict dcontext, int blocks, int stride, int D)
+{
+    int token = get_group_id(0);
+    __global const float *from = d + (size_t)place[token] * D;
+    for (int j = get_local_id(0) * 4; j < D; j += 4 * WGS) {
+        float4 s = load4(from + j, 4);
+        for (int t = 1; t < blocks; t++)
+            s += load4(from + (size_t)t * stride * D + j, 4);
+        store4(s, dcontext + (size_t)token * D + j, 4);
+    }
+}
+
+/* The gradient of `assemble` for the mask token, in two passes of fixed order: partial [groups][D] sums of the rows
+ * rows[i] of d, rows_per_group each; then (with use_rows = 0) the sum of those.
+ * Work-groups: groups x ceil(D / (4 COLS)). */
+GROUP(WGS) __kernel void sum_rows(__global const float *restrict d, __global const int *restrict rows, int use_rows,
+                                  __global float *restrict partial, int M, int D, int rows_per_group)
+{
+    __local float4 room[WGS];
+    int item = get_local_id(0), j = (get_group_id(1) * COLS + item % COLS) * 4;
+    int begin = get_group_id(0) * rows_per_group, end = min(begin + rows_per_group, M);
+    float4 s = (float4)(0.0f);
+    for (int m = begin + item / COLS; m < end; m += SHARES)
+        s += load4(d + (size_t)(use_rows ? rows[m] : m) * D + j, D - j);
+    s = sum_shares(s, room);
+    if (item < COLS)
+        store4(s, partial + (size_t)get_group_id(0) * D + j, D - j);
+}
+
+/* features [B, D] = mean over the N patches of x [B, N, D]. Work-groups: B x ceil(D / (4 COLS)). */
+GROUP(WGS) __kernel void mean_pool(__global const float *restrict x, __global float *restrict features, int N, int D)
+{
+    __local float4 room[WGS];
+    int item = get_local_id(0), b = get_group_id(0), j = (get_group_id(1) * COLS + item % COLS) * 4;
+    float4 s = (float4)(0.0f);
+    for (int p = item / COLS; p < N; p += SHARES)
+        s += load4(x + ((size_t)b * N + p) * D + j, D - j);
+    s = sum_shares(s, room);
+    if (item < COLS)
+        store4(s / (float)N, features + (size_t)b * D + j, D - j);
+}
