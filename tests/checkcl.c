@@ -30,6 +30,7 @@ static const check_variant variants[] = {
     {"cpu-16", IJ_FAMILY_CPU, 16, .every = true}, {"cpu-16-wide", IJ_FAMILY_CPU, 16, .change = WIDE},
     {"cpu-8", IJ_FAMILY_CPU, 8, .every = false},  {"cpu-8-narrow", IJ_FAMILY_CPU, 8, .change = NARROW},
     {"cpu-4", IJ_FAMILY_CPU, 4, .every = false},  {"clblast", IJ_FAMILY_CPU, 16, .clblast = true},
+    {"gpu", IJ_FAMILY_GPU, 4, .every = true},
 };
 
 static const check_case *const operations[] = {check_gemm,   check_layernorm, check_attention,

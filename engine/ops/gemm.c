@@ -349,7 +349,8 @@ ij_status ij_gemm_backward_input(ij_gemm *gemm, const ij_linear *l, cl_mem dy, c
     int flags = pre ? GELU_BACK : 0;
     ij_tail tail = {.pre = pre};
     if (!gemm->clblast)
-        return product_of(gemm, dy, l->weight_t, dx, rows, l->in, l->out, flags, NULL, &tail);
+        return product_of(gemm, dy, on_gpu(gemm) ? l->weight : l->weight_t, dx, rows, l->in, l->out, flags, NULL,
+                          &tail);
     TRY(blast(gemm, input_product(rows, l->out, l->in), dy, l->weight, dx));
     return finish(gemm, dx, rows, l->in, flags, NULL, &tail);
 }
