@@ -200,7 +200,7 @@ static void put_choice(loading *l, const ij_tuning_line *line, ij_group group, c
     if (why)
         note(l->device, "%s: \"%s: %s\" is ignored: %s", l->path, line->key, line->value, why);
     else if (group == IJ_GROUP_DEVICE)
-        t->choice[group] = tuned.choice;
+        ij_tuning_db_set_layout(l->device, &tuned.choice);
     else
         ij_tuning_put(t, tuned); /* where memory is short the default serves */
 }
@@ -219,15 +219,12 @@ static void make_default_legal(ij_device *device, ij_group group)
     } while (ij_choice_next(info, &choice));
 }
 
-/* The device's group comes first: the others are legal, or not, beside it. */
-static void load_device_group(loading *l)
+void ij_tuning_db_set_layout(ij_device *device, const ij_choice *choice)
 {
-    static const int none[2];
-    for (int i = 0; i < l->block->count; i++)
-        if (!strcmp(l->block->lines[i].key, "device"))
-            put_choice(l, &l->block->lines[i], IJ_GROUP_DEVICE, none);
+    device->tuning.choice[IJ_GROUP_DEVICE] = *choice;
+    device->tuning.tuned_count = 0;
     for (int g = IJ_GROUP_DEVICE + 1; g < IJ_GROUPS; g++)
-        make_default_legal(l->device, (ij_group)g);
+        make_default_legal(device, (ij_group)g);
 }
 
 static void compare_sources(loading *l)
@@ -252,26 +249,31 @@ static void put_clblast(loading *l, ij_group group, const int shape[2])
     longer[d->clblast_count++] = (ij_tuned){.group = group, .shape = {shape[0], shape[1]}};
 }
 
-/* CLBlast wants all parameters of a kernel at once, and refuses what it does not know. */
-static void override_clblast(loading *l, const char *kernel, const char *value)
+ij_status ij_tuning_db_override_clblast(const ij_device *device, const char *kernel, const char *parameters)
 {
     enum { MOST = 32 };
-    char text[256], *names[MOST], *save = text;
+    char text[256], *names[MOST], *rest = text;
     size_t values[MOST], count = 0;
-    snprintf(text, sizeof text, "%s", value);
-    while (*(save += strspn(save, " ")) && count < MOST) {
-        char *equals = strchr(save, '=');
+    snprintf(text, sizeof text, "%s", parameters);
+    while (*(rest += strspn(rest, " ")) && count < MOST) {
+        char *equals = strchr(rest, '=');
         if (!equals)
-            break;
+            return ij_fail(IJ_EINVAL, "CLBlast's parameters are NAME=value ..., not \"%s\"", parameters);
         *equals = 0;
-        names[count] = save;
-        values[count++] = strtoul(equals + 1, &save, 10);
+        names[count] = rest;
+        values[count++] = strtoul(equals + 1, &rest, 10);
     }
     CLBlastStatusCode code =
-        CLBlastOverrideParameters(l->device->id, kernel, CLBlastPrecisionSingle, count, (const char **)names, values);
-    if (code != CLBlastSuccess)
-        note(l->device, "%s: the parameters of CLBlast's %s are ignored: CLBlast refuses them (error %d)", l->path,
-             kernel, (int)code);
+        CLBlastOverrideParameters(device->id, kernel, CLBlastPrecisionSingle, count, (const char **)names, values);
+    if (code == CLBlastSuccess)
+        return IJ_OK;
+    return ij_fail(IJ_EINVAL, "CLBlast refuses the parameters of its kernel %s (error %d)", kernel, (int)code);
+}
+
+static void load_clblast_parameters(loading *l, const char *kernel, const ij_tuning_line *line)
+{
+    if (ij_tuning_db_override_clblast(l->device, kernel, line->value))
+        note(l->device, "%s: \"%s\" is ignored: %s", l->path, line->key, ij_error());
 }
 
 static void load_line(loading *l, const ij_tuning_line *line)
@@ -284,7 +286,7 @@ static void load_line(loading *l, const ij_tuning_line *line)
     if (starts(line->key, "clblast ")) {
         const char *what = line->key + strlen("clblast ");
         if (!parse_key(family, what, &group, shape))
-            override_clblast(l, what, line->value);
+            load_clblast_parameters(l, what, line);
         else if (!strcmp(line->value, "faster") && !l->stale[group])
             put_clblast(l, group, shape);
         return;
@@ -300,7 +302,10 @@ static void load_line(loading *l, const ij_tuning_line *line)
 static void load_block(ij_device *device, const char *path, const ij_tuning_block *block)
 {
     loading l = {.device = device, .path = path, .block = block};
-    load_device_group(&l);
+    static const int none[2];
+    for (int i = 0; i < block->count; i++) /* the device's group comes first: others are legal, or not, beside it */
+        if (!strcmp(block->lines[i].key, "device"))
+            put_choice(&l, &block->lines[i], IJ_GROUP_DEVICE, none);
     compare_sources(&l);
     for (int i = 0; i < block->count; i++)
         load_line(&l, &block->lines[i]);

@@ -35,6 +35,13 @@ ij_status ij_tuning_db_keep_clblast(const ij_device *device, const char *path, i
 ij_status ij_tuning_db_keep_clblast_parameters(const ij_device *device, const char *path, const char *kernel,
                                                const char *parameters, const char *remark);
 
+/* Sets the parameters of a CLBlast kernel on this device, for this process; CLBlast wants all of them at once. */
+ij_status ij_tuning_db_override_clblast(const ij_device *device, const char *kernel, const char *parameters);
+
+/* Changes the device's group: forgets what was tuned beside the old one, and replaces defaults of the other groups that
+ * are not possible beside the new one. Before any kernel is made. */
+void ij_tuning_db_set_layout(ij_device *device, const ij_choice *choice);
+
 /* Whether the database says that CLBlast is the faster one for a product shape. */
 bool ij_tuning_db_clblast(const ij_device *device, ij_group group, int shape0, int shape1);
 

@@ -1,0 +1,154 @@
+#include "tools/autotune/candidate.h"
+
+#include "engine/base/try.h"
+#include "engine/tuning_db.h"
+#include "tools/autotune/trial.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What the parent asks for, with what is opened for it. */
+typedef struct candidate {
+    tune_job job;
+    const char *choice;
+    trial trial;
+} candidate;
+
+/* One line to the parent. A pipe takes it at once or the parent is gone: nothing to do about that. */
+IJ_PRINTF(1, 2) static void report(const char *format, ...)
+{
+    char line[512];
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(line, sizeof line - 1, format, args);
+    va_end(args);
+    size_t length = n < (int)sizeof line - 2 ? (size_t)n : sizeof line - 2;
+    for (size_t i = 0; i < length; i++)
+        if (line[i] == '\n')
+            line[i] = ' ';
+    line[length] = '\n';
+    ssize_t ignored = write(CANDIDATE_REPORT, line, length + 1);
+    (void)ignored;
+}
+
+/* ---- Faults on purpose ------------------------------------------------------------------------------------------- */
+
+static bool suffers(int number, const char *fault)
+{
+    const char *word = getenv("IJEPA_AUTOTUNE_FAULTS");
+    for (; word && number > 0; number--) {
+        word += strcspn(word, " ");
+        word += strspn(word, " ");
+    }
+    size_t length = strlen(fault);
+    return word && strncmp(word, fault, length) == 0 && (word[length] == 0 || word[length] == ' ');
+}
+
+/* ---- The trial --------------------------------------------------------------------------------------------------- */
+
+static bool group_named(ij_family family, const char *name, ij_group *group)
+{
+    for (int g = 0; g < IJ_GROUPS; g++)
+        if (strcmp(ij_group_of(family, (ij_group)g)->name, name) == 0) {
+            *group = (ij_group)g;
+            return true;
+        }
+    return false;
+}
+
+static ij_status put_choice(candidate *c)
+{
+    ij_device *d = c->trial.device;
+    const ij_group_info *info = ij_group_of(d->tuning.family, c->job.group);
+    ij_tuned tuned = {.group = c->job.group, .shape = {c->job.shape[0], c->job.shape[1]}};
+    c->trial.clblast = strncmp(c->choice, "clblast", 7) == 0;
+    if (c->trial.clblast)
+        return c->choice[7] ? ij_tuning_db_override_clblast(d, "Xgemm", c->choice + 7) : IJ_OK;
+    const char *why = ij_choice_parse(info, c->choice, &tuned.choice);
+    if (!why)
+        why = ij_choice_illegal(&d->tuning, c->job.group, &tuned.choice, d->info.local_bytes);
+    if (why)
+        return ij_fail(IJ_EINVAL, "%s: %s", c->choice, why);
+    if (c->job.group == IJ_GROUP_DEVICE)
+        ij_tuning_db_set_layout(d, &tuned.choice);
+    else if (!ij_tuning_put(&d->tuning, tuned))
+        return ij_fail(IJ_ENOMEM, "out of memory");
+    return IJ_OK;
+}
+
+static bool is_attention(const tune_use *use)
+{
+    return strncmp(use->kernel, "attention", 9) == 0;
+}
+
+static ij_status check(candidate *c)
+{
+    for (int i = 0; i < c->job.use_count; i++) {
+        const tune_use *use = &c->job.uses[i];
+        TRY(is_attention(use) ? trial_check_attention(&c->trial, use) : trial_check_product(&c->trial, use));
+    }
+    return IJ_OK;
+}
+
+static ij_status measure(candidate *c, double *seconds)
+{
+    *seconds = 0.0;
+    for (int i = 0; i < c->job.use_count; i++) {
+        const tune_use *use = &c->job.uses[i];
+        double once;
+        TRY(is_attention(use) ? trial_time_attention(&c->trial, use, &once)
+                              : trial_time_product(&c->trial, use, &once));
+        *seconds += once * use->calls;
+    }
+    return IJ_OK;
+}
+
+static ij_status run(candidate *c, int number)
+{
+    report("stage its build");
+    if (suffers(number, "build"))
+        return ij_fail(IJ_EBUILD, "a test wants this candidate not to build");
+    if (suffers(number, "crash"))
+        abort();
+    while (suffers(number, "hang"))
+        pause();
+    c->trial.spoil = suffers(number, "wrong");
+    TRY(put_choice(c));
+    report("stage its check");
+    TRY(check(c));
+    if (!(c->trial.error <= TRIAL_TOLERANCE)) {
+        report("wrong relative error %.2g", c->trial.error);
+        return IJ_OK;
+    }
+    report("stage its timing");
+    double seconds;
+    TRY(measure(c, &seconds));
+    report("fast %.9g", seconds);
+    return IJ_OK;
+}
+
+int candidate_main(int argc, char **argv)
+{
+    static candidate c;
+    if (argc < 7 || argc > 6 + MOST_USES)
+        return 2;
+    c.choice = argv[3];
+    c.trial.heads = c.job.heads = atoi(argv[4]);
+    ij_random_start(&c.trial.random, 1, IJ_STREAM_TEST, 0, 0);
+    for (int i = 6; i < argc; i++)
+        if (!use_parse(&c.job.uses[c.job.use_count++], argv[i]))
+            return 2;
+    ij_status status = ij_device_open(&c.trial.device, argv[0]);
+    if (!status && (!group_named(c.trial.device->tuning.family, argv[1], &c.job.group) ||
+                    sscanf(argv[2], "%d,%d", &c.job.shape[0], &c.job.shape[1]) != 2))
+        return 2;
+    if (!status)
+        status = run(&c, atoi(argv[5]));
+    if (status)
+        report("failed %s", ij_error());
+    ij_device_close(c.trial.device);
+    return 0;
+}

@@ -1,0 +1,41 @@
+/* What is tuned: the kernels of one group at one shape, and the launches of a step that show how fast a choice of
+ * parameters is. */
+#ifndef IJ_AUTOTUNE_JOB_H
+#define IJ_AUTOTUNE_JOB_H
+
+#include "engine/opencl.h"
+#include "tools/bench/shapes.h"
+
+#include <stdbool.h>
+
+enum { MOST_USES = 3, MOST_JOBS = 64 };
+
+/* One kernel at one size, as the step launches it. */
+typedef struct tune_use {
+    char kernel[32];
+    int shape[3], calls; /* a step */
+    double flops;        /* of all calls */
+} tune_use;
+
+typedef struct tune_job {
+    ij_group group;
+    int shape[2];             /* as the engine asks for a choice; of the device's group 0 */
+    int heads;                /* for attention */
+    double share;             /* of the step's device time */
+    tune_use uses[MOST_USES]; /* the most expensive ones */
+    int use_count;
+} tune_job;
+
+/* The jobs in a step's kernels, largest share first; `kernels`: names of groups with commas, NULL for all that have
+ * parameters ("device", which changes the layout of all weights, only by name). Returns how many. */
+int jobs_of_step(const ij_workload *w, const ij_kernel_time *times, int count, const char *kernels,
+                 tune_job jobs[MOST_JOBS]);
+
+/* Flops of all uses, one step. */
+double job_flops(const tune_job *job);
+
+/* "NAME,SHAPE,SHAPE,SHAPE,CALLS" and back: how a use reaches the child. */
+void use_print(const tune_use *use, char *text, size_t size);
+bool use_parse(tune_use *use, const char *text);
+
+#endif

@@ -1,0 +1,275 @@
+/* Trials of matrix products: all three forms of a linear layer, with the tails that a step gives them. */
+#include "tools/autotune/trial.h"
+
+#include "engine/base/try.h"
+#include "engine/ops/gemm.h"
+#include "tests/reference.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHECKED_ROWS = 133, CHECKED_ROWS_OF_A_GRADIENT = 271 }; /* ragged for every tile and block */
+
+typedef enum form { FORWARD, BACKWARD_INPUT, BACKWARD_WEIGHT } form;
+
+typedef struct product {
+    trial *trial;
+    form form;
+    int rows, out, in;
+    bool residual, position, gelu, keep, gelu_backward;
+    ij_gemm gemm;
+    ij_linear linear;
+    cl_mem from, to; /* x and y, dy and dx, or dy and x */
+    cl_mem add, add_rows, pre;
+} product;
+
+static void describe(product *p, trial *t, const tune_use *use)
+{
+    const char *name = use->kernel;
+    const int *s = use->shape;
+    *p = (product){.trial = t, .rows = s[0], .out = s[1], .in = s[2]};
+    p->residual = strstr(name, "residual");
+    p->position = strstr(name, "position");
+    p->gelu_backward = strstr(name, "gelu_backward");
+    p->gelu = strstr(name, "gelu") && !p->gelu_backward;
+    p->keep = strstr(name, "keep");
+    if (!strncmp(name, "gemm_gradient", 13)) {
+        p->form = BACKWARD_WEIGHT; /* M x N x K = out x in x rows */
+        p->out = s[0];
+        p->in = s[1];
+        p->rows = s[2];
+    } else if (!strstr(name, "bias")) {
+        p->form = BACKWARD_INPUT;
+        p->out = s[2];
+        p->in = s[1];
+    }
+}
+
+static void drop(product *p)
+{
+    cl_mem all[] = {p->linear.weight,
+                    p->linear.weight_t,
+                    p->linear.bias,
+                    p->linear.weight_grad,
+                    p->linear.bias_grad,
+                    p->gemm.scratch,
+                    p->from,
+                    p->to,
+                    p->add,
+                    p->add_rows,
+                    p->pre};
+    clFinish(p->trial->device->compute);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i])
+            clReleaseMemObject(all[i]);
+    ij_gemm_destroy(&p->gemm);
+}
+
+static ij_status launch(void *context)
+{
+    product *p = context;
+    ij_tail tail = {.add = p->add, .rows = p->add_rows, .gelu = p->gelu, .pre = p->keep ? p->pre : NULL};
+    if (p->form == FORWARD)
+        return ij_gemm_forward(&p->gemm, &p->linear, p->from, p->to, p->rows, &tail);
+    if (p->form == BACKWARD_INPUT)
+        return ij_gemm_backward_input(&p->gemm, &p->linear, p->from, p->to, p->rows, p->pre);
+    return ij_gemm_backward_weight(&p->gemm, &p->linear, p->to, p->from, p->rows);
+}
+
+/* The kernels, and the memory that some want besides. */
+static ij_status start(product *p)
+{
+    trial *t = p->trial;
+    TRY(ij_gemm_create(&p->gemm, t->device, t->clblast));
+    p->linear.out = p->out;
+    p->linear.in = p->in;
+    size_t scratch = ij_gemm_scratch(&p->gemm, p->rows, p->out, p->in) / sizeof(float);
+    return scratch ? trial_filled(t, scratch, &p->gemm.scratch) : IJ_OK;
+}
+
+/* ---- Checking ---------------------------------------------------------------------------------------------------- */
+
+/* W [out, in] as the engine's kernels want it. */
+static ij_status make_weight(product *p, const float *w)
+{
+    trial *t = p->trial;
+    size_t floats = ij_gemm_weight_floats(&p->gemm, p->out, p->in);
+    float *laid = calloc(floats, sizeof *laid);
+    if (!laid)
+        return ij_fail(IJ_ENOMEM, "out of memory for a check");
+    for (int o = 0; o < p->out; o++)
+        for (int i = 0; i < p->in; i++)
+            laid[ij_gemm_weight_at(&p->gemm, p->in, o, i)] = w[(size_t)o * (size_t)p->in + (size_t)i];
+    ij_status status = trial_buffer(t, laid, floats, &p->linear.weight);
+    free(laid);
+    if (status || p->form != BACKWARD_INPUT || ij_gemm_layout(&p->gemm) != IJ_LAYOUT_PANELS)
+        return status;
+    TRY(trial_filled(t, ij_gemm_weight_floats(&p->gemm, p->in, p->out), &p->linear.weight_t));
+    return ij_gemm_transpose_weight(&p->gemm, &p->linear);
+}
+
+static ij_status check_forward(product *p, const float *x, const float *w, const float *bias, double *want)
+{
+    trial *t = p->trial;
+    size_t n = (size_t)p->rows * (size_t)p->out;
+    reference_tail tail = {.bias = bias, .gelu = p->gelu};
+    float *add = trial_normals(t, n);
+    double *pre = malloc(n * sizeof *pre);
+    int32_t *rows = malloc((size_t)p->rows * sizeof *rows);
+    ij_status status = add && pre && rows ? IJ_OK : ij_fail(IJ_ENOMEM, "out of memory for a check");
+    for (int i = 0; !status && i < p->rows; i++)
+        rows[i] = (i * 7 + 3) % p->rows;
+    if (!status && (p->residual || p->position)) {
+        tail.add = add;
+        status = trial_buffer(t, add, n, &p->add);
+    }
+    if (!status && p->position) {
+        tail.rows = rows;
+        status = trial_buffer(t, NULL, (size_t)p->rows, &p->add_rows);
+        if (!status)
+            status = ij_cl_check(clEnqueueWriteBuffer(t->device->compute, p->add_rows, CL_TRUE, 0,
+                                                      (size_t)p->rows * sizeof *rows, rows, 0, NULL, NULL),
+                                 "writing a list");
+    }
+    if (!status && p->keep)
+        status = trial_buffer(t, NULL, n, &p->pre);
+    if (!status)
+        status = launch(p);
+    if (!status) {
+        reference_linear_forward(x, w, tail, p->rows, p->out, p->in, pre, want);
+        status = trial_compare_memory(t, p->to, want, n);
+    }
+    if (!status && p->keep)
+        status = trial_compare_memory(t, p->pre, pre, n);
+    free(add);
+    free(pre);
+    free(rows);
+    return status;
+}
+
+static ij_status check_backward_input(product *p, const float *dy, const float *w, double *want)
+{
+    trial *t = p->trial;
+    size_t n = (size_t)p->rows * (size_t)p->in;
+    float *pre = p->gelu_backward ? trial_normals(t, n) : NULL;
+    ij_status status = pre ? trial_buffer(t, pre, n, &p->pre) : IJ_OK;
+    if (!status)
+        status = launch(p);
+    if (!status) {
+        reference_linear_backward_input(dy, w, pre, p->rows, p->out, p->in, want);
+        status = trial_compare_memory(t, p->to, want, n);
+    }
+    for (size_t i = 0; pre && i < n; i++)
+        want[i] = reference_gelu(pre[i]);
+    if (!status && pre)
+        status = trial_compare_memory(t, p->pre, want, n);
+    free(pre);
+    return status;
+}
+
+static ij_status check_backward_weight(product *p, const float *dy, const float *x, double *want)
+{
+    trial *t = p->trial;
+    size_t n = (size_t)p->out * (size_t)p->in, floats = ij_gemm_weight_floats(&p->gemm, p->out, p->in);
+    double *bias = malloc((size_t)p->out * sizeof *bias);
+    float *laid = NULL, *got = malloc(n * sizeof *got);
+    ij_status status = bias && got ? IJ_OK : ij_fail(IJ_ENOMEM, "out of memory for a check");
+    if (!status)
+        status = trial_buffer(t, NULL, floats, &p->linear.weight_grad);
+    if (!status)
+        status = trial_buffer(t, NULL, (size_t)p->out, &p->linear.bias_grad);
+    if (!status)
+        status = launch(p);
+    if (!status)
+        status = trial_read(t, p->linear.weight_grad, floats, &laid);
+    if (!status) {
+        for (int o = 0; o < p->out; o++)
+            for (int i = 0; i < p->in; i++)
+                got[(size_t)o * (size_t)p->in + (size_t)i] = laid[ij_gemm_weight_at(&p->gemm, p->in, o, i)];
+        reference_linear_backward_weight(x, dy, p->rows, p->out, p->in, want, bias);
+        trial_compare(t, got, want, n);
+        status = trial_compare_memory(t, p->linear.bias_grad, bias, (size_t)p->out);
+    }
+    free(bias);
+    free(laid);
+    free(got);
+    return status;
+}
+
+static ij_status check(product *p)
+{
+    trial *t = p->trial;
+    size_t rows = (size_t)p->rows, out = (size_t)p->out, in = (size_t)p->in;
+    size_t most = rows * (out > in ? out : in);
+    float *x = trial_normals(t, rows * in), *y = trial_normals(t, rows * out);
+    float *w = trial_normals(t, out * in), *bias = trial_normals(t, out);
+    double *want = malloc((most > out * in ? most : out * in) * sizeof *want);
+    ij_status status = x && y && w && bias && want ? start(p) : ij_fail(IJ_ENOMEM, "out of memory for a check");
+    if (!status && p->form == FORWARD)
+        status = trial_buffer(t, bias, out, &p->linear.bias);
+    if (!status && p->form != BACKWARD_WEIGHT)
+        status = make_weight(p, w);
+    if (!status)
+        status = trial_buffer(t, p->form == FORWARD ? x : y, rows * (p->form == FORWARD ? in : out), &p->from);
+    if (!status)
+        status = trial_buffer(t, p->form == BACKWARD_WEIGHT ? x : NULL, rows * (p->form == FORWARD ? out : in), &p->to);
+    if (!status)
+        status = p->form == FORWARD          ? check_forward(p, x, w, bias, want)
+                 : p->form == BACKWARD_INPUT ? check_backward_input(p, y, w, want)
+                                             : check_backward_weight(p, y, x, want);
+    free(x);
+    free(y);
+    free(w);
+    free(bias);
+    free(want);
+    return status;
+}
+
+ij_status trial_check_product(trial *t, const tune_use *use)
+{
+    product p;
+    describe(&p, t, use);
+    p.rows = p.form == BACKWARD_WEIGHT ? CHECKED_ROWS_OF_A_GRADIENT : CHECKED_ROWS;
+    ij_status status = check(&p);
+    drop(&p);
+    return status;
+}
+
+/* ---- Timing ------------------------------------------------------------------------------------------------------ */
+
+static ij_status prepare(product *p)
+{
+    trial *t = p->trial;
+    size_t rows = (size_t)p->rows, x = rows * (size_t)p->in, y = rows * (size_t)p->out, to = p->form == FORWARD ? y : x;
+    TRY(start(p));
+    size_t weight = ij_gemm_weight_floats(&p->gemm, p->out, p->in);
+    size_t weight_t = ij_gemm_weight_floats(&p->gemm, p->in, p->out);
+    TRY(trial_filled(t, weight, p->form == BACKWARD_WEIGHT ? &p->linear.weight_grad : &p->linear.weight));
+    TRY(trial_filled(t, (size_t)p->out, p->form == BACKWARD_WEIGHT ? &p->linear.bias_grad : &p->linear.bias));
+    if (p->form == BACKWARD_INPUT && ij_gemm_layout(&p->gemm) == IJ_LAYOUT_PANELS)
+        TRY(trial_filled(t, weight_t, &p->linear.weight_t));
+    TRY(trial_filled(t, p->form == FORWARD ? x : y, &p->from));
+    TRY(trial_filled(t, to, &p->to));
+    if (p->residual || p->position)
+        TRY(trial_filled(t, to, &p->add));
+    if (p->keep || p->gelu_backward)
+        TRY(trial_filled(t, to, &p->pre));
+    if (!p->position)
+        return IJ_OK;
+    static const cl_int zero;
+    TRY(trial_filled(t, rows, &p->add_rows));
+    return ij_cl_check(
+        clEnqueueFillBuffer(t->device->compute, p->add_rows, &zero, sizeof zero, 0, rows * sizeof zero, 0, NULL, NULL),
+        "filling a list");
+}
+
+ij_status trial_time_product(trial *t, const tune_use *use, double *seconds)
+{
+    product p;
+    describe(&p, t, use);
+    ij_status status = prepare(&p);
+    if (!status)
+        status = trial_median(t, launch, &p, seconds);
+    drop(&p);
+    return status;
+}

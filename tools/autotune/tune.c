@@ -1,0 +1,185 @@
+#include "tools/autotune/tune.h"
+
+#include "engine/base/try.h"
+#include "engine/tuning_db.h"
+#include "tools/autotune/child.h"
+#include "tools/autotune/search.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* One measurement must beat another by this before it is believed: clocks, neighbours and heat are noise. */
+static const double least_gain = 1.01;
+
+static bool over(const tuner *t)
+{
+    return *t->interrupted || ij_now() > t->deadline;
+}
+
+/* Runs a candidate; its rate in flops a second. */
+static tune_outcome try_choice(tuner *t, int job, const char *choice, double *rate)
+{
+    const tune_job *j = &t->jobs[job];
+    char trying[160], why[400];
+    double seconds = 0.0;
+    snprintf(trying, sizeof trying, "trying %s %s", t->table.rows[job].kernel, choice);
+    table_draw(&t->table, trying);
+    tune_outcome outcome =
+        child_run(t->device, j, choice, t->number++, t->watchdog, t->interrupted, &seconds, why, sizeof why);
+    t->outcomes[outcome]++;
+    *rate = outcome == OUTCOME_FAST ? job_flops(j) / seconds : 0.0;
+    if (outcome != OUTCOME_FAST && outcome != OUTCOME_STOPPED) {
+        t->table.rows[job].failed++;
+        snprintf(t->last_failure, sizeof t->last_failure, "%s %s: %s", t->table.rows[job].kernel, choice, why);
+    }
+    return outcome;
+}
+
+static void remark_of(const tuner *t, const tune_row *row, char *text, size_t size)
+{
+    (void)t;
+    if (row->start_rate > 0 && row->best_rate > row->start_rate)
+        snprintf(text, size, "%.1f GFLOP/s, %+.1f %%", 1e-9 * row->best_rate,
+                 100.0 * (row->best_rate / row->start_rate - 1.0));
+    else
+        snprintf(text, size, "%.1f GFLOP/s", 1e-9 * row->best_rate);
+}
+
+static ij_status keep_best(tuner *t, int job, const tune_search *s)
+{
+    const tune_job *j = &t->jobs[job];
+    tune_row *row = &t->table.rows[job];
+    if (s->best < 0)
+        return IJ_OK;
+    ij_tuned tuned = {j->group, {j->shape[0], j->shape[1]}, s->candidates[s->best].choice};
+    char remark[64];
+    row->best_rate = s->candidates[s->best].rate;
+    row->start_rate = s->start >= 0 ? s->candidates[s->start].rate : 0.0;
+    ij_choice_print(s->info, &tuned.choice, row->choice, sizeof row->choice);
+    remark_of(t, row, remark, sizeof remark);
+    return ij_tuning_db_keep(t->device, t->database, &tuned, remark);
+}
+
+/* What an earlier run has tried need not be tried again. */
+static void recall(tuner *t, int job, tune_search *s)
+{
+    for (int i = 0; i < s->count; i++) {
+        char choice[96];
+        tune_outcome outcome;
+        double rate;
+        ij_choice_print(s->info, &s->candidates[i].choice, choice, sizeof choice);
+        if (!state_find(&t->state, t->device, &t->jobs[job], choice, &outcome, &rate))
+            continue;
+        search_tell(s, i, outcome, rate);
+        t->table.rows[job].failed += outcome != OUTCOME_FAST;
+    }
+}
+
+/* Until the job's time is over or nothing is left. */
+static ij_status explore(tuner *t, int job, tune_search *s, double deadline)
+{
+    tune_row *row = &t->table.rows[job];
+    int next, here = 0;
+    while (!over(t) && (here == 0 || ij_now() < deadline) && (!t->most || here < t->most) &&
+           (next = search_next(s)) >= 0) {
+        char choice[96];
+        double rate;
+        ij_choice_print(s->info, &s->candidates[next].choice, choice, sizeof choice);
+        tune_outcome outcome = try_choice(t, job, choice, &rate);
+        if (outcome == OUTCOME_STOPPED)
+            break;
+        here++;
+        TRY(state_add(&t->state, t->device, &t->jobs[job], choice, outcome, rate));
+        int best = s->best;
+        search_tell(s, next, outcome, rate);
+        row->tried = s->tried;
+        row->left = s->count - s->tried;
+        if (s->best != best)
+            TRY(keep_best(t, job, s));
+    }
+    return IJ_OK;
+}
+
+/* The best of many noisy measurements is too good to be true: start and best run once more, side by side. */
+static ij_status confirm(tuner *t, int job, tune_search *s)
+{
+    if (s->best < 0 || s->start < 0 || s->best == s->start || *t->interrupted)
+        return IJ_OK;
+    int who[2] = {s->start, s->best};
+    double again[2] = {0.0, 0.0};
+    for (int i = 0; i < 4; i++) {
+        char choice[96];
+        double rate;
+        ij_choice_print(s->info, &s->candidates[who[i % 2]].choice, choice, sizeof choice);
+        if (try_choice(t, job, choice, &rate) != OUTCOME_FAST)
+            return IJ_OK;
+        again[i % 2] = rate > again[i % 2] ? rate : again[i % 2];
+    }
+    s->candidates[s->start].rate = again[0];
+    s->candidates[s->best].rate = again[1];
+    if (again[1] < least_gain * again[0])
+        s->best = s->start;
+    return keep_best(t, job, s);
+}
+
+/* CLBlast's product of the same shape, with its end, against the best of ours. */
+static ij_status compare_clblast(tuner *t, int job)
+{
+    const tune_job *j = &t->jobs[job];
+    const tune_row *row = &t->table.rows[job];
+    double rate;
+    if (!t->clblast || (j->group != IJ_GROUP_GEMM && j->group != IJ_GROUP_GRADIENT) || row->best_rate <= 0 || over(t))
+        return IJ_OK;
+    if (try_choice(t, job, "clblast", &rate) != OUTCOME_FAST)
+        return IJ_OK;
+    char remark[64];
+    snprintf(remark, sizeof remark, "%.1f GFLOP/s against %.1f", 1e-9 * rate, 1e-9 * row->best_rate);
+    return ij_tuning_db_keep_clblast(t->device, t->database, j->group, j->shape, rate > least_gain * row->best_rate,
+                                     remark);
+}
+
+static ij_status tune_job_of(tuner *t, int job, double deadline)
+{
+    tune_row *row = &t->table.rows[job];
+    tune_search s;
+    ij_status status = search_open(&s, t->device, &t->jobs[job]);
+    row->working = true;
+    if (!status) {
+        recall(t, job, &s);
+        int tried = s.tried;
+        row->tried = s.tried;
+        row->left = s.count - s.tried;
+        status = keep_best(t, job, &s);
+        if (!status)
+            status = explore(t, job, &s, deadline);
+        if (!status && s.tried > tried)
+            status = confirm(t, job, &s);
+        if (!status && s.tried > tried)
+            status = compare_clblast(t, job);
+        if (s.best >= 0 && t->jobs[job].group == IJ_GROUP_DEVICE)
+            ij_tuning_db_set_layout(t->device, &s.candidates[s.best].choice);
+    }
+    search_close(&s);
+    table_done(&t->table, job);
+    return status;
+}
+
+ij_status tune_all(tuner *t)
+{
+    double shares = 0.0;
+    for (int i = 0; i < t->job_count; i++) {
+        tune_row *row = &t->table.rows[t->table.count++];
+        *row = (tune_row){.kernel = ij_group_of(t->device->tuning.family, t->jobs[i].group)->name,
+                          .shape = {t->jobs[i].shape[0], t->jobs[i].shape[1]},
+                          .share = t->jobs[i].share};
+        shares += t->jobs[i].share;
+    }
+    table_start(&t->table);
+    for (int i = 0; i < t->job_count && !over(t); i++) {
+        double now = ij_now(), part = t->jobs[i].share / shares; /* what a job does not use the others get */
+        TRY(tune_job_of(t, i, now + (t->deadline - now) * part));
+        shares -= t->jobs[i].share;
+    }
+    table_draw(&t->table, "");
+    return IJ_OK;
+}

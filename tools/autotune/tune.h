@@ -1,0 +1,29 @@
+/* Tunes one job after the other within a time budget. */
+#ifndef IJ_AUTOTUNE_TUNE_H
+#define IJ_AUTOTUNE_TUNE_H
+
+#include "tools/autotune/job.h"
+#include "tools/autotune/state.h"
+#include "tools/autotune/table.h"
+
+typedef struct tuner {
+    ij_device *device;
+    const char *database;
+    double deadline; /* as ij_now counts */
+    double watchdog; /* seconds a candidate may take */
+    bool clblast;    /* CLBlast's products are tried too */
+    int most;        /* candidates a job; 0: as many as the time allows */
+    const volatile int *interrupted;
+    tune_state state;
+    tune_table table;
+    tune_job jobs[MOST_JOBS];
+    int job_count;
+    int number; /* candidates so far */
+    int outcomes[OUTCOMES];
+    char last_failure[512];
+} tuner;
+
+/* All jobs; what is found is in the database as soon as it is known. Fails only where nothing can be kept. */
+ij_status tune_all(tuner *t);
+
+#endif
