@@ -64,7 +64,7 @@ static ij_status read_results(ij_training *t, int64_t end)
         ij_step_result result;
         ij_status status = ij_trainer_result(t->trainer, k, &result);
         if (status)
-            return ij_fail_in(status, "step %lld", (long long)k);
+            return ij_fail_in(status, "step %lld: ", (long long)k);
         double now = ij_clock(), seconds = now - t->last_result;
         t->last_result = now;
         t->loss = result.loss;
@@ -157,7 +157,7 @@ static ij_status one_step(ij_training *t)
     kept->context_length = mean_context_length(batch);
     kept->target_length = batch->target_length;
     if ((status = ij_trainer_step(t->trainer, (int)(k % 2), &kept->hyper)))
-        return ij_fail_in(status, "step %lld", (long long)k);
+        return ij_fail_in(status, "step %lld: ", (long long)k);
     t->taken++;
     if (t->taken < t->steps && (status = begin_batch(t, t->taken)))
         return status;
