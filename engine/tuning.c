@@ -73,7 +73,7 @@ static const struct {
     {"", {{64, 64, 16, 4, 8, 4, 2}}},
     {"", {{32, 32, 16, 4, 4, 4, 2}}},
 };
-/* Blocks of attention: the first that fits, which hangs on the head width. */
+/* Blocks of attention: the first that fits the local memory, which hangs on the head width. */
 static const ij_choice blocks[] = {{{32, 32}}, {{32, 16}}, {{16, 16}}, {{16, 8}}, {{8, 8}}};
 enum { TILES = sizeof tiles / sizeof *tiles, BLOCKS = sizeof blocks / sizeof *blocks };
 
@@ -218,10 +218,10 @@ const ij_choice *ij_choice_for(const ij_tuning *t, ij_group group, int shape0, i
         if (t->tuned[i].group == group && t->tuned[i].shape[0] == shape0 && t->tuned[i].shape[1] == shape1)
             return &t->tuned[i].choice;
     if (t->family == IJ_FAMILY_GPU && (group == IJ_GROUP_ATTENTION || group == IJ_GROUP_ATTENTION_BACKWARD)) {
-        int i = 0;
-        while (i < BLOCKS - 1 && attention_bytes(group, blocks[i].value, shape0) > t->local_bytes)
-            i++;
-        return &blocks[i];
+        const ij_choice *choice = &t->choice[group];
+        for (int i = 0; i < BLOCKS && attention_bytes(group, choice->value, shape0) > t->local_bytes; i++)
+            choice = &blocks[i];
+        return choice;
     }
     return &t->choice[group];
 }

@@ -13,24 +13,40 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Register tiles unlike the defaults': four vectors wide, and one. */
-#define WIDE                                                                                                           \
-    {                                                                                                                  \
-        {IJ_GROUP_DEVICE, {{16, 64}}}, {IJ_GROUP_GEMM, {{6}}}, {IJ_GROUP_GRADIENT, {{6, 64}}},                         \
-            {IJ_GROUP_ATTENTION, {{6, 64}}}, {IJ_GROUP_ATTENTION_BACKWARD, {{4, 128}}},                                \
-    }
-#define NARROW                                                                                                         \
-    {                                                                                                                  \
-        {IJ_GROUP_DEVICE, {{8, 8}}}, {IJ_GROUP_GEMM, {{13}}}, {IJ_GROUP_GRADIENT, {{7, 32}}},                          \
-            {IJ_GROUP_ATTENTION, {{10, 32}}}, {IJ_GROUP_ATTENTION_BACKWARD, {{10, 32}}},                               \
-    }
+/* Tiles unlike the defaults': four vectors wide; one vector wide, with keys and tokens in other blocks; and the GPU
+ * family's smallest, without double buffering. */
+static const check_change wide[] = {{IJ_GROUP_DEVICE, "TN", 64},
+                                    {IJ_GROUP_GEMM, "TM", 6},
+                                    {IJ_GROUP_GRADIENT, "TM", 6},
+                                    {IJ_GROUP_ATTENTION, "TM", 6},
+                                    {IJ_GROUP_ATTENTION_BACKWARD, "TM", 4},
+                                    {IJ_GROUP_ATTENTION_BACKWARD, "KB", 128},
+                                    {0}};
+static const check_change narrow[] = {{IJ_GROUP_DEVICE, "TN", 8},
+                                      {IJ_GROUP_GEMM, "TM", 13},
+                                      {IJ_GROUP_GRADIENT, "TM", 7},
+                                      {IJ_GROUP_GRADIENT, "MBLOCK", 32},
+                                      {IJ_GROUP_ATTENTION, "TM", 10},
+                                      {IJ_GROUP_ATTENTION, "KB", 32},
+                                      {0}};
+static const check_change small[] = {{IJ_GROUP_GEMM, "WGM", 32},
+                                     {IJ_GROUP_GEMM, "WGN", 32},
+                                     {IJ_GROUP_GEMM, "TM", 4},
+                                     {IJ_GROUP_GEMM, "TN", 4},
+                                     {IJ_GROUP_GEMM, "STAGES", 1},
+                                     {IJ_GROUP_GRADIENT, "WGM", 32},
+                                     {IJ_GROUP_GRADIENT, "STAGES", 1},
+                                     {IJ_GROUP_ATTENTION, "BR", 16},
+                                     {IJ_GROUP_ATTENTION, "BC", 8},
+                                     {IJ_GROUP_ATTENTION_BACKWARD, "BR", 8},
+                                     {0}};
 
 /* A family or a tuning more is one line more here. */
 static const check_variant variants[] = {
-    {"cpu-16", IJ_FAMILY_CPU, 16, .every = true}, {"cpu-16-wide", IJ_FAMILY_CPU, 16, .change = WIDE},
-    {"cpu-8", IJ_FAMILY_CPU, 8, .every = false},  {"cpu-8-narrow", IJ_FAMILY_CPU, 8, .change = NARROW},
-    {"cpu-4", IJ_FAMILY_CPU, 4, .every = false},  {"clblast", IJ_FAMILY_CPU, 16, .clblast = true},
-    {"gpu", IJ_FAMILY_GPU, 4, .every = true},
+    {"cpu-16", IJ_FAMILY_CPU, 16, .every = true},     {"cpu-16-wide", IJ_FAMILY_CPU, 16, .change = wide},
+    {"cpu-8", IJ_FAMILY_CPU, 8, .change = NULL},      {"cpu-8-narrow", IJ_FAMILY_CPU, 8, .change = narrow},
+    {"cpu-4", IJ_FAMILY_CPU, 4, .change = NULL},      {"gpu", IJ_FAMILY_GPU, 4, .every = true},
+    {"gpu-small", IJ_FAMILY_GPU, 4, .change = small}, {"clblast", IJ_FAMILY_CPU, 16, .clblast = true},
 };
 
 static const check_case *const operations[] = {check_gemm,   check_layernorm, check_attention,
@@ -46,12 +62,23 @@ typedef struct job {
 static ij_device *device;
 static uint64_t seed = 1;
 
+static void change(ij_tuning *t, const check_change *c)
+{
+    const ij_group_info *info = ij_group_of(t->family, c->group);
+    for (int i = 0; i < info->count; i++)
+        if (strcmp(info->params[i].macro, c->macro) == 0) {
+            t->choice[c->group].value[i] = c->value;
+            return;
+        }
+    fail_msg("group %s has no parameter %s", info->name, c->macro);
+}
+
 /* Sets the kernels' parameters and sees to it that they are legal together. */
 static void use(const check_variant *v)
 {
     ij_tuning t = ij_tuning_default(v->family, v->vector);
-    for (size_t i = 0; i < sizeof v->change / sizeof *v->change && v->change[i].choice.value[0]; i++)
-        t.choice[v->change[i].group] = v->change[i].choice;
+    for (const check_change *c = v->change; c && c->macro; c++)
+        change(&t, c);
     for (ij_group g = 0; g < IJ_GROUPS; g++) {
         const char *illegal = ij_choice_illegal(&t, g, &t.choice[g], (size_t)device->info.local_bytes);
         if (illegal)

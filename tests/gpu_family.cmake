@@ -1,0 +1,7 @@
+# The golden steps with the GPU family of kernels, whatever the device is, in both kinds of matrix products.
+if(golden_files)
+  foreach(gemm own clblast)
+    add_test(NAME replay-gpu-family-${gemm} COMMAND replay --gemm ${gemm} ${golden_files})
+    set_tests_properties(replay-gpu-family-${gemm} PROPERTIES ENVIRONMENT IJEPA_FAMILY=gpu)
+  endforeach()
+endif()
