@@ -252,10 +252,15 @@ static void draw_masks(ij_loader *l)
 static void work_batch(void *argument, int item, int worker)
 {
     ij_loader *l = argument;
+    const ij_loader_config *c = &l->config;
+    if (c->watch)
+        c->watch(c->watcher, worker, item, true);
     if (item > 0)
         load_image(l, item - 1, l->readers[worker]);
-    else if (l->config.mask.n_target)
+    else if (c->mask.n_target)
         draw_masks(l);
+    if (c->watch)
+        c->watch(c->watcher, worker, item, false);
 }
 
 /* ---- The caller's side ------------------------------------------------------------------------------------------ */

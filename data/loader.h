@@ -37,6 +37,10 @@ typedef struct ij_loader_config {
     int64_t max_pixels;   /* larger images are unreadable; 0: Pillow's limit */
     int rank, world;      /* which of `world` equal shares of every epoch; world 0 is 1 */
     bool timed;           /* keep the times of the stages */
+    /* Told by each thread (0 .. workers-1) before and after every item of a batch, for traces: item 0 is the masks,
+     * item i image i - 1. NULL: nobody wants to know. */
+    void (*watch)(void *watcher, int worker, int item, bool begins);
+    void *watcher;
 } ij_loader_config;
 
 /* The defaults of I-JEPA: scale (0.3, 1), ratio (3/4, 4/3), no flip, fast decoding, 5 % bad; the rest zero. */

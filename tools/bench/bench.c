@@ -6,27 +6,37 @@
 
 static int help(FILE *out, int status)
 {
-    fputs("Usage: bench COMMAND ...\n"
-          "\n"
-          "  bench peak [--device D]                     the device's fp32 FMA peak and copy bandwidth\n"
-          "  bench step CONFIG.ini [--set section.key=value]... [--device D] [--steps N] [--kernels]\n"
-          "                                              median training step on random images\n"
-          "\n"
-          "--kernels adds the device time of each kernel of a step.\n",
-          out);
+    fputs(
+        "Usage: bench COMMAND ...\n"
+        "\n"
+        "  bench peak                    the device's fp32 FMA peak and copy bandwidth\n"
+        "  bench kernels CONFIG.ini      each kernel at the shapes of a step: time, rate, share of peak or bandwidth\n"
+        "  bench step CONFIG.ini         median training step on random images\n"
+        "      --data                    on the configured data set, read and decoded as in a training run\n"
+        "      --profile FILE            writes a few steps as a trace for Perfetto (ui.perfetto.dev) or "
+        "about:tracing\n"
+        "      --kernels                 also prints what `bench kernels` does\n"
+        "  bench loader CONFIG.ini       images a second from the configured data set, stage by stage\n"
+        "\n"
+        "All take --device D, --tuning FILE, --set section.key=value (may be repeated); step, kernels and loader\n"
+        "--steps N, how many are measured.\n",
+        out);
     return status;
 }
 
 int main(int argc, char **argv)
 {
+    static const struct {
+        const char *name;
+        int (*run)(int argc, char **argv);
+    } commands[] = {{"peak", bench_peak}, {"kernels", bench_kernels}, {"step", bench_step}, {"loader", bench_loader}};
     if (argc < 2)
         return help(stderr, 2);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
         return help(stdout, 0);
-    if (strcmp(argv[1], "peak") == 0)
-        return bench_peak(argc - 2, argv + 2);
-    if (strcmp(argv[1], "step") == 0)
-        return bench_step(argc - 2, argv + 2);
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 2, argv + 2);
     fprintf(stderr, "bench: unknown command %s\n", argv[1]);
     return help(stderr, 2);
 }

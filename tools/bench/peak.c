@@ -5,6 +5,7 @@
 #include "engine/profile.h"
 #include "engine/program.h"
 #include "tools/bench/bench.h"
+#include "tools/bench/workload.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,12 +42,13 @@ ij_status ij_measure_fma_peak(ij_device *device, double *gflops)
 {
     cl_kernel kernel;
     TRY(ij_kernel_create(device, "peak", (ij_kernel_tuning){.group = IJ_GROUP_ROWS}, "fma_peak", &kernel));
-    cl_int code, rounds = 200000;
-    size_t items = 8 * (size_t)device->info.compute_units;
+    bool gpu = device->tuning.family == IJ_FAMILY_GPU; /* threads hide latencies there, and a thread does less */
+    cl_int code, rounds = gpu ? 20000 : 200000;
+    size_t local = gpu ? 64 : 1, groups = (gpu ? 64 : 8) * (size_t)device->info.compute_units, items = groups * local;
     cl_mem out = clCreateBuffer(device->context, CL_MEM_READ_WRITE, items * 16 * sizeof(float), NULL, &code);
     ij_status status = ij_cl_check(code, "making a buffer");
     double seconds = 1.0;
-    ij_grid grid = {.x = items, .y = 1, .local = 1};
+    ij_grid grid = {.x = groups, .y = 1, .local = local};
     if (!status)
         status =
             run_several(device, kernel, "fma_peak", grid, (const ij_arg[]){IJ_ARG(out), IJ_ARG(rounds)}, 2, &seconds);
@@ -66,7 +68,7 @@ ij_status ij_measure_copy_bandwidth(ij_device *device, size_t bytes, double *gbp
     cl_mem to = clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &code2);
     ij_status status = ij_cl_check(code ? code : code2, "making a buffer");
     double seconds = 1.0;
-    ij_grid grid = {.x = (size_t)(floats / each), .y = 1, .local = 1};
+    ij_grid grid = {.x = (size_t)(floats / each), .y = 1, .local = device->tuning.family == IJ_FAMILY_GPU ? 64 : 1};
     cl_int zero = 0;
     if (!status)
         status = ij_cl_check(clEnqueueFillBuffer(device->compute, from, &zero, 4, 0, bytes, 0, NULL, NULL), "a fill");
@@ -84,16 +86,15 @@ ij_status ij_measure_copy_bandwidth(ij_device *device, size_t bytes, double *gbp
 
 int bench_peak(int argc, char **argv)
 {
-    const char *choice = NULL;
-    if (argc == 2 && strcmp(argv[0], "--device") == 0)
-        choice = argv[1];
-    else if (argc) {
-        fprintf(stderr, "bench: usage: bench peak [--device D]\n");
-        return 2;
-    }
+    ij_workload_options options = {0};
+    for (int i = 0; i < argc; i++)
+        if (!ij_workload_option(&options, argc, argv, &i) || options.config) {
+            fprintf(stderr, "bench: usage: bench peak [--device D]\n");
+            return 2;
+        }
     ij_device *device;
     double gflops = 0, gbps = 0;
-    ij_status status = ij_device_open(&device, choice);
+    ij_status status = ij_device_open(&device, options.device);
     if (!status)
         status = ij_measure_fma_peak(device, &gflops);
     if (!status)
