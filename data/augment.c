@@ -48,6 +48,46 @@ ij_view ij_augment_draw(const ij_augment_config *config, int width, int height, 
     return view;
 }
 
+static bool happens(double probability, ij_random *random)
+{
+    return probability > 0 && (double)ij_random_uniform(random) < probability;
+}
+
+static void add(ij_look *look, ij_colour_change change, double amount)
+{
+    look->change[look->changes].change = change;
+    look->change[look->changes++].amount = amount;
+}
+
+/* ColorJitter's get_params: four amounts, and the order of the four changes. */
+static void draw_jitter(double strength, ij_random *random, ij_look *look)
+{
+    double reach = 0.8 * strength;
+    const double by[2] = {fmax(1 - reach, 0), 1 + reach}, turn[2] = {-0.2 * strength, 0.2 * strength};
+    ij_colour_change order[] = {IJ_COLOUR_BRIGHTNESS, IJ_COLOUR_CONTRAST, IJ_COLOUR_SATURATION, IJ_COLOUR_HUE};
+    for (uint32_t i = 3; i > 0; i--) {
+        uint32_t other = ij_random_below(random, i + 1);
+        ij_colour_change kept = order[i];
+        order[i] = order[other];
+        order[other] = kept;
+    }
+    for (int i = 0; i < 4; i++)
+        add(look, order[i], between(order[i] == IJ_COLOUR_HUE ? turn : by, random));
+}
+
+ij_look ij_augment_look(const ij_augment_config *config, ij_random *random)
+{
+    static const double radius[2] = {0.1, 2};
+    ij_look look = {0};
+    if (config->strength > 0 && happens(config->jitter, random))
+        draw_jitter(config->strength, random, &look);
+    if (happens(config->grey, random))
+        add(&look, IJ_COLOUR_GREY, 0);
+    if (happens(config->blur, random))
+        look.blur = between(radius, random);
+    return look;
+}
+
 /* One direction of Resize + CenterCrop: `resized` pixels of which `size` in the middle are shown, from `source`. */
 static void eval_axis(int source, int resized, int size, int *first, int *count, double *from, double *to)
 {

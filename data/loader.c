@@ -80,6 +80,8 @@ static ij_status check(const ij_loader_config *c)
     if (!(a->ratio[0] > 0 && a->ratio[0] <= a->ratio[1]))
         return ij_fail(IJ_EINVAL, "the crop's ratio (%g, %g) must be two positive numbers, first <= second",
                        a->ratio[0], a->ratio[1]);
+    if (!(a->strength >= 0 && a->strength <= 2.5))
+        return ij_fail(IJ_EINVAL, "color_jitter_strength %g must be 0 to 2.5", a->strength);
     if (!(c->max_bad_share >= 0 && c->max_bad_share <= 1))
         return ij_fail(IJ_EINVAL, "max_bad_share %g must be 0 to 1", c->max_bad_share);
     return c->mask.n_target ? ij_mask_check(&c->mask) : IJ_OK;
@@ -403,6 +405,7 @@ ij_reader_times ij_loader_times(const ij_loader *l)
         sum.read += t.read;
         sum.decode += t.decode;
         sum.resize += t.resize;
+        sum.augment += t.augment;
         sum.images += t.images;
     }
     return sum;

@@ -43,7 +43,8 @@ typedef struct ij_loader_config {
     void *watcher;
 } ij_loader_config;
 
-/* The defaults of I-JEPA: scale (0.3, 1), ratio (3/4, 4/3), no flip, fast decoding, 5 % bad; the rest zero. */
+/* The defaults of I-JEPA: scale (0.3, 1), ratio (3/4, 4/3), no flip, colour or blur, fast decoding, 5 % bad; the rest
+ * zero. */
 ij_loader_config ij_loader_defaults(void);
 
 /* IJ_EINVAL where the configuration contradicts itself (a batch larger than the data set, masks that cannot exist,

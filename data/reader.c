@@ -1,5 +1,7 @@
 #include "data/reader.h"
 
+#include "data/blur.h"
+
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -9,6 +11,8 @@ struct ij_reader {
     ij_bytes bytes;
     ij_decoder *decoder;
     ij_resizer *resizer;
+    uint8_t *blur; /* ij_blur's scratch for images of `blur_size` pixels a side */
+    int blur_size;
     bool timed;
     double mark; /* when the last stage ended */
     ij_reader_times times;
@@ -37,6 +41,7 @@ void ij_reader_destroy(ij_reader *reader)
     ij_bytes_free(&reader->bytes);
     ij_decoder_destroy(reader->decoder);
     ij_resizer_destroy(reader->resizer);
+    free(reader->blur);
     free(reader);
 }
 
@@ -101,6 +106,34 @@ static ij_status read_view(ij_reader *reader, ij_view view, ij_decode_mode mode,
     return status;
 }
 
+static ij_status reserve_blur(ij_reader *reader, int size)
+{
+    if (size <= reader->blur_size)
+        return IJ_OK;
+    free(reader->blur);
+    reader->blur_size = 0;
+    reader->blur = malloc(ij_blur_scratch(size));
+    if (!reader->blur)
+        return ij_fail(IJ_ENOMEM, "no memory to blur an image: %zu bytes", ij_blur_scratch(size));
+    reader->blur_size = size;
+    return IJ_OK;
+}
+
+static ij_status apply_look(ij_reader *reader, const ij_look *look, int size, uint8_t *pixels)
+{
+    lap(reader, NULL);
+    for (int i = 0; i < look->changes; i++)
+        ij_colour(look->change[i].change, look->change[i].amount, pixels, (size_t)size * (size_t)size);
+    if (look->blur > 0) {
+        ij_status status = reserve_blur(reader, size);
+        if (status)
+            return status;
+        ij_blur(pixels, size, look->blur, reader->blur);
+    }
+    lap(reader, &reader->times.augment);
+    return IJ_OK;
+}
+
 ij_status ij_reader_train(ij_reader *reader, const ij_dataset *dataset, int64_t sample,
                           const ij_augment_config *augment, ij_decode_mode mode, ij_random *random, int size,
                           uint8_t *pixels)
@@ -109,7 +142,11 @@ ij_status ij_reader_train(ij_reader *reader, const ij_dataset *dataset, int64_t 
     ij_status status = open_sample(reader, dataset, sample, &width, &height);
     if (status)
         return status;
-    return read_view(reader, ij_augment_draw(augment, width, height, random), mode, size, pixels);
+    status = read_view(reader, ij_augment_draw(augment, width, height, random), mode, size, pixels);
+    if (status)
+        return status;
+    ij_look look = ij_augment_look(augment, random);
+    return apply_look(reader, &look, size, pixels);
 }
 
 ij_status ij_reader_eval(ij_reader *reader, const ij_dataset *dataset, int64_t sample, ij_decode_mode mode, int size,

@@ -1,5 +1,5 @@
-/* One sample from its encoded bytes to S x S pixels: read, decode, crop, resize. Everything a thread needs for that,
- * with the time each stage took. */
+/* One sample from its encoded bytes to S x S pixels: read, decode, crop, resize, colours and blur. Everything a thread
+ * needs for that, with the time each stage took. */
 #ifndef IJ_DATA_READER_H
 #define IJ_DATA_READER_H
 
@@ -14,7 +14,7 @@ typedef struct ij_reader ij_reader;
 
 /* Seconds spent since the reader was made, if `timed`, and images that came out. */
 typedef struct ij_reader_times {
-    double read, decode, resize;
+    double read, decode, resize, augment;
     int64_t images;
 } ij_reader_times;
 
@@ -22,8 +22,8 @@ typedef struct ij_reader_times {
 ij_status ij_reader_create(ij_reader **reader, int64_t max_pixels, bool timed);
 void ij_reader_destroy(ij_reader *reader);
 
-/* A training crop of `sample` into pixels [size, size, 3], its place drawn from the stream that `random` was started
- * on. On failure the message gives the reason without the path, and `pixels` are undefined. */
+/* A training crop of `sample` into pixels [size, size, 3], its place and look drawn from the stream that `random` was
+ * started on. On failure the message gives the reason without the path, and `pixels` are undefined. */
 ij_status ij_reader_train(ij_reader *reader, const ij_dataset *dataset, int64_t sample,
                           const ij_augment_config *augment, ij_decode_mode mode, ij_random *random, int size,
                           uint8_t *pixels);

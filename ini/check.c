@@ -59,14 +59,6 @@ static const char *place(const checking *k, const char *section, const char *nam
 static void check_available(const checking *k)
 {
     const ij_config *c = k->config;
-    if (c->data.use_color_distortion)
-        refuse(k, "data.use_color_distortion",
-               "[data] use_color_distortion = true is not available in this version; the "
-               "official pre-training leaves it off");
-    if (c->data.use_gaussian_blur)
-        refuse(k, "data.use_gaussian_blur",
-               "[data] use_gaussian_blur = true is not available in this version; the "
-               "official pre-training leaves it off");
     if (c->meta.load_checkpoint)
         refuse(k, "meta.load_checkpoint",
                "[meta] load_checkpoint = true is not available in this version; every run "
@@ -75,6 +67,23 @@ static void check_available(const checking *k)
         refuse(k, "meta.read_checkpoint", "[meta] read_checkpoint is not available in this version; leave it empty");
     if (c->meta.use_bfloat16)
         note(k, "[meta] use_bfloat16 = true: this version trains in float32 all the same");
+}
+
+/* ---- The images ------------------------------------------------------------------------------------------------- */
+
+static void check_colours(const checking *k)
+{
+    const ij_config_data *d = &k->config->data;
+    char at[32];
+    if (!usable(k, "data", "use_color_distortion") || !usable(k, "data", "color_jitter_strength"))
+        return;
+    if (d->use_color_distortion && !(d->color_jitter_strength > 0))
+        note(k,
+             "[data] color_jitter_strength = 0 (%s): use_color_distortion = true makes one image in five grey, no more",
+             place(k, "data", "color_jitter_strength", at));
+    if (!d->use_color_distortion && d->color_jitter_strength > 0)
+        note(k, "[data] color_jitter_strength = %g (%s) has no effect: use_color_distortion is false",
+             d->color_jitter_strength, place(k, "data", "color_jitter_strength", at));
 }
 
 /* ---- The model ------------------------------------------------------------------------------------------------- */
@@ -244,6 +253,7 @@ void ij_config_check(ij_config *config, const bool *bad, ij_findings *findings)
     checking k = {config, bad, findings};
     bool grid_fits = check_grid(&k);
     check_available(&k);
+    check_colours(&k);
     check_model(&k, grid_fits);
     if (grid_fits)
         check_masks(&k);

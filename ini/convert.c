@@ -85,6 +85,12 @@ ij_loader_config ij_config_loader(const ij_config *c, const ij_dataset *dataset)
     l.augment.scale[0] = c->data.crop_scale[0];
     l.augment.scale[1] = c->data.crop_scale[1];
     l.augment.flip = c->data.use_horizontal_flip ? 0.5 : 0;
+    if (c->data.use_color_distortion) {
+        l.augment.jitter = 0.8;
+        l.augment.strength = c->data.color_jitter_strength;
+        l.augment.grey = 0.2;
+    }
+    l.augment.blur = c->data.use_gaussian_blur ? 0.5 : 0;
     l.decode = c->data.decode == IJ_CONFIG_DECODE_EXACT ? IJ_DECODE_EXACT : IJ_DECODE_FAST;
     l.mask = ij_config_masks(c);
     l.seed = (uint64_t)c->run.seed;

@@ -61,9 +61,16 @@ static double time_whole(const ij_dataset *dataset, int rounds)
 }
 
 /* Images a second of training crops, reading the files included. */
-static double time_reader(const ij_dataset *dataset, int rounds, int crop, ij_decode_mode mode, bool stages)
+static double time_reader(const ij_dataset *dataset, int rounds, int crop, ij_decode_mode mode, bool transforms,
+                          bool stages)
 {
-    const ij_augment_config augment = {.scale = {0.3, 1}, .ratio = {3.0 / 4, 4.0 / 3}};
+    ij_augment_config augment = {.scale = {0.3, 1}, .ratio = {3.0 / 4, 4.0 / 3}};
+    if (transforms) { /* the official ones, all on */
+        augment.flip = augment.blur = 0.5;
+        augment.jitter = 0.8;
+        augment.strength = 1;
+        augment.grey = 0.2;
+    }
     uint8_t *pixels = malloc((size_t)crop * (size_t)crop * 3);
     ij_reader *reader;
     if (!pixels || ij_reader_create(&reader, 0, stages))
@@ -79,8 +86,9 @@ static double time_reader(const ij_dataset *dataset, int rounds, int crop, ij_de
     double seconds = now() - start;
     ij_reader_times t = ij_reader_elapsed(reader);
     if (stages)
-        printf("    microseconds an image: read %.1f  decode %.1f  resize %.1f\n", 1e6 * t.read / (double)t.images,
-               1e6 * t.decode / (double)t.images, 1e6 * t.resize / (double)t.images);
+        printf("    microseconds an image: read %.1f  decode %.1f  resize %.1f  augment %.1f\n",
+               1e6 * t.read / (double)t.images, 1e6 * t.decode / (double)t.images, 1e6 * t.resize / (double)t.images,
+               1e6 * t.augment / (double)t.images);
     ij_reader_destroy(reader);
     free(pixels);
     return rounds * (double)ij_dataset_count(dataset) / seconds;
@@ -99,18 +107,21 @@ static void bench(const char *title, const char *folder, int crop, int rounds)
         fprintf(stderr, "%s\n", ij_error());
         exit(1);
     }
-    double whole = 0, exact = 0, fast = 0;
+    double whole = 0, exact = 0, fast = 0, all = 0;
     for (int turn = 0; turn < 5; turn++) {
         whole = larger(whole, time_whole(dataset, rounds));
-        exact = larger(exact, time_reader(dataset, rounds, crop, IJ_DECODE_EXACT, false));
-        fast = larger(fast, time_reader(dataset, rounds, crop, IJ_DECODE_FAST, false));
+        exact = larger(exact, time_reader(dataset, rounds, crop, IJ_DECODE_EXACT, false, false));
+        fast = larger(fast, time_reader(dataset, rounds, crop, IJ_DECODE_FAST, false, false));
+        all = larger(all, time_reader(dataset, rounds, crop, IJ_DECODE_FAST, true, false));
     }
     printf("%s, crops of %d, one thread, images/s\n", title, crop);
     printf("  whole image decoded %8.0f\n", whole);
     printf("  exact               %8.0f   %.2fx\n", exact, exact / whole);
-    time_reader(dataset, rounds, crop, IJ_DECODE_EXACT, true);
+    time_reader(dataset, rounds, crop, IJ_DECODE_EXACT, false, true);
     printf("  fast                %8.0f   %.2fx\n", fast, fast / whole);
-    time_reader(dataset, rounds, crop, IJ_DECODE_FAST, true);
+    time_reader(dataset, rounds, crop, IJ_DECODE_FAST, false, true);
+    printf("  fast, all transforms%7.0f   %.2fx\n", all, all / whole);
+    time_reader(dataset, rounds, crop, IJ_DECODE_FAST, true, true);
     ij_dataset_close(dataset);
 }
 

@@ -256,12 +256,34 @@ static void schedules_must_fit(void **state)
                    "run.ini, default: [optimization] warmup = 40 epochs does not fit into epochs = 30 (--set)");
 }
 
+static void the_transforms_reach_the_loader(void **state)
+{
+    (void)state;
+    ij_config c;
+    assert_accepted(&c, GOOD, NULL);
+    ij_augment_config a = ij_config_loader(&c, NULL).augment;
+    assert_true(a.flip <= 0 && a.jitter <= 0 && a.grey <= 0 && a.blur <= 0);
+    assert_accepted(&c,
+                    GOOD "[data]\nuse_horizontal_flip = true\nuse_color_distortion = true\nuse_gaussian_blur = true\n"
+                         "color_jitter_strength = 0.5\n",
+                    NULL);
+    assert_int_equal(c.n_notes, 0);
+    a = ij_config_loader(&c, NULL).augment;
+    assert_float_equal(a.flip, 0.5, 0);
+    assert_float_equal(a.jitter, 0.8, 0);
+    assert_float_equal(a.strength, 0.5, 0);
+    assert_float_equal(a.grey, 0.2, 0);
+    assert_float_equal(a.blur, 0.5, 0);
+    assert_accepted(&c, GOOD, "data.use_color_distortion=true");
+    assert_non_null(strstr(c.notes[0], "makes one image in five grey"));
+    assert_accepted(&c, GOOD, "data.color_jitter_strength=1");
+    assert_non_null(strstr(c.notes[0], "has no effect: use_color_distortion is false"));
+}
+
 static void what_is_not_available_is_said(void **state)
 {
     (void)state;
     ij_config c;
-    assert_refused(GOOD, "data.use_gaussian_blur=true", "use_gaussian_blur = true is not available in this version");
-    assert_refused(GOOD, "data.use_color_distortion=true", "use_color_distortion = true is not available");
     assert_refused(GOOD, "meta.load_checkpoint=true", "load_checkpoint = true is not available");
     assert_refused(GOOD, "meta.read_checkpoint=x.tar", "read_checkpoint is not available");
     assert_accepted(&c, GOOD "[data]\npin_mem = true\n[meta]\ncopy_data = false\nuse_bfloat16 = true\n", NULL);
@@ -379,6 +401,7 @@ int main(void)
         cmocka_unit_test(custom_shapes_give_way_to_a_model_named_by_set),
         cmocka_unit_test(masks_that_cannot_exist_are_named),
         cmocka_unit_test(schedules_must_fit),
+        cmocka_unit_test(the_transforms_reach_the_loader),
         cmocka_unit_test(what_is_not_available_is_said),
         cmocka_unit_test(where_a_value_comes_from),
         cmocka_unit_test(files_that_cannot_be_read),

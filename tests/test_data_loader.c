@@ -64,7 +64,7 @@ static ij_loader_config configure(int workers)
     c.dataset = dataset;
     c.batch = BATCH;
     c.crop = CROP;
-    c.augment.flip = 0.5;
+    c.augment.flip = c.augment.jitter = c.augment.strength = c.augment.grey = c.augment.blur = 0.5;
     c.seed = 42;
     c.workers = workers;
     c.mask = (ij_mask_config){.side = 8,
