@@ -1,5 +1,5 @@
 /* The runner: checkcl [FILTER]... runs the cases whose "case variant" contains a filter. IJEPA_TEST_SEED chooses other
- * random shapes and numbers; IJEPA_CL_DIR other kernel sources. */
+ * random shapes and numbers, IJEPA_TEST_EVERY=1 all that take long to compile, IJEPA_CL_DIR other kernel sources. */
 #include "tests/checkcl.h"
 
 #include <setjmp.h>
@@ -42,12 +42,18 @@ static const check_change small[] = {{IJ_GROUP_GEMM, "WGM", 32},
                                      {0}};
 
 /* A family or a tuning more is one line more here. */
+/* clang-format off */
 static const check_variant variants[] = {
-    {"cpu-16", IJ_FAMILY_CPU, 16, .every = true},     {"cpu-16-wide", IJ_FAMILY_CPU, 16, .change = wide},
-    {"cpu-8", IJ_FAMILY_CPU, 8, .change = NULL},      {"cpu-8-narrow", IJ_FAMILY_CPU, 8, .change = narrow},
-    {"cpu-4", IJ_FAMILY_CPU, 4, .change = NULL},      {"gpu", IJ_FAMILY_GPU, 4, .every = true},
-    {"gpu-small", IJ_FAMILY_GPU, 4, .change = small}, {"clblast", IJ_FAMILY_CPU, 16, .clblast = true},
+    {"cpu-16", IJ_FAMILY_CPU, 16, NULL, false},
+    {"cpu-16-wide", IJ_FAMILY_CPU, 16, wide, false},
+    {"cpu-8", IJ_FAMILY_CPU, 8, NULL, false},
+    {"cpu-8-narrow", IJ_FAMILY_CPU, 8, narrow, false},
+    {"cpu-4", IJ_FAMILY_CPU, 4, NULL, false},
+    {"gpu", IJ_FAMILY_GPU, 4, NULL, false},
+    {"gpu-small", IJ_FAMILY_GPU, 4, small, false},
+    {"clblast", IJ_FAMILY_CPU, 16, NULL, true},
 };
+/* clang-format on */
 
 static const check_case *const operations[] = {check_gemm,   check_layernorm, check_attention,
                                                check_tokens, check_loss,      check_optimizer};
@@ -87,6 +93,15 @@ static void use(const check_variant *v)
     device->tuning = t;
 }
 
+/* The widest choice of shapes only where they are at home: the family's first variant on a device of its kind.
+ * Compiling the GPU family for a CPU takes seconds a kernel. IJEPA_TEST_EVERY widens all. */
+static bool runs_every(const check_variant *v)
+{
+    bool gpu = device->info.type == IJ_DEVICE_GPU;
+    const char *first = gpu ? "gpu" : "cpu-16";
+    return getenv("IJEPA_TEST_EVERY") || strcmp(v->name, first) == 0;
+}
+
 static void run_job(void **state)
 {
     const job *j = *state;
@@ -96,6 +111,7 @@ static void run_job(void **state)
     c.device = device;
     c.variant = j->variant;
     use(j->variant);
+    c.every = runs_every(j->variant);
     /* The stream depends on the case and not on the variant: all variants see the same shapes. */
     uint64_t number = 0;
     for (const char *p = j->what->name; *p; p++)

@@ -16,20 +16,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Other values than a family's defaults for one group of parameters. */
+/* Another value than the family's default for a parameter. */
 typedef struct check_change {
     ij_group group;
-    ij_choice choice;
+    const char *macro;
+    int value;
 } check_change;
 
 /* A family of kernels with its parameters. */
 typedef struct check_variant {
     const char *name;
     ij_family family;
-    int vector;             /* native vector width in floats, from which the defaults follow */
-    bool clblast;           /* the matrix products are CLBlast's */
-    bool every;             /* runs every shape that costs a compilation (attention's head widths), not only a few */
-    check_change change[6]; /* ends with an empty one */
+    int vector;                 /* native vector width in floats, from which the defaults follow */
+    const check_change *change; /* ends with an empty one; NULL: none */
+    bool clblast;               /* the matrix products are CLBlast's */
 } check_variant;
 
 typedef struct check_buffer {
@@ -43,6 +43,7 @@ enum { CHECK_BUFFERS = 48, CHECK_BLOCKS = 160 };
 typedef struct check {
     ij_device *device;
     const check_variant *variant;
+    bool every; /* run every shape that costs a compilation of its own (attention's head widths), not only a few */
     ij_random random;
     char shape[160]; /* what is being checked, for messages */
     double worst;    /* relative error of this case so far */

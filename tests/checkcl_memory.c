@@ -13,8 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ZONE = 4096 };                                            /* bytes of guard before and behind a buffer */
-static const uint32_t guard = 0x7FC0DEADu, poison = 0x7FC00BADu; /* quiet NaNs that no arithmetic makes */
+enum { ZONE = 4096 }; /* bytes of guard before and behind a buffer */
+
+/* Signalling NaNs: a kernel that reads one and writes it back has made it quiet, where a quiet one would come through
+ * arithmetic unchanged and hide the write. */
+static const uint32_t guard = 0x7FA0DEADu, poison = 0x7FA00BADu;
 
 void check_ok(check *c, ij_status status)
 {

@@ -82,7 +82,7 @@ static void run(check *c, ij_attention *a, batch b, float size, double tolerance
 static void attention(check *c)
 {
     static const int every[] = {8, 16, 24, 48, 64, 80, 88, 128, 0}, few[] = {24, 0};
-    for (const int *head_dim = c->variant->every ? every : few; *head_dim; head_dim++) {
+    for (const int *head_dim = c->every ? every : few; *head_dim; head_dim++) {
         ij_attention a;
         check_ok(c, ij_attention_create(&a, c->device, check_draw(c, 1, 4), *head_dim));
         for (int i = 0; i < BATCHES; i++) {
