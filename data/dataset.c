@@ -1,46 +1,25 @@
-/* d_type, which spares a stat for every file, is not POSIX. */
-#define _DEFAULT_SOURCE
-
 #include "data/dataset.h"
 
-#include <dirent.h>
+#include "data/listing.h"
+#include "data/source.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* No encoded image is larger; what claims to be would only eat memory. */
 static const off_t max_file_bytes = (off_t)1 << 30;
-/* Folders below folders: a bound on the listing's recursion. */
-enum { MAX_DEPTH = 64 };
-
-typedef struct folder {
-    char *path;
-    int label;
-    size_t first, count; /* its samples */
-} folder;
-
-typedef struct sample {
-    size_t name; /* where its file name begins in `names` */
-    uint32_t folder;
-} sample;
 
 struct ij_dataset {
-    folder *folders;
-    size_t folder_count, folder_capacity;
-    sample *samples;
-    size_t sample_count, sample_capacity;
-    char *names; /* NUL-terminated file names, one after another */
-    size_t names_used, names_capacity;
-    char **classes;
-    size_t class_count, class_capacity;
-    int64_t ignored;
+    char *root; /* the folder that all paths are relative to; "" is the working folder */
+    char *name; /* of the file, or range of files, in it; "" for a folder */
+    ij_listing listing;
+    ij_idx idx;
 };
 
 void ij_bytes_free(ij_bytes *bytes)
@@ -49,286 +28,150 @@ void ij_bytes_free(ij_bytes *bytes)
     *bytes = (ij_bytes){0};
 }
 
+/* ---- Opening ---------------------------------------------------------------------------------------------------- */
+
 static ij_status no_memory(const char *path)
 {
-    return ij_fail(IJ_ENOMEM, "no memory to list the images of %s", path);
+    return ij_fail(IJ_ENOMEM, "no memory to open the data set %s", path);
 }
 
-/* Makes *array hold at least `count` items of `size` bytes, doubling. */
-static bool grow(void *array, size_t *capacity, size_t count, size_t size)
+static bool ends_with(const char *text, const char *end)
 {
-    void **pointer = array;
-    if (count <= *capacity)
-        return true;
-    size_t larger = *capacity ? *capacity * 2 : 64;
-    if (larger < count)
-        larger = count;
-    void *memory = realloc(*pointer, larger * size);
-    if (!memory)
-        return false;
-    *pointer = memory;
-    *capacity = larger;
-    return true;
+    size_t a = strlen(text), b = strlen(end);
+    return a >= b && strcasecmp(text + a - b, end) == 0;
 }
 
-/* ---- Listing ---------------------------------------------------------------------------------------------------- */
-
-static bool is_image_name(const char *name)
+/* What a file is, by its first bytes; else by its name. */
+static ij_status find_kind(const char *path, ij_source_kind *kind)
 {
-    static const char *const extensions[] = {".jpg", ".jpeg", ".png", ".jpe", ".jfif"};
-    const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot && i < sizeof extensions / sizeof extensions[0]; i++)
-        if (strcasecmp(dot, extensions[i]) == 0)
-            return true;
-    return false;
+    uint8_t start[512];
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    ssize_t size = file < 0 ? -1 : read(file, start, sizeof start);
+    int error = errno;
+    if (file >= 0)
+        close(file);
+    if (size < 0)
+        return ij_fail(IJ_EIO, "cannot read %s: %s", path, strerror(error));
+    if (ends_with(path, ".tar") || (size > 262 && memcmp(start + 257, "ustar", 5) == 0))
+        *kind = IJ_SOURCE_TAR;
+    else if (ends_with(path, ".tar.gz") || ends_with(path, ".tgz"))
+        return ij_fail(IJ_EFORMAT, "%s is a compressed tar file, which cannot be read by offset: unpack it with gunzip",
+                       path);
+    else if (size > 3 && (memcmp(start, "\x1F\x8B", 2) == 0 || memcmp(start, "\0\0\x08", 3) == 0))
+        *kind = IJ_SOURCE_IDX;
+    else if ((size > 3 && (memcmp(start, "\xFF\xD8\xFF", 3) == 0 || memcmp(start, "\x89PNG", 4) == 0)) ||
+             ends_with(path, ".jpg") || ends_with(path, ".jpeg") || ends_with(path, ".png"))
+        return ij_fail(IJ_EFORMAT, "%s is one image: give the folder that it is in", path);
+    else if (size > 0 && memchr(start, 0, (size_t)size))
+        return ij_fail(IJ_EFORMAT, "%s is neither a list of paths nor a tar or IDX file", path);
+    else
+        *kind = IJ_SOURCE_LIST;
+    return IJ_OK;
 }
 
-static char *join(const char *folder_path, const char *name)
+/* root and name from what the user gave; `whole` bytes of it are the root, without the slashes at its end. */
+static ij_status set_place(ij_dataset *d, const char *path, size_t whole)
 {
-    size_t a = strlen(folder_path), b = strlen(name);
-    char *path = malloc(a + b + 2);
-    if (!path)
-        return NULL;
-    memcpy(path, folder_path, a);
-    path[a] = '/';
-    memcpy(path + a + 1, name, b + 1);
-    return path;
+    const char *name = path + whole;
+    while (whole > 1 && path[whole - 1] == '/')
+        whole--;
+    d->root = malloc(whole + 1);
+    d->name = malloc(strlen(name) + 1);
+    if (!d->root || !d->name)
+        return no_memory(path);
+    memcpy(d->root, path, whole);
+    d->root[whole] = 0;
+    memcpy(d->name, name, strlen(name) + 1);
+    return IJ_OK;
 }
 
-/* The names in one folder, files and folders apart. */
-typedef struct entries {
-    char **files, **folders;
-    size_t file_count, file_capacity, folder_count, folder_capacity;
-} entries;
-
-static void entries_free(entries *e)
+static size_t folder_length(const char *path, size_t before)
 {
-    for (size_t i = 0; i < e->file_count; i++)
-        free(e->files[i]);
-    for (size_t i = 0; i < e->folder_count; i++)
-        free(e->folders[i]);
-    free(e->files);
-    free(e->folders);
+    while (before && path[before - 1] != '/')
+        before--;
+    return before;
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static bool add_name(char ***names, size_t *count, size_t *capacity, const char *name)
-{
-    char *copy = grow(names, capacity, *count + 1, sizeof **names) ? strdup(name) : NULL;
-    if (copy)
-        (*names)[(*count)++] = copy;
-    return copy;
-}
-
-/* What `entry` is, links followed: DT_REG, DT_DIR or anything else. */
-static int entry_type(int directory, const struct dirent *entry)
+static ij_status find_source(ij_dataset *d, const char *path, ij_source_kind *kind)
 {
     struct stat info;
-    if (entry->d_type != DT_LNK && entry->d_type != DT_UNKNOWN)
-        return entry->d_type;
-    if (fstatat(directory, entry->d_name, &info, 0) != 0)
-        return DT_UNKNOWN;
-    return S_ISREG(info.st_mode) ? DT_REG : S_ISDIR(info.st_mode) ? DT_DIR : DT_UNKNOWN;
-}
-
-static ij_status read_entries(ij_dataset *d, const char *path, DIR *directory, entries *e)
-{
-    errno = 0;
-    for (struct dirent *entry; (entry = readdir(directory)); errno = 0) {
-        if (entry->d_name[0] == '.')
-            continue;
-        int type = entry_type(dirfd(directory), entry);
-        bool stored = true;
-        if (type == DT_DIR)
-            stored = add_name(&e->folders, &e->folder_count, &e->folder_capacity, entry->d_name);
-        else if (type == DT_REG && is_image_name(entry->d_name))
-            stored = add_name(&e->files, &e->file_count, &e->file_capacity, entry->d_name);
-        else
-            d->ignored++;
-        if (!stored)
-            return no_memory(path);
+    const char *brace = strchr(path, '{');
+    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
+        *kind = IJ_SOURCE_FOLDER;
+        return set_place(d, path, strlen(path));
     }
-    if (errno)
-        return ij_fail(IJ_EIO, "%s: %s", path, strerror(errno));
-    if (e->file_count)
-        qsort(e->files, e->file_count, sizeof *e->files, by_name);
-    if (e->folder_count)
-        qsort(e->folders, e->folder_count, sizeof *e->folders, by_name);
-    return IJ_OK;
+    if (stat(path, &info) == 0 && S_ISREG(info.st_mode)) {
+        ij_status status = find_kind(path, kind);
+        return status ? status : set_place(d, path, folder_length(path, strlen(path)));
+    }
+    if (stat(path, &info) == 0)
+        return ij_fail(IJ_EIO, "%s is neither a folder nor a file", path);
+    if (errno != ENOENT || !brace)
+        return ij_fail(IJ_EIO, "cannot open the data set %s: %s", path, strerror(errno));
+    *kind = IJ_SOURCE_TAR;
+    return set_place(d, path, folder_length(path, (size_t)(brace - path)));
 }
 
-static ij_status add_files(ij_dataset *d, const char *path, int label, const entries *e)
+static ij_status list(ij_dataset *d, ij_source_kind kind)
 {
-    if (e->file_count == 0)
+    ij_listing *l = &d->listing;
+    switch (kind) {
+    case IJ_SOURCE_LIST:
+        return ij_list_list(l, d->root, d->name);
+    case IJ_SOURCE_TAR:
+        return ij_tar_list(l, d->root, d->name);
+    case IJ_SOURCE_IDX:
+        return ij_idx_list(l, &d->idx, d->root, d->name);
+    default:
+        break;
+    }
+    ij_status status = ij_folder_list(l, d->root);
+    return status || l->sample_count ? status : ij_tar_list_folder(l, d->root);
+}
+
+static ij_status check(const ij_dataset *d, const char *path)
+{
+    const ij_listing *l = &d->listing;
+    if (l->sample_count)
         return IJ_OK;
-    char *copy = grow(&d->folders, &d->folder_capacity, d->folder_count + 1, sizeof *d->folders) ? strdup(path) : NULL;
-    if (!copy)
-        return no_memory(path);
-    folder *f = &d->folders[d->folder_count++];
-    *f = (folder){copy, label, d->sample_count, 0};
-    for (size_t i = 0; i < e->file_count; i++) {
-        size_t length = strlen(e->files[i]) + 1;
-        if (!grow(&d->names, &d->names_capacity, d->names_used + length, 1) ||
-            !grow(&d->samples, &d->sample_capacity, d->sample_count + 1, sizeof *d->samples))
-            return no_memory(path);
-        memcpy(d->names + d->names_used, e->files[i], length);
-        d->samples[d->sample_count++] = (sample){d->names_used, 0};
-        d->names_used += length;
-        f->count++;
-    }
-    if (d->sample_count > UINT32_MAX - 1)
-        return ij_fail(IJ_EINVAL, "%s: more than 2^32 images", path);
-    return IJ_OK;
-}
-
-/* The folders above the one being listed: one that appears twice is a loop of links. */
-typedef struct ancestor {
-    dev_t device;
-    ino_t inode;
-    const struct ancestor *above;
-    int depth;
-} ancestor;
-
-static bool is_loop(const ancestor *self)
-{
-    for (const ancestor *a = self->above; a; a = a->above)
-        if (a->device == self->device && a->inode == self->inode)
-            return true;
-    return false;
-}
-
-static ij_status list(ij_dataset *d, const char *path, int label, const ancestor *above);
-
-static ij_status list_below(ij_dataset *d, const char *path, const char *name, int label, const ancestor *above)
-{
-    char *below = join(path, name);
-    if (!below)
-        return no_memory(path);
-    ij_status status = list(d, below, label, above);
-    free(below);
-    return status;
-}
-
-/* Each folder below the top is a class of its own. */
-static ij_status list_classes(ij_dataset *d, const char *path, const entries *e, const ancestor *self)
-{
-    for (size_t i = 0; i < e->folder_count; i++) {
-        if (!add_name(&d->classes, &d->class_count, &d->class_capacity, e->folders[i]))
-            return no_memory(path);
-        ij_status status = list_below(d, path, e->folders[i], (int)i, self);
-        if (status)
-            return status;
-    }
-    return IJ_OK;
-}
-
-/* The images of one folder and of everything below it. `above` is NULL at the top. */
-static ij_status list(ij_dataset *d, const char *path, int label, const ancestor *above)
-{
-    DIR *directory = opendir(path);
-    struct stat info;
-    if (!directory || fstat(dirfd(directory), &info) != 0) {
-        int error = errno;
-        if (directory)
-            closedir(directory);
-        if (!above)
-            return ij_fail(IJ_EIO, "cannot open the image folder %s: %s", path, strerror(error));
-        d->ignored++;
-        return IJ_OK;
-    }
-    ancestor self = {info.st_dev, info.st_ino, above, above ? above->depth + 1 : 0};
-    if (is_loop(&self) || self.depth > MAX_DEPTH) {
-        closedir(directory);
-        d->ignored++;
-        return IJ_OK;
-    }
-    entries e = {0};
-    ij_status status = read_entries(d, path, directory, &e);
-    closedir(directory);
-    if (!status && above)
-        status = add_files(d, path, label, &e);
-    if (!status && !above)
-        status = list_classes(d, path, &e, &self);
-    for (size_t i = 0; i < e.folder_count && !status && above; i++)
-        status = list_below(d, path, e.folders[i], label, &self);
-    if (!status && !above) {
-        if (d->sample_count == 0)
-            status = add_files(d, path, -1, &e);
-        else
-            d->ignored += (int64_t)e.file_count;
-    }
-    entries_free(&e);
-    return status;
-}
-
-static int by_label_and_path(const void *a, const void *b)
-{
-    const folder *f = a, *g = b;
-    return f->label != g->label ? (f->label > g->label) - (f->label < g->label) : strcmp(f->path, g->path);
-}
-
-/* The order of torchvision's ImageFolder: classes, then folders by their whole path, then names, all bytewise. That is
- * not the order of the walk: "a-b" comes before "a/b". */
-static ij_status sort_samples(ij_dataset *d, const char *path)
-{
-    sample *sorted = malloc(d->sample_count * sizeof *sorted);
-    if (!sorted)
-        return no_memory(path);
-    qsort(d->folders, d->folder_count, sizeof *d->folders, by_label_and_path);
-    size_t next = 0;
-    for (size_t i = 0; i < d->folder_count; i++)
-        for (size_t k = 0; k < d->folders[i].count; k++)
-            sorted[next++] = (sample){d->samples[d->folders[i].first + k].name, (uint32_t)i};
-    free(d->samples);
-    d->samples = sorted;
-    return IJ_OK;
-}
-
-static void drop_classes(ij_dataset *d)
-{
-    for (size_t i = 0; i < d->class_count; i++)
-        free(d->classes[i]);
-    d->class_count = 0;
+    const char *note = l->note_count ? l->text + l->notes[0] : NULL;
+    if (l->kind == IJ_SOURCE_TAR)
+        return ij_fail(IJ_EFORMAT, "no image in %s: its members should be named KEY.jpg, KEY.jpeg or KEY.png%s%s", path,
+                       note ? "; " : "", note ? note : "");
+    return ij_fail(IJ_EFORMAT,
+                   "no image in %s: it should hold class folders of .jpg, .jpeg or .png files, or such files "
+                   "themselves, or .tar shards (%lld other entries were passed over)",
+                   path, (long long)l->ignored);
 }
 
 ij_status ij_dataset_open(ij_dataset **out, const char *path)
 {
+    ij_source_kind kind = IJ_SOURCE_FOLDER;
     ij_dataset *d = calloc(1, sizeof *d);
     if (!d)
         return no_memory(path);
-    ij_status status = list(d, path, -1, NULL);
-    if (!status && d->sample_count == 0)
-        status = ij_fail(IJ_EFORMAT,
-                         "no image in %s: it should hold class folders of .jpg, .jpeg or .png files, or such files "
-                         "themselves (%lld other entries were passed over)",
-                         path, (long long)d->ignored);
+    ij_status status = find_source(d, path, &kind);
     if (!status)
-        status = sort_samples(d, path);
-    if (status) {
+        status = list(d, kind);
+    if (!status)
+        status = check(d, path);
+    if (!status)
+        ij_listing_trim(&d->listing);
+    if (status)
         ij_dataset_close(d);
-        return status;
-    }
-    if (d->folders[d->samples[0].folder].label < 0)
-        drop_classes(d);
-    *out = d;
-    return IJ_OK;
+    else
+        *out = d;
+    return status;
 }
 
 void ij_dataset_close(ij_dataset *d)
 {
     if (!d)
         return;
-    drop_classes(d);
-    for (size_t i = 0; i < d->folder_count; i++)
-        free(d->folders[i].path);
-    free(d->classes);
-    free(d->folders);
-    free(d->samples);
-    free(d->names);
+    ij_listing_free(&d->listing);
+    free(d->idx.pixels);
+    free(d->root);
+    free(d->name);
     free(d);
 }
 
@@ -336,39 +179,93 @@ void ij_dataset_close(ij_dataset *d)
 
 int64_t ij_dataset_count(const ij_dataset *d)
 {
-    return (int64_t)d->sample_count;
+    return (int64_t)d->listing.sample_count;
 }
 
 int ij_dataset_label(const ij_dataset *d, int64_t index)
 {
-    return d->folders[d->samples[index].folder].label;
+    return d->listing.samples[index].label;
 }
 
 int ij_dataset_classes(const ij_dataset *d)
 {
-    return (int)d->class_count;
+    return (int)d->listing.class_count;
 }
 
 const char *ij_dataset_class_name(const ij_dataset *d, int label)
 {
-    return d->classes[label];
+    return d->listing.text + d->listing.classes[label];
 }
 
 int64_t ij_dataset_ignored(const ij_dataset *d)
 {
-    return d->ignored;
+    return d->listing.ignored;
+}
+
+int ij_dataset_notes(const ij_dataset *d)
+{
+    return (int)d->listing.note_count;
+}
+
+const char *ij_dataset_note(const ij_dataset *d, int index)
+{
+    return d->listing.text + d->listing.notes[index];
+}
+
+/* Between two parts of a path. */
+static const char *slash(const char *before, const char *after)
+{
+    size_t length = strlen(before);
+    return length && *after && before[length - 1] != '/' ? "/" : "";
+}
+
+static size_t container_path(const ij_dataset *d, const ij_sample *s, char *path, size_t capacity)
+{
+    const char *container = d->listing.text + d->listing.containers[s->container].path;
+    int length = snprintf(path, capacity, "%s%s%s", d->root, slash(d->root, container), container);
+    return length > 0 ? (size_t)length : 0;
 }
 
 size_t ij_dataset_path(const ij_dataset *d, int64_t index, char *path, size_t capacity)
 {
-    const sample *s = &d->samples[index];
-    int length = snprintf(path, capacity, "%s/%s", d->folders[s->folder].path, d->names + s->name);
+    const ij_sample *s = &d->listing.samples[index];
+    const char *container = d->listing.text + d->listing.containers[s->container].path;
+    const char *name = d->listing.text + s->name, *root = d->root;
+    char number[16];
+    if (d->listing.kind == IJ_SOURCE_IDX) {
+        snprintf(number, sizeof number, "%06lu", (unsigned long)s->block);
+        name = number;
+    }
+    if (d->listing.kind == IJ_SOURCE_LIST && *name == '/')
+        root = "";
+    int length = snprintf(path, capacity, "%s%s%s%s%s", root, slash(root, *container ? container : name), container,
+                          slash(container, name), name);
     return length > 0 ? (size_t)length : 0;
 }
 
 /* ---- Reading ---------------------------------------------------------------------------------------------------- */
 
-static ij_status read_all(int file, ij_bytes *bytes)
+/* `size` bytes from offset `at` behind those that `bytes` holds, which stay. */
+static ij_status read_range(int file, uint64_t at, size_t size, ij_bytes *bytes)
+{
+    size_t wanted = bytes->size + size;
+    if (!ij_grow(&bytes->data, &bytes->capacity, wanted, 1))
+        return ij_fail(IJ_ENOMEM, "no memory for a file of %zu bytes", size);
+    while (bytes->size < wanted) {
+        ssize_t got = pread(file, bytes->data + bytes->size, wanted - bytes->size, (off_t)at);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return ij_fail(IJ_EIO, "%s", strerror(errno));
+        if (got == 0)
+            return ij_fail(IJ_EIO, "the file became shorter");
+        bytes->size += (size_t)got;
+        at += (uint64_t)got;
+    }
+    return IJ_OK;
+}
+
+static ij_status read_file(int file, ij_bytes *bytes)
 {
     struct stat info;
     if (fstat(file, &info) != 0)
@@ -379,33 +276,54 @@ static ij_status read_all(int file, ij_bytes *bytes)
         return ij_fail(IJ_EFORMAT, "empty file");
     if (info.st_size > max_file_bytes)
         return ij_fail(IJ_EFORMAT, "%lld bytes are too many for an image", (long long)info.st_size);
-    size_t size = (size_t)info.st_size;
-    bytes->size = 0;
-    if (!grow(&bytes->data, &bytes->capacity, size, 1))
-        return ij_fail(IJ_ENOMEM, "no memory for a file of %zu bytes", size);
-    while (bytes->size < size) {
-        ssize_t got = read(file, bytes->data + bytes->size, size - bytes->size);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return ij_fail(IJ_EIO, "%s", strerror(errno));
-        if (got == 0)
-            return ij_fail(IJ_EIO, "the file became shorter while it was read");
-        bytes->size += (size_t)got;
-    }
+    return read_range(file, 0, (size_t)info.st_size, bytes);
+}
+
+/* An entry of an IDX file as PGM. `file` is -1 where the pixels are in memory. */
+static ij_status read_entry(const ij_dataset *d, const ij_sample *s, int file, ij_bytes *bytes)
+{
+    enum { HEADER = 40 };
+    size_t size = (size_t)d->idx.rows * (size_t)d->idx.columns;
+    if (!ij_grow(&bytes->data, &bytes->capacity, HEADER + size, 1))
+        return ij_fail(IJ_ENOMEM, "no memory for an image of %zu bytes", size);
+    bytes->size = (size_t)snprintf((char *)bytes->data, HEADER, "P5 %d %d 255\n", d->idx.columns, d->idx.rows);
+    if (file >= 0)
+        return read_range(file, IJ_IDX_HEADER + (uint64_t)s->block * size, size, bytes);
+    memcpy(bytes->data + bytes->size, d->idx.pixels + (size_t)s->block * size, size);
+    bytes->size += size;
     return IJ_OK;
+}
+
+static ij_status read_sample(const ij_dataset *d, const ij_sample *s, int file, ij_bytes *bytes)
+{
+    switch (d->listing.kind) {
+    case IJ_SOURCE_IDX:
+        return read_entry(d, s, file, bytes);
+    case IJ_SOURCE_TAR:
+        if (s->size == 0)
+            return ij_fail(IJ_EFORMAT, "empty file");
+        return read_range(file, (uint64_t)s->block * 512, s->size, bytes);
+    default:
+        return read_file(file, bytes);
+    }
 }
 
 ij_status ij_dataset_read(const ij_dataset *d, int64_t index, ij_bytes *bytes)
 {
     char path[PATH_MAX];
-    if (ij_dataset_path(d, index, path, sizeof path) >= sizeof path)
+    const ij_sample *s = &d->listing.samples[index];
+    bytes->size = 0;
+    if (d->idx.pixels)
+        return read_entry(d, s, -1, bytes);
+    bool whole = d->listing.kind == IJ_SOURCE_FOLDER || d->listing.kind == IJ_SOURCE_LIST;
+    size_t length = whole ? ij_dataset_path(d, index, path, sizeof path) : container_path(d, s, path, sizeof path);
+    if (length >= sizeof path)
         return ij_fail(IJ_EIO, "%s", strerror(ENAMETOOLONG));
     /* O_NONBLOCK: a FIFO that has taken the file's place must not hold us up */
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (file < 0)
         return ij_fail(IJ_EIO, "%s", strerror(errno));
-    ij_status status = read_all(file, bytes);
+    ij_status status = read_sample(d, s, file, bytes);
     close(file);
     return status;
 }

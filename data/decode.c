@@ -1,6 +1,7 @@
 #include "data/decode.h"
 
 #include "data/decode_jpeg.h"
+#include "data/decode_pgm.h"
 #ifdef IJ_HAVE_PNG
 #include "data/decode_png.h"
 #endif
@@ -10,11 +11,12 @@
 #include <string.h>
 
 /* The format of the image that is open. */
-typedef enum format { FORMAT_NONE, FORMAT_JPEG, FORMAT_PNG } format;
+typedef enum format { FORMAT_NONE, FORMAT_JPEG, FORMAT_PNG, FORMAT_PGM } format;
 
 struct ij_decoder {
     format format;
     ij_jpeg *jpeg;
+    ij_pgm *pgm;
 #ifdef IJ_HAVE_PNG
     ij_png *png;
 #endif
@@ -28,6 +30,8 @@ ij_status ij_decoder_create(ij_decoder **out, int64_t max_pixels)
         return ij_fail(IJ_ENOMEM, "no memory for an image decoder");
     decoder->max_pixels = max_pixels > 0 ? max_pixels : IJ_MAX_PIXELS_DEFAULT;
     ij_status status = ij_jpeg_create(&decoder->jpeg);
+    if (!status)
+        status = ij_pgm_create(&decoder->pgm);
 #ifdef IJ_HAVE_PNG
     if (!status)
         status = ij_png_create(&decoder->png);
@@ -44,6 +48,7 @@ void ij_decoder_destroy(ij_decoder *decoder)
     if (!decoder)
         return;
     ij_jpeg_destroy(decoder->jpeg);
+    ij_pgm_destroy(decoder->pgm);
 #ifdef IJ_HAVE_PNG
     ij_png_destroy(decoder->png);
 #endif
@@ -93,6 +98,10 @@ static ij_status open_format(ij_decoder *decoder, const uint8_t *bytes, size_t s
         return ij_png_open(decoder->png, bytes, size, width, height);
     }
 #endif
+    if (begins_with(bytes, size, "P5", 2) || begins_with(bytes, size, "P6", 2)) {
+        decoder->format = FORMAT_PGM;
+        return ij_pgm_open(decoder->pgm, bytes, size, width, height);
+    }
     return unknown_format(bytes, size);
 }
 
@@ -114,6 +123,8 @@ ij_status ij_decoder_start(ij_decoder *decoder, ij_rect wanted, int output_width
     if (decoder->format == FORMAT_PNG)
         return ij_png_start(decoder->png, wanted, window);
 #endif
+    if (decoder->format == FORMAT_PGM)
+        return ij_pgm_start(decoder->pgm, wanted, window);
     return ij_jpeg_start(decoder->jpeg, wanted, output_width, output_height, mode, window);
 }
 
@@ -123,5 +134,7 @@ ij_status ij_decoder_row(ij_decoder *decoder, const uint8_t **rgbx)
     if (decoder->format == FORMAT_PNG)
         return ij_png_row(decoder->png, rgbx);
 #endif
+    if (decoder->format == FORMAT_PGM)
+        return ij_pgm_row(decoder->pgm, rgbx);
     return ij_jpeg_row(decoder->jpeg, rgbx);
 }

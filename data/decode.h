@@ -1,6 +1,6 @@
 /* Encoded bytes to rows of pixels, by content: JPEG in every flavour libjpeg-turbo reads (baseline, progressive,
- * arithmetic; grey, YCbCr, RGB, CMYK, YCCK) and PNG. Only the wanted rectangle is decoded, as far as the format allows.
- * A decoder belongs to one thread and reuses its memory from image to image. */
+ * arithmetic; grey, YCbCr, RGB, CMYK, YCCK), PNG, and binary PGM and PPM of 8 bits. Only the wanted rectangle is
+ * decoded, as far as the format allows. A decoder belongs to one thread and reuses its memory from image to image. */
 #ifndef IJ_DATA_DECODE_H
 #define IJ_DATA_DECODE_H
 

@@ -1,5 +1,5 @@
 # Tests of data/ and of what it draws its randomness from. Included by tests/CMakeLists.txt; needs PkgConfig::CMOCKA.
-add_library(ij_test_images STATIC ${CMAKE_CURRENT_LIST_DIR}/images.c)
+add_library(ij_test_images STATIC ${CMAKE_CURRENT_LIST_DIR}/images.c ${CMAKE_CURRENT_LIST_DIR}/shards.c)
 target_link_libraries(ij_test_images PUBLIC ij_data PRIVATE JPEG::JPEG)
 find_package(PNG)
 if(PNG_FOUND)
@@ -7,13 +7,16 @@ if(PNG_FOUND)
   target_compile_definitions(ij_test_images PUBLIC IJ_HAVE_PNG)
 endif()
 
-foreach(name random masks data_decode data_resize data_transforms data_dataset data_loader)
+foreach(name random masks data_decode data_resize data_transforms data_dataset data_sources data_loader)
   add_executable(test_${name} ${CMAKE_CURRENT_LIST_DIR}/test_${name}.c)
   target_link_libraries(test_${name} PRIVATE ij_test_images PkgConfig::CMOCKA Threads::Threads)
   target_compile_definitions(test_${name} PRIVATE IJEPA_SHARED="${PROJECT_SOURCE_DIR}/../shared"
                                                   IJEPA_TESTS="${CMAKE_CURRENT_LIST_DIR}")
   add_test(NAME ${name} COMMAND test_${name})
 endforeach()
+
+find_package(ZLIB REQUIRED)
+target_link_libraries(test_data_sources PRIVATE ZLIB::ZLIB)
 
 # Not a test: prints images/s by stage.
 add_executable(bench_data ${CMAKE_CURRENT_LIST_DIR}/bench_data.c)
