@@ -3,6 +3,7 @@
 #include "engine/base/random.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Largest grid: the table of reachable block sizes lies on the stack. */
@@ -288,18 +289,35 @@ static int draw_context(const ij_mask_config *c, ij_random *random, block_size s
     }
 }
 
-/* Cuts every context to the shortest one's length (official behaviour), if asked, and closes the gaps between them. On
- * entry sequence s begins at s * context_capacity and context_offset[s + 1] holds its length. */
+/* The length to cut contexts to so that all together have no more than batch->most_context tokens. lengths: those of
+ * the sequences. */
+static int fitting_length(const ij_batch *batch, const int32_t *lengths, int sequences)
+{
+    for (int limit = batch->context_capacity; limit > 1 && batch->most_context; limit--) {
+        int64_t tokens = 0;
+        for (int s = 0; s < sequences; s++)
+            tokens += min_int(limit, lengths[s]);
+        if (tokens <= batch->most_context)
+            return limit;
+    }
+    return batch->most_context ? 1 : batch->context_capacity;
+}
+
+/* Cuts every context to the shortest one's length (official behaviour), if asked, or to what memory is planned for, and
+ * closes the gaps between them. On entry sequence s begins at s * context_capacity and context_offset[s + 1] holds its
+ * length. */
 static void pack_contexts(ij_batch *batch, bool truncate)
 {
     int sequences = batch->contexts * batch->images;
-    int shortest = batch->context_capacity;
-    for (int s = 0; s < sequences; s++)
-        shortest = min_int(shortest, batch->context_offset[s + 1]);
+    int limit = batch->context_capacity;
+    if (truncate)
+        for (int s = 0; s < sequences; s++)
+            limit = min_int(limit, batch->context_offset[s + 1]);
+    limit = min_int(limit, fitting_length(batch, batch->context_offset + 1, sequences));
     int32_t end = 0;
     batch->context_offset[0] = 0;
     for (int s = 0; s < sequences; s++) {
-        int length = truncate ? shortest : batch->context_offset[s + 1];
+        int length = min_int(limit, batch->context_offset[s + 1]);
         memmove(batch->context + end, batch->context + (size_t)s * (size_t)batch->context_capacity,
                 (size_t)length * sizeof *batch->context);
         end += length;
@@ -348,4 +366,26 @@ ij_status ij_mask_sample(const ij_mask_config *config, uint64_t seed, int64_t ba
     }
     pack_contexts(batch, config->truncate_batch);
     return IJ_OK;
+}
+
+int64_t ij_mask_most_context(const ij_mask_config *config, int images)
+{
+    enum { BATCHES = 256 };
+    ij_batch batch = {.images = min_int(images, 64), .contexts = config->n_context, .targets = config->n_target};
+    ij_mask_bounds(config, &batch.context_capacity, &batch.target_capacity);
+    size_t sequences = (size_t)batch.contexts * (size_t)batch.images;
+    int64_t all = (int64_t)images * batch.contexts * batch.context_capacity, most = 0;
+    batch.context = malloc(sequences * (size_t)batch.context_capacity * sizeof *batch.context);
+    batch.context_offset = malloc((sequences + 1) * sizeof *batch.context_offset);
+    batch.target =
+        malloc((size_t)batch.targets * (size_t)batch.images * (size_t)batch.target_capacity * sizeof *batch.target);
+    for (int64_t k = 0; k < BATCHES && batch.context && batch.context_offset && batch.target; k++)
+        if (ij_mask_sample(config, 0x6d61736b, k, &batch) == IJ_OK && batch.context_offset[sequences] > most)
+            most = batch.context_offset[sequences];
+    free(batch.context);
+    free(batch.context_offset);
+    free(batch.target);
+    most = most * images / batch.images;
+    most += most / 10;
+    return most > 0 && most < all ? most : all; /* where memory is short, plan for the worst */
 }

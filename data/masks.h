@@ -30,8 +30,14 @@ ij_status ij_mask_check(const ij_mask_config *config);
  * ij_mask_check. */
 void ij_mask_bounds(const ij_mask_config *config, int *max_context, int *max_target);
 
+/* Context tokens of a batch of `images` to plan memory for: the most of many simulated batches and a tenth more, which
+ * is often less than half of what ij_mask_bounds allows. `config` has passed ij_mask_check. */
+int64_t ij_mask_most_context(const ij_mask_config *config, int images);
+
 /* Fills batch->context, context_offset, target and target_length for batch->images images. Where no context > min_keep
- * turns up in 20 tries, one fewer target is subtracted, as in the official code: such a context overlaps a target.
+ * turns up in 20 tries, one fewer target is subtracted, as in the official code: such a context overlaps a target. In
+ * the rare batch with more context tokens than batch->most_context, the longest contexts are cut to one length, at their
+ * ends, as the official code does in every batch.
  * IJ_EINVAL where the batch's counts or capacities do not fit the configuration. */
 ij_status ij_mask_sample(const ij_mask_config *config, uint64_t seed, int64_t batch_number, ij_batch *batch);
 

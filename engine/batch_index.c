@@ -5,10 +5,16 @@ static int align(int ints)
     return (ints + 1023) / 1024 * 1024;
 }
 
+static int most_context(const ij_batch *b)
+{
+    int all = b->contexts * b->images * b->context_capacity;
+    return b->most_context && b->most_context < all ? (int)b->most_context : all;
+}
+
 void ij_batch_index_plan(ij_batch_index *index, const ij_batch *b)
 {
     int sequences = b->contexts * b->images;
-    int context = sequences * b->context_capacity, predictions = b->targets * sequences * b->target_capacity;
+    int context = most_context(b), predictions = b->targets * sequences * b->target_capacity;
     int sizes[IJ_LISTS] = {
         [IJ_LIST_CONTEXT_IMAGE] = context,
         [IJ_LIST_CONTEXT_PATCH] = context,
@@ -30,9 +36,9 @@ static ij_status check(const ij_batch *b, int patches)
     if (b->target_length < 1 || b->target_length > b->target_capacity)
         return ij_fail(IJ_EINVAL, "a batch has target blocks of %d patches where 1 to %d are possible",
                        b->target_length, b->target_capacity);
-    if (b->context_offset[0] != 0 || b->context_offset[sequences] > sequences * b->context_capacity)
+    if (b->context_offset[0] != 0 || b->context_offset[sequences] > most_context(b))
         return ij_fail(IJ_EINVAL, "a batch has %d context tokens where %d are possible", b->context_offset[sequences],
-                       sequences * b->context_capacity);
+                       most_context(b));
     for (int s = 0; s < sequences; s++)
         if (b->context_offset[s + 1] <= b->context_offset[s])
             return ij_fail(IJ_EINVAL, "context sequence %d of a batch is empty", s);

@@ -11,6 +11,12 @@ static int64_t most(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+int64_t ij_most_context(const ij_trainer_config *t)
+{
+    int64_t all = (int64_t)t->contexts * t->batch * t->context_capacity;
+    return t->most_context && t->most_context < all ? t->most_context : all;
+}
+
 /* ---- Planning ---------------------------------------------------------------------------------------------------- */
 
 static ij_status make_kernels(ij_model *m)
@@ -49,7 +55,7 @@ static ij_status plan_activations(ij_model *m, ij_plan *plan)
     int64_t D = c->dim, Dp = c->pred_dim, pixels = 3 * c->patch * c->patch;
     int64_t full = (int64_t)t->batch * m->patches;
     int64_t sequences = (int64_t)t->contexts * t->batch;
-    int64_t context = sequences * t->context_capacity;
+    int64_t context = ij_most_context(t);
     int64_t predictions = t->targets * sequences * t->target_capacity;
     int64_t predictor = t->targets * context + predictions;
     int64_t rows = (int64_t)t->targets * t->batch * t->target_capacity;

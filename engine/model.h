@@ -59,6 +59,9 @@ typedef struct ij_model {
     cl_mem measured, std;    /* loss partials [IJ_LOSS_PARTIALS], then std [D] of features */
 } ij_model;
 
+/* Context tokens of a batch that memory is planned for. */
+int64_t ij_most_context(const ij_trainer_config *config);
+
 /* Compiles kernels and announces all memory in `plan`. */
 ij_status ij_model_plan(ij_model *m, ij_device *device, const ij_trainer_config *config, ij_plan *plan);
 /* After the plan is committed: views, constant tables, initial weights. */

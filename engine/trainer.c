@@ -63,7 +63,8 @@ static ij_status plan_slot(ij_trainer *t, slot *s)
                           .contexts = c->contexts,
                           .targets = c->targets,
                           .context_capacity = c->context_capacity,
-                          .target_capacity = c->target_capacity};
+                          .target_capacity = c->target_capacity,
+                          .most_context = ij_most_context(c)};
     size_t sequences = (size_t)c->contexts * (size_t)c->batch;
     s->batch.context = calloc(sequences * (size_t)c->context_capacity, sizeof(int32_t));
     s->batch.context_offset = calloc(sequences + 1, sizeof(int32_t));
@@ -218,7 +219,8 @@ static ij_status check_config(const ij_trainer_config *c)
         c->target_capacity > patches)
         return ij_fail(IJ_EINVAL, "masks of up to %d context and %d target patches do not fit %d patches an image",
                        c->context_capacity, c->target_capacity, patches);
-    double tokens = (double)c->targets * c->contexts * c->batch * (c->context_capacity + c->target_capacity);
+    double tokens =
+        (double)c->targets * ((double)ij_most_context(c) + (double)c->contexts * c->batch * c->target_capacity);
     double widest = 4.0 * (c->model.pred_dim > c->model.dim ? c->model.pred_dim : c->model.dim);
     if (tokens > 2e9 / widest * 1024 || (double)c->batch * patches > 1e9)
         return ij_fail(IJ_EINVAL, "a batch of %d images is more than this program can number: use a smaller batch",

@@ -32,7 +32,8 @@ typedef struct ij_trainer_config {
     int batch;            /* B */
     int contexts;         /* context blocks per image */
     int targets;          /* target blocks per image */
-    int context_capacity; /* longest context block, in patches; memory is planned for it */
+    int context_capacity; /* longest context block, in patches */
+    int64_t most_context; /* context tokens of a whole batch, which memory is planned for; 0: all of the longest */
     int target_capacity;  /* longest target block, in patches */
     ij_loss loss;
     ij_gemm_backend gemm;
