@@ -2,6 +2,7 @@
  * keeps them in the tuning database. */
 #include "engine/base/try.h"
 #include "engine/tuning_db.h"
+#include "engine/tuning_file.h"
 #include "tools/autotune/candidate.h"
 #include "tools/autotune/show.h"
 #include "tools/autotune/tune.h"
@@ -134,6 +135,17 @@ static void print_end(const tuner *t)
     printf("kept in %s\n", t->database);
 }
 
+/* Whether results can be kept is found out before hours of measuring. Makes the folder, too. */
+static ij_status check_database(const char *path)
+{
+    ij_tuning_file file;
+    ij_status status = ij_tuning_file_read(&file, path);
+    if (!status)
+        status = ij_tuning_file_write(&file, path);
+    ij_tuning_file_free(&file);
+    return status;
+}
+
 static ij_status run(ij_workload *w, const options *o, tuner *t)
 {
     static char path[4096];
@@ -141,6 +153,7 @@ static ij_status run(ij_workload *w, const options *o, tuner *t)
     if (!ij_tuning_db_path(path, sizeof path))
         return ij_fail(IJ_EINVAL, "there is no place for the tuning database: name one with --tuning FILE");
     double start = ij_now();
+    TRY(check_database(path));
     TRY(find_jobs(w, o, t));
     t->database = path;
     t->deadline = start + 60.0 * o->minutes;

@@ -1,0 +1,328 @@
+/* The tuning database: what is written is found again, what no longer holds is left out and said so. */
+#include "engine/tuning_db.h"
+#include "engine/tuning_file.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char path[256];
+
+static int start(void **state)
+{
+    (void)state;
+    remove(path);
+    return setenv("IJEPA_TUNING", path, 1);
+}
+
+static char *contents(void)
+{
+    static char text[16384];
+    FILE *in = fopen(path, "r");
+    assert_non_null(in);
+    text[fread(text, 1, sizeof text - 1, in)] = 0;
+    fclose(in);
+    return text;
+}
+
+static void replace(const char *what, const char *with)
+{
+    char *text = contents(), *at = strstr(text, what);
+    assert_non_null(at);
+    FILE *out = fopen(path, "w");
+    assert_non_null(out);
+    fprintf(out, "%.*s%s%s", (int)(at - text), text, with, at + strlen(what));
+    fclose(out);
+}
+
+/* ---- The file ---------------------------------------------------------------------------------------------------- */
+
+static void test_file_round_trip(void **state)
+{
+    ij_tuning_file file;
+    (void)state;
+    assert_int_equal(ij_tuning_file_read(&file, path), IJ_OK); /* there is none: empty */
+    assert_int_equal(file.count, 0);
+    ij_tuning_block *b = ij_tuning_file_make(&file, "A [device]", "1.0 beta", "cpu");
+    assert_non_null(b);
+    assert_int_equal(ij_tuning_block_set(b, "gemm 64 32", "TM=12", "10 GFLOP/s"), IJ_OK);
+    assert_int_equal(ij_tuning_block_set(b, "gemm 64 48", "TM=8", NULL), IJ_OK);
+    assert_int_equal(ij_tuning_block_set(b, "gemm 64 32", "TM=10", "11 GFLOP/s"), IJ_OK);
+    assert_ptr_equal(ij_tuning_file_make(&file, "A [device]", "1.0 beta", "cpu"), b);
+    assert_non_null(ij_tuning_file_make(&file, "A [device]", "1.0 beta", "gpu"));
+    assert_int_equal(ij_tuning_file_write(&file, path), IJ_OK);
+    ij_tuning_file_free(&file);
+
+    replace("gemm 64 48", "# a person's remark\nwhat nobody understands\ngemm 64 48");
+    assert_int_equal(ij_tuning_file_read(&file, path), IJ_OK);
+    assert_int_equal(file.count, 2);
+    b = ij_tuning_file_find(&file, "A [device]", "1.0 beta", "cpu");
+    assert_non_null(b);
+    assert_string_equal(ij_tuning_block_get(b, "gemm 64 32"), "TM=10");
+    assert_string_equal(ij_tuning_block_get(b, "gemm 64 48"), "TM=8");
+    assert_null(ij_tuning_block_get(b, "gemm 64"));
+    assert_string_equal(b->lines[0].remark, "11 GFLOP/s");
+    ij_tuning_block_remove(b, "gem");
+    assert_non_null(ij_tuning_block_get(b, "gemm 64 32"));
+    assert_int_equal(ij_tuning_file_write(&file, path), IJ_OK);
+    assert_non_null(strstr(contents(), "# a person's remark\nwhat nobody understands\ngemm 64 48: TM=8\n"));
+    ij_tuning_block_remove(b, "gemm");
+    assert_null(ij_tuning_block_get(b, "gemm 64 32"));
+    assert_null(ij_tuning_file_find(&file, "A", "1.0 beta", "cpu"));
+    ij_tuning_file_free(&file);
+}
+
+static void test_failed_write_leaves_the_old_file(void **state)
+{
+    ij_tuning_file file;
+    char temporary[300];
+    (void)state;
+    memset(&file, 0, sizeof file);
+    assert_non_null(ij_tuning_file_make(&file, "D", "1", "cpu"));
+    assert_int_equal(ij_tuning_file_write(&file, path), IJ_OK);
+    static char before[16384];
+    snprintf(before, sizeof before, "%s", contents());
+    snprintf(temporary, sizeof temporary, "%s.%ld", path, (long)getpid());
+    assert_int_equal(mkdir(temporary, 0700), 0); /* in the way of the temporary file */
+    assert_non_null(ij_tuning_file_make(&file, "E", "1", "cpu"));
+    assert_int_equal(ij_tuning_file_write(&file, path), IJ_EIO);
+    assert_string_equal(contents(), before);
+    assert_int_equal(rmdir(temporary), 0);
+    assert_int_equal(ij_tuning_file_write(&file, path), IJ_OK);
+    assert_non_null(strstr(contents(), "[E]"));
+    assert_int_equal(access(temporary, F_OK), -1);
+    ij_tuning_file_free(&file);
+}
+
+static void test_nonsense_is_read_without_harm(void **state)
+{
+    static const char nonsense[] = "\n[\n]\n[]\nx\n[a]\n:\n::\n: #\ndriver:\nfamily\n[b\nsources :\n\xff\xfe: \x01\n";
+    ij_tuning_file file;
+    (void)state;
+    FILE *out = fopen(path, "w");
+    assert_non_null(out);
+    fputs(nonsense, out);
+    for (int i = 0; i < 5000; i++)
+        fputs("long ", out);
+    fclose(out);
+    assert_int_equal(ij_tuning_file_read(&file, path), IJ_OK);
+    assert_int_equal(ij_tuning_file_write(&file, path), IJ_OK);
+    ij_tuning_file_free(&file);
+}
+
+/* ---- Choices ----------------------------------------------------------------------------------------------------- */
+
+static void test_choices_as_text(void **state)
+{
+    const ij_group_info *info = ij_group_of(IJ_FAMILY_CPU, IJ_GROUP_ATTENTION);
+    ij_choice choice;
+    char text[64];
+    (void)state;
+    assert_null(ij_choice_parse(info, "  KB=64  TM=8 ", &choice));
+    ij_choice_print(info, &choice, text, sizeof text);
+    assert_string_equal(text, "TM=8 KB=64");
+    const char *const bad[] = {"",        "TM=8",        "TM=8 KB=63", "TM=8 KB=64 XX=1",
+                               "TM=8 KB", "TM=8x KB=64", "TM= KB=64",  "=8"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_non_null(ij_choice_parse(info, bad[i], &choice));
+
+    int count = 1, all = 1;
+    for (int i = 0; i < info->count; i++) {
+        int values = 0;
+        while (values < IJ_MOST_VALUES && info->params[i].values[values])
+            values++;
+        all *= values;
+    }
+    choice = ij_choice_first(info);
+    while (ij_choice_next(info, &choice))
+        count++;
+    assert_int_equal(count, all);
+}
+
+/* ---- With a device ----------------------------------------------------------------------------------------------- */
+
+static ij_device *open_device(void)
+{
+    ij_device *device;
+    if (ij_device_open(&device, NULL))
+        fail_msg("%s", ij_error());
+    return device;
+}
+
+/* A choice of products that is legal and not the default. */
+static ij_choice other_choice(const ij_device *d)
+{
+    const ij_group_info *info = ij_group_of(d->tuning.family, IJ_GROUP_GEMM);
+    ij_choice choice = ij_choice_first(info);
+    do {
+        if (!ij_choice_illegal(&d->tuning, IJ_GROUP_GEMM, &choice, d->info.local_bytes) &&
+            memcmp(&choice, &d->tuning.choice[IJ_GROUP_GEMM], (size_t)info->count * sizeof(int)) != 0)
+            return choice;
+    } while (ij_choice_next(info, &choice));
+    fail_msg("there is only one choice");
+    return choice;
+}
+
+/* Keeps it for weight 64 x 32 and returns it. */
+static ij_choice keep_one(void)
+{
+    ij_device *d = open_device();
+    ij_tuned tuned = {IJ_GROUP_GEMM, {64, 32}, other_choice(d)};
+    assert_int_equal(ij_tuning_db_keep(d, path, &tuned, "10.0 GFLOP/s"), IJ_OK);
+    ij_device_close(d);
+    return tuned.choice;
+}
+
+static bool holds(const ij_device *d, const ij_choice *choice)
+{
+    return memcmp(ij_choice_for(&d->tuning, IJ_GROUP_GEMM, 64, 32), choice, sizeof *choice) == 0;
+}
+
+static void assert_note(const ij_device *d, const char *text)
+{
+    if (!strstr(ij_device_notes(d), text))
+        fail_msg("\"%s\" is not in the notes: %s", text, ij_device_notes(d));
+}
+
+static void test_kept_choice_is_found(void **state)
+{
+    (void)state;
+    ij_choice choice = keep_one();
+    ij_device *d = open_device();
+    assert_string_equal(ij_device_notes(d), "");
+    assert_true(holds(d, &choice));
+    assert_int_equal(d->tuning.tuned_count, 1);
+    assert_non_null(strstr(contents(), "  # 10.0 GFLOP/s, "));
+    ij_device_close(d);
+
+    setenv("IJEPA_TUNING", "off", 1);
+    d = open_device();
+    assert_string_equal(ij_device_notes(d), "");
+    assert_false(holds(d, &choice));
+    ij_device_close(d);
+}
+
+static void test_other_driver_is_stale(void **state)
+{
+    (void)state;
+    ij_choice choice = keep_one();
+    replace("driver: ", "driver: old ");
+    ij_device *d = open_device();
+    assert_note(d, "stale (driver old ");
+    assert_false(holds(d, &choice));
+    ij_device_close(d);
+}
+
+static void test_other_sources_are_stale(void **state)
+{
+    (void)state;
+    ij_choice choice = keep_one();
+    replace("sources gemm: ", "sources gemm: 0");
+    ij_device *d = open_device();
+    assert_note(d, "1 line of gemm is stale");
+    assert_false(holds(d, &choice));
+
+    /* A new measurement makes room: the stale lines of the group go, others stay. */
+    replace("\ngemm 64 32", "\ngradient 8 8: left\ngemm 64 48: TM=8\ngemm 64 32");
+    ij_tuned tuned = {IJ_GROUP_GEMM, {64, 32}, choice};
+    assert_int_equal(ij_tuning_db_keep(d, path, &tuned, ""), IJ_OK);
+    ij_device_close(d);
+    assert_null(strstr(contents(), "gemm 64 48"));
+    assert_non_null(strstr(contents(), "gradient 8 8: left"));
+    replace("gradient 8 8: left\n", "");
+    d = open_device();
+    assert_string_equal(ij_device_notes(d), "");
+    assert_true(holds(d, &choice));
+    ij_device_close(d);
+}
+
+static void test_illegal_lines_are_ignored(void **state)
+{
+    (void)state;
+    ij_choice choice = keep_one();
+    replace("\ngemm 64 32", "\ngemm 1 1: ABC=1\nnobody 3 4: TM=8\ngemm 2 2: TM=999\nclblast Xgemm: NONE=1\ngemm 64 32");
+    ij_device *d = open_device();
+    assert_note(d, "\"gemm 1 1: ABC=1\" is ignored: a parameter that these kernels do not have");
+    assert_note(d, "\"nobody 3 4\" is ignored: no kernels of this name");
+    assert_note(d, "\"gemm 2 2: TM=999\" is ignored: a value that the parameter does not have");
+    assert_note(d, "\"clblast Xgemm\" is ignored: CLBlast refuses");
+    assert_true(holds(d, &choice));
+    assert_int_equal(d->tuning.tuned_count, 1);
+    bool cpu = d->tuning.family == IJ_FAMILY_CPU;
+    ij_device_close(d);
+    if (!cpu)
+        return;
+    replace("family: cpu\n", "family: cpu\ndevice: VW=16 TN=8\n");
+    d = open_device();
+    assert_note(d, "TN is one to four times VW");
+    ij_device_close(d);
+}
+
+/* Another layout of weights makes what was measured beside the old one stale, and what is impossible beside it legal.
+ */
+static void test_layout(void **state)
+{
+    (void)state;
+    ij_choice choice = keep_one();
+    ij_device *d = open_device();
+    if (d->tuning.family != IJ_FAMILY_CPU) {
+        ij_device_close(d);
+        return;
+    }
+    ij_tuned layout = {.group = IJ_GROUP_DEVICE, .choice = {{16, 64}}};
+    assert_int_equal(ij_tuning_db_keep(d, path, &layout, "10.0 GFLOP/s"), IJ_OK);
+    ij_device_close(d);
+    d = open_device();
+    assert_int_equal(ij_tuning_tn(&d->tuning), 64);
+    assert_false(holds(d, &choice));
+    assert_note(d, "1 line of gemm is stale");
+    for (int g = IJ_GROUP_DEVICE + 1; g < IJ_GROUPS; g++)
+        assert_null(ij_choice_illegal(&d->tuning, (ij_group)g, &d->tuning.choice[g], d->info.local_bytes));
+    ij_device_close(d);
+}
+
+static void test_clblast(void **state)
+{
+    static const int fast[2] = {64, 32}, slow[2] = {32, 64};
+    (void)state;
+    ij_device *d = open_device();
+    assert_int_equal(ij_tuning_db_keep_clblast(d, path, IJ_GROUP_GEMM, fast, true, "2 against 1"), IJ_OK);
+    assert_int_equal(ij_tuning_db_keep_clblast(d, path, IJ_GROUP_GEMM, slow, false, "1 against 2"), IJ_OK);
+    ij_device_close(d);
+    d = open_device();
+    assert_string_equal(ij_device_notes(d), "");
+    assert_true(ij_tuning_db_clblast(d, IJ_GROUP_GEMM, 64, 32));
+    assert_false(ij_tuning_db_clblast(d, IJ_GROUP_GEMM, 32, 64));
+    assert_false(ij_tuning_db_clblast(d, IJ_GROUP_GRADIENT, 64, 32));
+    ij_device_close(d);
+}
+
+int main(void)
+{
+    const char *folder = getenv("TMPDIR");
+    snprintf(path, sizeof path, "%s/ijepa-tuning-%ld.txt", folder ? folder : "/tmp", (long)getpid());
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_file_round_trip, start),
+        cmocka_unit_test_setup(test_failed_write_leaves_the_old_file, start),
+        cmocka_unit_test_setup(test_nonsense_is_read_without_harm, start),
+        cmocka_unit_test_setup(test_choices_as_text, start),
+        cmocka_unit_test_setup(test_kept_choice_is_found, start),
+        cmocka_unit_test_setup(test_other_driver_is_stale, start),
+        cmocka_unit_test_setup(test_other_sources_are_stale, start),
+        cmocka_unit_test_setup(test_illegal_lines_are_ignored, start),
+        cmocka_unit_test_setup(test_layout, start),
+        cmocka_unit_test_setup(test_clblast, start),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    remove(path);
+    return failed;
+}
