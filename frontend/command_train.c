@@ -13,11 +13,13 @@
 
 static void print_help(void)
 {
-    puts("Usage: ijepa train CONFIG.ini [--set section.key=value]... [--device D]\n"
+    puts("Usage: ijepa train CONFIG.ini [--set section.key=value]... [--device D] [--tuning FILE]\n"
          "\n"
          "Trains as the configuration says. Options:\n"
          "  --set section.key=value  replaces one value of the configuration; may be repeated\n"
          "  --device D               the device: its number, part of its name, or cpu or gpu (see `ijepa devices`)\n"
+         "  --tuning FILE            what autotune measured; default: IJEPA_TUNING, or the XDG data folder's\n"
+         "                           ijepa-cl/tuning.txt; off: nothing\n"
          "\n"
          "`ijepa config --help` lists the keys. The images are those under [data] root_path (and image_folder in it).\n"
          "\n"
@@ -90,6 +92,8 @@ static ij_status open_trainer(run *r)
         return status;
     const ij_device_info *info = ij_device_describe(r->device);
     printf("device: %d: %s (%s)\n", info->index, info->name, info->platform);
+    if (*ij_device_notes(r->device))
+        ij_complain("note: %s", ij_device_notes(r->device));
 
     ij_trainer_config config = ij_config_trainer(&r->config);
     const ij_model_config *m = &config.model;

@@ -51,6 +51,10 @@ bool ij_options_read(ij_options *options, const char *command, int argc, char **
             if (!value)
                 return wrong(command, "a device must follow", "--device");
             snprintf(options->device, sizeof options->device, "run.device=%.*s", IJ_CONFIG_TEXT, value);
+        } else if (takes_value("--tuning", argc, argv, &i, &value)) {
+            if (!value)
+                return wrong(command, "a file must follow", "--tuning");
+            setenv("IJEPA_TUNING", value, 1); /* where the engine looks for its tuning database */
         } else if (argv[i][0] == '-' && argv[i][1]) {
             return wrong(command, "unknown option", argv[i]);
         } else if (options->path) {

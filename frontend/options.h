@@ -1,4 +1,5 @@
-/* The command line of the subcommands that take a configuration: CONFIG.ini [--set section.key=value]... [--device D].
+/* The command line of the subcommands that take a configuration: CONFIG.ini [--set section.key=value]... [--device D]
+ * [--tuning FILE].
  */
 #ifndef IJ_FRONTEND_OPTIONS_H
 #define IJ_FRONTEND_OPTIONS_H

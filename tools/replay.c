@@ -15,13 +15,14 @@
 static const double tolerance = 1e-5;
 
 static const char usage[] =
-    "usage: replay [--device D] [--gemm auto|own|clblast] FILE...\n"
+    "usage: replay [--device D] [--gemm auto|own|clblast] [--tuning FILE] FILE...\n"
     "\n"
     "Runs the training steps of each golden FILE (safetensors) and compares outputs, gradients, losses and weights\n"
     "with the file's. The last line is \"N passed, M failed\"; the exit status is 0 only if nothing failed.\n"
     "\n"
     "  --device D   index, type (cpu, gpu) or part of a name; default: IJEPA_DEVICE, or the first GPU, or the first\n"
-    "  --gemm G     whose matrix products: the project's own, CLBlast's, or what suits the device (auto)\n";
+    "  --gemm G     whose matrix products: the project's own, CLBlast's, or what suits the device (auto)\n"
+    "  --tuning F   the tuning database; default: IJEPA_TUNING, or the XDG data folder's; off: none\n";
 
 /* ---- Comparing -------------------------------------------------------------------------------------------------- */
 
@@ -293,6 +294,7 @@ int main(int argc, char **argv)
 {
     static const struct option options[] = {{"device", required_argument, NULL, 'd'},
                                             {"gemm", required_argument, NULL, 'g'},
+                                            {"tuning", required_argument, NULL, 't'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
     const char *choice = NULL;
@@ -306,6 +308,8 @@ int main(int argc, char **argv)
             return 2;
         if (option == 'd')
             choice = optarg;
+        if (option == 't')
+            setenv("IJEPA_TUNING", optarg, 1); /* where the engine looks */
     }
     if (optind == argc) {
         fputs(usage, stderr);
@@ -317,6 +321,8 @@ int main(int argc, char **argv)
         return 1;
     }
     printf("device: %s, tolerance %g\n", ij_device_describe(device)->name, tolerance);
+    if (*ij_device_notes(device))
+        printf("note: %s\n", ij_device_notes(device));
     int passed = 0, failed = 0;
     for (int i = optind; i < argc; i++) {
         if (replay_file(device, gemm, argv[i]))
