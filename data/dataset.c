@@ -1,5 +1,6 @@
 #include "data/dataset.h"
 
+#include "data/index.h"
 #include "data/listing.h"
 #include "data/source.h"
 
@@ -10,10 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 #include <unistd.h>
 
 /* No encoded image is larger; what claims to be would only eat memory. */
 static const off_t max_file_bytes = (off_t)1 << 30;
+/* Fewer images in folders than this are listed again faster than an index is worth. */
+enum { LEAST_INDEXED = 1000 };
 
 struct ij_dataset {
     char *root; /* the folder that all paths are relative to; "" is the working folder */
@@ -144,6 +148,13 @@ static ij_status check(const ij_dataset *d, const char *path)
                    path, (long long)l->ignored);
 }
 
+static int64_t now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_REALTIME, &time);
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
 ij_status ij_dataset_open(ij_dataset **out, const char *path)
 {
     ij_source_kind kind = IJ_SOURCE_FOLDER;
@@ -151,12 +162,17 @@ ij_status ij_dataset_open(ij_dataset **out, const char *path)
     if (!d)
         return no_memory(path);
     ij_status status = find_source(d, path, &kind);
-    if (!status)
+    bool indexed = kind == IJ_SOURCE_FOLDER || kind == IJ_SOURCE_TAR;
+    if (!status && !(indexed && ij_index_load(d->root, d->name, &d->listing))) {
+        int64_t began = now();
         status = list(d, kind);
-    if (!status)
-        status = check(d, path);
-    if (!status)
-        ij_listing_trim(&d->listing);
+        if (!status)
+            status = check(d, path);
+        if (!status)
+            ij_listing_trim(&d->listing);
+        if (!status && indexed && (d->listing.kind == IJ_SOURCE_TAR || d->listing.sample_count >= LEAST_INDEXED))
+            ij_index_save(d->root, d->name, &d->listing, began);
+    }
     if (status)
         ij_dataset_close(d);
     else

@@ -31,6 +31,9 @@ void ij_bytes_free(ij_bytes *bytes);
  * - a text file: a path a line, relative to the list's folder, with any bytes but newline (so names with newlines
  *   cannot be listed) and, on every line or none, a label after a tab, or after a space where it is a whole number.
  * Labels that are all whole numbers are the classes; others are numbered in bytewise order.
+ *
+ * Folders of 1000 images and more, and shards, are remembered in the cache folder and listed again once anything has
+ * changed: see index.h; IJEPA_CACHE=off prevents it.
  * IJ_EIO: nothing there, or no permission; IJ_EFORMAT: no image found, or not such a source; IJ_EINVAL: a range of
  * shards that is none. */
 ij_status ij_dataset_open(ij_dataset **dataset, const char *path);
