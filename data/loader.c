@@ -36,7 +36,7 @@ struct ij_loader {
     ij_batch *batch;
     int64_t batch_number, first; /* `first`: the batch's first position in `order` */
     int64_t *chosen;             /* [B] sample behind each image */
-    int64_t seen;                /* samples asked for since the loader was opened */
+    int64_t seen;                /* samples tried since the loader was opened, replacements included */
 
     /* what went wrong in it, under the mutex while the threads work */
     pthread_mutex_t mutex;
@@ -376,6 +376,7 @@ ij_status ij_loader_finish(ij_loader *l)
         qsort(l->mishaps, l->mishap_count, sizeof *l->mishaps, by_place);
     for (size_t i = 0; i < l->mishap_count; i++)
         remember_bad(l, &l->mishaps[i]);
+    l->seen += (int64_t)l->mishap_count; /* each was followed by another try, or by the end */
     forget_mishaps(l);
     if (l->fatal && l->fatal != IJ_EFORMAT)
         return ij_fail(l->fatal, "%s", l->fatal_error ? l->fatal_error : "no memory");

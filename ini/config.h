@@ -40,6 +40,7 @@ typedef struct ij_config_data {
     bool use_color_distortion, use_gaussian_blur, use_horizontal_flip;
     int decode; /* ij_config_decode */
     double max_bad_share;
+    int64_t max_pixels;
 } ij_config_data;
 
 typedef struct ij_config_mask {

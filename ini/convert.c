@@ -97,5 +97,6 @@ ij_loader_config ij_config_loader(const ij_config *c, const ij_dataset *dataset)
     l.seed = (uint64_t)c->run.seed;
     l.workers = c->data.num_workers;
     l.max_bad_share = c->data.max_bad_share;
+    l.max_pixels = c->data.max_pixels;
     return l;
 }

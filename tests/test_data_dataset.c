@@ -21,6 +21,7 @@ static int make_folder(void **state)
 {
     (void)state;
     folder = scratch_folder();
+    setenv("IJEPA_CACHE", "off", 1);
     return 0;
 }
 

@@ -2,6 +2,7 @@
  * named, too many of them an error, a clean stop at any moment, and the evaluation transform. */
 #include "data/loader.h"
 #include "tests/images.h"
+#include "tests/shards.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,6 +26,7 @@ static int make_dataset(void **state)
 {
     (void)state;
     folder = scratch_folder();
+    setenv("IJEPA_CACHE", "off", 1);
     for (uint32_t i = 0; i < IMAGES; i++) {
         char name[64];
         snprintf(name, sizeof name, "class%u/%03u.jpg", i % 3, i);
@@ -264,6 +267,140 @@ static void test_bad_images(void **state)
     ij_loader_close(b);
 }
 
+/* Claims 65000 x 65000 pixels in the JPEG's frame header. */
+static void make_gigantic(const char *path)
+{
+    size_t size, at = 0;
+    uint8_t *bytes = read_file(path, &size);
+    while (!(bytes[at] == 0xFF && bytes[at + 1] == 0xC0))
+        at++;
+    for (size_t i = 5; i < 9; i += 2) {
+        bytes[at + i] = 65000 >> 8;
+        bytes[at + i + 1] = 65000 & 0xFF;
+    }
+    scratch_write("", path + 1, bytes, size);
+    free(bytes);
+}
+
+/* One file of each kind that people's folders hold or that goes bad in the middle of a run, and what is said of it. */
+static const char *const kinds[] = {"truncated", "empty file",   "damaged",      "more than the limit",
+                                    "HTML",      "No such file", "not a regular"};
+enum { KINDS = sizeof kinds / sizeof kinds[0] };
+
+static void spoil(int64_t sample, int kind)
+{
+    char path[1024];
+    path_of(sample, path);
+    if (kind == 0)
+        truncate_sample(sample);
+    else if (kind == 1)
+        assert_int_equal(truncate(path, 0), 0);
+    else if (kind == 2)
+        scratch_write("", path + 1, "\xFF\xD8\xFF\xDB\x00\x02\xFF\xC0 and no more", 20);
+    else if (kind == 3)
+        make_gigantic(path);
+    else if (kind == 4)
+        scratch_write("", path + 1, "<html>404</html>", 16);
+    else
+        unlink(path);
+    if (kind == 6)
+        assert_int_equal(mkfifo(path, 0600), 0);
+}
+
+static void test_every_kind_of_bad_image(void **state)
+{
+    (void)state;
+    ij_loader_config c = configure(3);
+    c.max_bad_share = 0.2;
+    ij_loader *loader = open_loader(&c);
+    ij_batch batch = make_batch(&c);
+    int64_t per_epoch = ij_loader_batches_per_epoch(loader);
+    for (int64_t n = 0; n < 6 * per_epoch; n++) {
+        if (n == 2) /* while training */
+            for (int kind = 0; kind < KINDS; kind++)
+                spoil(7 * kind + 3, kind);
+        load(loader, n, &batch);
+        for (int i = 0; i < BATCH && n >= 2; i++) {
+            int64_t sample = ij_loader_sample(loader, i);
+            assert_true(sample % 7 != 3 || sample / 7 >= KINDS);
+        }
+    }
+    bool named[KINDS] = {false};
+    assert_int_equal(ij_loader_bad_count(loader), KINDS);
+    for (int64_t i = 0; i < KINDS; i++) {
+        ij_bad_image bad = ij_loader_bad(loader, i);
+        int kind = (int)(bad.sample / 7);
+        assert_true(bad.sample % 7 == 3 && !named[kind]);
+        named[kind] = true;
+        if (!strstr(bad.reason, kinds[kind]))
+            fail_msg("kind %d: \"%s\" does not say \"%s\"", kind, bad.reason, kinds[kind]);
+    }
+    ij_loader_close(loader);
+    c.max_pixels = 100;
+    loader = open_loader(&c);
+    assert_int_equal(ij_loader_begin(loader, 0, &batch), IJ_OK);
+    assert_int_equal(ij_loader_finish(loader), IJ_EFORMAT);
+    assert_non_null(strstr(ij_error(), "more than the limit of 100"));
+    ij_loader_close(loader);
+    free_batch(&batch);
+}
+
+/* "11 of the first 4 images" cannot be: replacements have been seen, too. */
+static void test_counts_of_bad_images(void **state)
+{
+    (void)state;
+    for (int64_t sample = 0; sample < IMAGES; sample++)
+        if (sample % 10)
+            truncate_sample(sample);
+    ij_loader_config c = configure(1);
+    c.batch = 4;
+    c.max_bad_share = 0;
+    ij_loader *loader = open_loader(&c);
+    ij_batch batch = make_batch(&c);
+    long long bad, seen;
+    assert_int_equal(ij_loader_begin(loader, 0, &batch), IJ_OK);
+    assert_int_equal(ij_loader_finish(loader), IJ_EFORMAT);
+    assert_int_equal(sscanf(ij_error(), "%lld of the first %lld images", &bad, &seen), 2);
+    assert_int_equal(bad, ij_loader_bad_count(loader));
+    assert_true(bad > 4 && bad < seen && seen <= IMAGES);
+    ij_loader_close(loader);
+    free_batch(&batch);
+}
+
+/* A shard that becomes shorter in the middle of a run loses its last samples, and no others. */
+static void test_shard_cut_while_training(void **state)
+{
+    (void)state;
+    ij_bytes tar = {0}, bytes = {0};
+    char path[1024];
+    for (int i = 0; i < IMAGES; i++) {
+        snprintf(path, sizeof path, "%03d.jpg", i);
+        assert_int_equal(ij_dataset_read(dataset, i, &bytes), IJ_OK);
+        shard_add(&tar, path, '0', bytes.data, bytes.size);
+    }
+    scratch_write(folder, "a.tar", tar.data, tar.size);
+    snprintf(path, sizeof path, "%s/a.tar", folder);
+    ij_dataset *shard;
+    assert_int_equal(ij_dataset_open(&shard, path), IJ_OK);
+    ij_loader_config c = configure(2);
+    c.dataset = shard;
+    c.max_bad_share = 0.5;
+    ij_loader *loader = open_loader(&c);
+    ij_batch batch = make_batch(&c);
+    load(loader, 0, &batch);
+    assert_int_equal(truncate(path, (off_t)(tar.size * 4 / 5)), 0);
+    for (int64_t n = 1; n < 4 * ij_loader_batches_per_epoch(loader); n++)
+        load(loader, n, &batch);
+    assert_true(ij_loader_bad_count(loader) > 0 && ij_loader_bad_count(loader) < IMAGES / 2);
+    for (int64_t i = 0; i < ij_loader_bad_count(loader); i++)
+        assert_non_null(strstr(ij_loader_bad(loader, i).reason, "shorter"));
+    ij_loader_close(loader);
+    free_batch(&batch);
+    ij_dataset_close(shard);
+    ij_bytes_free(&tar);
+    ij_bytes_free(&bytes);
+}
+
 static void test_too_many_bad(void **state)
 {
     (void)state;
@@ -388,6 +525,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_epochs, make_dataset, remove_dataset),
         cmocka_unit_test_setup_teardown(test_ranks, make_dataset, remove_dataset),
         cmocka_unit_test_setup_teardown(test_bad_images, make_dataset, remove_dataset),
+        cmocka_unit_test_setup_teardown(test_every_kind_of_bad_image, make_dataset, remove_dataset),
+        cmocka_unit_test_setup_teardown(test_counts_of_bad_images, make_dataset, remove_dataset),
+        cmocka_unit_test_setup_teardown(test_shard_cut_while_training, make_dataset, remove_dataset),
         cmocka_unit_test_setup_teardown(test_too_many_bad, make_dataset, remove_dataset),
         cmocka_unit_test_setup_teardown(test_stops_at_any_moment, make_dataset, remove_dataset),
         cmocka_unit_test_setup_teardown(test_misuse, make_dataset, remove_dataset),
