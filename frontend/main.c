@@ -11,6 +11,7 @@ static const struct {
     const char *help;
 } commands[] = {
     {"train", ij_command_train, "train a model as a configuration says"},
+    {"data", ij_command_data, "look through a folder of images; show crops with their masks"},
     {"config", ij_command_config, "check a configuration and print what would be used"},
     {"devices", ij_command_devices, "list the OpenCL devices"},
 };

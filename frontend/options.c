@@ -5,9 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Whether argument *i is `name`; its value is what follows, as "--name value" or "--name=value". A missing value sets
- * *value to NULL. */
-static bool takes_value(const char *name, int argc, char **argv, int *i, const char **value)
+bool ij_option_value(const char *name, int argc, char **argv, int *i, const char **value)
 {
     size_t length = strlen(name);
     if (strncmp(argv[*i], name, length))
@@ -43,15 +41,15 @@ bool ij_options_read(ij_options *options, const char *command, int argc, char **
     }
     for (int i = 0; i < argc; i++) {
         const char *value = NULL;
-        if (takes_value("--set", argc, argv, &i, &value)) {
+        if (ij_option_value("--set", argc, argv, &i, &value)) {
             if (!value)
                 return wrong(command, "a section.key=value must follow", "--set");
             options->sets[options->n_sets++] = value;
-        } else if (takes_value("--device", argc, argv, &i, &value)) {
+        } else if (ij_option_value("--device", argc, argv, &i, &value)) {
             if (!value)
                 return wrong(command, "a device must follow", "--device");
             snprintf(options->device, sizeof options->device, "run.device=%.*s", IJ_CONFIG_TEXT, value);
-        } else if (takes_value("--tuning", argc, argv, &i, &value)) {
+        } else if (ij_option_value("--tuning", argc, argv, &i, &value)) {
             if (!value)
                 return wrong(command, "a file must follow", "--tuning");
             setenv("IJEPA_TUNING", value, 1); /* where the engine looks for its tuning database */

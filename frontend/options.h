@@ -16,6 +16,10 @@ typedef struct ij_options {
     bool help; /* asked for: nothing else is looked at */
 } ij_options;
 
+/* Whether argument *i is `name`; its value is what follows, as "--name value" or "--name=value", and *i is moved past
+ * it. A missing value sets *value to NULL. */
+bool ij_option_value(const char *name, int argc, char **argv, int *i, const char **value);
+
 /* Reads the arguments; they must outlive the options. On wrong usage complains and returns false. `command` is the
  * subcommand's name for messages. ij_options_free is due in any case. */
 bool ij_options_read(ij_options *options, const char *command, int argc, char **argv);

@@ -13,6 +13,8 @@ add_test(NAME schedule COMMAND test_schedule)
 find_program(IJEPA_BASH bash REQUIRED)
 add_test(NAME frontend COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_frontend.sh $<TARGET_FILE:ijepa>
                                ${PROJECT_SOURCE_DIR}/ini)
+add_test(NAME data_command COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_data_command.sh $<TARGET_FILE:ijepa>
+                                   ${PROJECT_SOURCE_DIR}/ini)
 
 if(IJEPA_FUZZ)
   add_executable(fuzz_config fuzz_config.c)
