@@ -289,18 +289,31 @@ static int draw_context(const ij_mask_config *c, ij_random *random, block_size s
     }
 }
 
-/* The length to cut contexts to so that all together have no more than batch->most_context tokens. lengths: those of
- * the sequences. */
+/* Context tokens that the batch's plan leaves room for, its target blocks given. */
+static int64_t room_for_contexts(const ij_batch *batch)
+{
+    int64_t sequences = (int64_t)batch->contexts * batch->images, room = sequences * batch->context_capacity;
+    if (batch->most_context && batch->most_context < room)
+        room = batch->most_context;
+    if (batch->most_predictor) {
+        int64_t beside_targets = batch->most_predictor / batch->targets - sequences * batch->target_length;
+        room = beside_targets < room ? beside_targets : room;
+    }
+    return room;
+}
+
+/* The length to cut contexts to so that there is room for all. lengths: those of the sequences. */
 static int fitting_length(const ij_batch *batch, const int32_t *lengths, int sequences)
 {
-    for (int limit = batch->context_capacity; limit > 1 && batch->most_context; limit--) {
+    int64_t room = room_for_contexts(batch);
+    for (int limit = batch->context_capacity; limit > 1; limit--) {
         int64_t tokens = 0;
         for (int s = 0; s < sequences; s++)
             tokens += min_int(limit, lengths[s]);
-        if (tokens <= batch->most_context)
+        if (tokens <= room)
             return limit;
     }
-    return batch->most_context ? 1 : batch->context_capacity;
+    return 1;
 }
 
 /* Cuts every context to the shortest one's length (official behaviour), if asked, or to what memory is planned for, and
@@ -368,24 +381,29 @@ ij_status ij_mask_sample(const ij_mask_config *config, uint64_t seed, int64_t ba
     return IJ_OK;
 }
 
-int64_t ij_mask_most_context(const ij_mask_config *config, int images)
+void ij_mask_most_tokens(const ij_mask_config *config, int images, int64_t *context, int64_t *predictor)
 {
     enum { BATCHES = 256 };
     ij_batch batch = {.images = min_int(images, 64), .contexts = config->n_context, .targets = config->n_target};
     ij_mask_bounds(config, &batch.context_capacity, &batch.target_capacity);
     size_t sequences = (size_t)batch.contexts * (size_t)batch.images;
-    int64_t all = (int64_t)images * batch.contexts * batch.context_capacity, most = 0;
+    *context = *predictor = 0;
     batch.context = malloc(sequences * (size_t)batch.context_capacity * sizeof *batch.context);
     batch.context_offset = malloc((sequences + 1) * sizeof *batch.context_offset);
     batch.target =
         malloc((size_t)batch.targets * (size_t)batch.images * (size_t)batch.target_capacity * sizeof *batch.target);
-    for (int64_t k = 0; k < BATCHES && batch.context && batch.context_offset && batch.target; k++)
-        if (ij_mask_sample(config, 0x6d61736b, k, &batch) == IJ_OK && batch.context_offset[sequences] > most)
-            most = batch.context_offset[sequences];
+    for (int64_t k = 0; k < BATCHES && batch.context && batch.context_offset && batch.target; k++) {
+        if (ij_mask_sample(config, 0x6d61736b, k, &batch))
+            continue;
+        int64_t tokens = batch.context_offset[sequences];
+        int64_t both = batch.targets * (tokens + (int64_t)sequences * batch.target_length);
+        *context = tokens > *context ? tokens : *context;
+        *predictor = both > *predictor ? both : *predictor;
+    }
     free(batch.context);
     free(batch.context_offset);
     free(batch.target);
-    most = most * images / batch.images;
-    most += most / 10;
-    return most > 0 && most < all ? most : all; /* where memory is short, plan for the worst */
+    /* Where memory is short both stay 0: planned for the worst. */
+    *context = *context * images / batch.images * 21 / 20;
+    *predictor = *predictor * images / batch.images * 21 / 20;
 }

@@ -30,15 +30,16 @@ ij_status ij_mask_check(const ij_mask_config *config);
  * ij_mask_check. */
 void ij_mask_bounds(const ij_mask_config *config, int *max_context, int *max_target);
 
-/* Context tokens of a batch of `images` to plan memory for: the most of many simulated batches and a tenth more, which
- * is often less than half of what ij_mask_bounds allows. `config` has passed ij_mask_check. */
-int64_t ij_mask_most_context(const ij_mask_config *config, int images);
+/* Tokens of a batch of `images` to plan memory for: of its contexts, and of the predictor's sequences (for each target
+ * block and context, both together). The most of many simulated batches and a twentieth more: often less than half of
+ * what ij_mask_bounds allows. `config` has passed ij_mask_check. */
+void ij_mask_most_tokens(const ij_mask_config *config, int images, int64_t *context, int64_t *predictor);
 
 /* Fills batch->context, context_offset, target and target_length for batch->images images. Where no context > min_keep
  * turns up in 20 tries, one fewer target is subtracted, as in the official code: such a context overlaps a target. In
- * the rare batch with more context tokens than batch->most_context, the longest contexts are cut to one length, at their
- * ends, as the official code does in every batch.
- * IJ_EINVAL where the batch's counts or capacities do not fit the configuration. */
+ * the rare batch with more tokens than batch->most_context or most_predictor, the longest contexts are cut to one
+ * length, at their ends, as the official code does in every batch. IJ_EINVAL where the batch's counts or capacities do
+ * not fit the configuration. */
 ij_status ij_mask_sample(const ij_mask_config *config, uint64_t seed, int64_t batch_number, ij_batch *batch);
 
 #endif

@@ -11,19 +11,21 @@ static int most_context(const ij_batch *b)
     return b->most_context && b->most_context < all ? (int)b->most_context : all;
 }
 
+static int most_predictor(const ij_batch *b)
+{
+    int all = b->targets * (most_context(b) + b->contexts * b->images * b->target_capacity);
+    return b->most_predictor && b->most_predictor < all ? (int)b->most_predictor : all;
+}
+
 void ij_batch_index_plan(ij_batch_index *index, const ij_batch *b)
 {
     int sequences = b->contexts * b->images;
     int context = most_context(b), predictions = b->targets * sequences * b->target_capacity;
     int sizes[IJ_LISTS] = {
-        [IJ_LIST_CONTEXT_IMAGE] = context,
-        [IJ_LIST_CONTEXT_PATCH] = context,
-        [IJ_LIST_CONTEXT_OFFSET] = sequences + 1,
-        [IJ_LIST_PREDICTOR_OFFSET] = b->targets * sequences + 1,
-        [IJ_LIST_SOURCE] = b->targets * context + predictions,
-        [IJ_LIST_PLACE] = context,
-        [IJ_LIST_MASK_ROWS] = predictions,
-        [IJ_LIST_TARGET_ROWS] = b->targets * b->images * b->target_capacity,
+        [IJ_LIST_CONTEXT_IMAGE] = context,        [IJ_LIST_CONTEXT_PATCH] = context,
+        [IJ_LIST_CONTEXT_OFFSET] = sequences + 1, [IJ_LIST_PREDICTOR_OFFSET] = b->targets * sequences + 1,
+        [IJ_LIST_SOURCE] = most_predictor(b),     [IJ_LIST_PLACE] = context,
+        [IJ_LIST_MASK_ROWS] = predictions,        [IJ_LIST_TARGET_ROWS] = b->targets * b->images * b->target_capacity,
     };
     index->offset[0] = 0;
     for (int i = 0; i < IJ_LISTS; i++)
@@ -39,6 +41,10 @@ static ij_status check(const ij_batch *b, int patches)
     if (b->context_offset[0] != 0 || b->context_offset[sequences] > most_context(b))
         return ij_fail(IJ_EINVAL, "a batch has %d context tokens where %d are possible", b->context_offset[sequences],
                        most_context(b));
+    int predictor = b->targets * (b->context_offset[sequences] + sequences * b->target_length);
+    if (predictor > most_predictor(b))
+        return ij_fail(IJ_EINVAL, "a batch has %d predictor tokens where %d are possible", predictor,
+                       most_predictor(b));
     for (int s = 0; s < sequences; s++)
         if (b->context_offset[s + 1] <= b->context_offset[s])
             return ij_fail(IJ_EINVAL, "context sequence %d of a batch is empty", s);

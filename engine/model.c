@@ -17,6 +17,12 @@ int64_t ij_most_context(const ij_trainer_config *t)
     return t->most_context && t->most_context < all ? t->most_context : all;
 }
 
+int64_t ij_most_predictor(const ij_trainer_config *t)
+{
+    int64_t all = t->targets * (ij_most_context(t) + (int64_t)t->contexts * t->batch * t->target_capacity);
+    return t->most_predictor && t->most_predictor < all ? t->most_predictor : all;
+}
+
 /* ---- Planning ---------------------------------------------------------------------------------------------------- */
 
 static ij_status make_kernels(ij_model *m)
@@ -48,6 +54,18 @@ static ij_status plan_tape(ij_plan *plan, ij_tape *tape, int depth, int64_t toke
     return ij_plan_add(plan, "activations", row * width, CL_MEM_READ_WRITE, &tape->output);
 }
 
+/* Room for the largest weight's transposed panels, where the layout has panels. */
+static ij_status plan_transposed(ij_model *m, ij_plan *plan)
+{
+    size_t floats = 0;
+    for (int i = 0; i < m->params.count; i++) {
+        const ij_tensor *t = &m->params.tensors[i];
+        if (t->layout == IJ_LAYOUT_PANELS)
+            floats = (size_t)most((int64_t)floats, (int64_t)ij_gemm_weight_floats(&m->gemm, t->columns, t->rows));
+    }
+    return floats ? ij_plan_add(plan, "scratch", floats * sizeof(float), CL_MEM_READ_WRITE, &m->weight_t) : IJ_OK;
+}
+
 static ij_status plan_activations(ij_model *m, ij_plan *plan)
 {
     const ij_trainer_config *t = &m->config;
@@ -57,7 +75,7 @@ static ij_status plan_activations(ij_model *m, ij_plan *plan)
     int64_t sequences = (int64_t)t->contexts * t->batch;
     int64_t context = ij_most_context(t);
     int64_t predictions = t->targets * sequences * t->target_capacity;
-    int64_t predictor = t->targets * context + predictions;
+    int64_t predictor = ij_most_predictor(t);
     int64_t rows = (int64_t)t->targets * t->batch * t->target_capacity;
 
     int64_t narrow = most(most(full, context) * D, predictor * Dp);
@@ -125,6 +143,7 @@ ij_status ij_model_plan(ij_model *m, ij_device *device, const ij_trainer_config 
     m->patches = ij_model_patches(&config->model);
     TRY(make_kernels(m));
     TRY(ij_params_plan(&m->params, device, &m->gemm, &config->model, plan));
+    TRY(plan_transposed(m, plan));
     return plan_activations(m, plan);
 }
 
@@ -150,14 +169,15 @@ void ij_model_destroy(ij_model *m)
 /* ---- Start ------------------------------------------------------------------------------------------------------- */
 
 /* Linear layer NAME of the parameter store; `target`: the target encoder's copy, without gradients. */
-static ij_linear linear_of(const ij_params *p, bool target, const char *name)
+static ij_linear linear_of(const ij_model *m, bool target, const char *name)
 {
+    const ij_params *p = &m->params;
     const ij_tensor *w = ij_params_find(p, "%s.weight", name), *b = ij_params_find(p, "%s.bias", name);
     ij_linear l = {.in = w->columns, .out = w->rows};
     l.weight = target ? w->target : w->weight;
     l.bias = target ? b->target : b->weight;
     if (!target) {
-        l.weight_t = w->weight_t;
+        l.weight_t = m->weight_t;
         l.weight_grad = w->gradient;
         l.bias_grad = b->gradient;
     }
@@ -187,7 +207,7 @@ static ij_status make_net(ij_model *m, ij_net *net, bool target, const char *net
     net->depth = depth;
     net->attention = attention;
     snprintf(name, sizeof name, "%s.%s", network, embed);
-    net->embed = linear_of(p, target, name);
+    net->embed = linear_of(m, target, name);
     snprintf(name, sizeof name, "%s.%s", network, norm);
     net->norm = norm_of(p, target, eps, name);
     net->blocks = calloc((size_t)depth, sizeof *net->blocks);
@@ -204,7 +224,7 @@ static ij_status make_net(ij_model *m, ij_net *net, bool target, const char *net
         for (size_t k = 0; k < sizeof parts / sizeof *parts; k++) {
             snprintf(name, sizeof name, "%s.%s.%d.%s", network, prefix, i, parts[k].name);
             if (parts[k].linear)
-                *parts[k].linear = linear_of(p, target, name);
+                *parts[k].linear = linear_of(m, target, name);
             else
                 *parts[k].norm = norm_of(p, target, eps, name);
         }
@@ -263,7 +283,7 @@ ij_status ij_model_start(ij_model *m)
                  &m->attention));
     TRY(make_net(m, &m->predictor, false, "predictor", "predictor_embed", "predictor_blocks", "predictor_norm",
                  c->pred_dim, c->pred_depth, &m->predictor_attention));
-    m->predictor_proj = linear_of(&m->params, false, "predictor.predictor_proj");
+    m->predictor_proj = linear_of(m, false, "predictor.predictor_proj");
     m->mask_token = ij_params_find(&m->params, "predictor.mask_token")->weight;
     m->mask_token_grad = ij_params_find(&m->params, "predictor.mask_token")->gradient;
 
@@ -279,24 +299,7 @@ ij_status ij_model_start(ij_model *m)
                                  .stat = m->infer_stat,
                                  .middle = m->scratch.other};
     TRY(upload_tables(m));
-    TRY(ij_params_initialise(&m->params, m->config.seed, m->config.rescale_residual));
-    return ij_model_refresh(m);
-}
-
-ij_status ij_model_refresh(ij_model *m)
-{
-    const ij_net *nets[] = {&m->encoder, &m->predictor};
-    for (int k = 0; k < 2; k++) {
-        TRY(ij_gemm_transpose_weight(&m->gemm, &nets[k]->embed));
-        for (int i = 0; i < nets[k]->depth; i++) {
-            const ij_block *b = &nets[k]->blocks[i];
-            TRY(ij_gemm_transpose_weight(&m->gemm, &b->qkv));
-            TRY(ij_gemm_transpose_weight(&m->gemm, &b->proj));
-            TRY(ij_gemm_transpose_weight(&m->gemm, &b->fc1));
-            TRY(ij_gemm_transpose_weight(&m->gemm, &b->fc2));
-        }
-    }
-    return ij_gemm_transpose_weight(&m->gemm, &m->predictor_proj);
+    return ij_params_initialise(&m->params, m->config.seed, m->config.rescale_residual);
 }
 
 /* ---- Forward ----------------------------------------------------------------------------------------------------- */
@@ -416,6 +419,7 @@ ij_status ij_model_backward(ij_model *m, const ij_device_batch *b)
     cl_mem dz = m->scratch.wide, other = m->scratch.other;
 
     /* Predictor: only the mask tokens' rows have a gradient above the blocks. */
+    TRY(ij_gemm_transpose_weight(&m->gemm, &m->predictor_proj));
     TRY(ij_gemm_backward_input(&m->gemm, &m->predictor_proj, dz, other, n->predictions, NULL));
     TRY(ij_gemm_backward_weight(&m->gemm, &m->predictor_proj, m->predictor_normed, dz, n->predictions));
     cl_int zero = 0;
@@ -431,6 +435,7 @@ ij_status ij_model_backward(ij_model *m, const ij_device_batch *b)
                        n->predictor_stride, m->predictor.dim));
 
     /* Context encoder. */
+    TRY(ij_gemm_transpose_weight(&m->gemm, &m->predictor.embed));
     TRY(ij_gemm_backward_input(&m->gemm, &m->predictor.embed, m->embedded, other, n->context_tokens, NULL));
     TRY(ij_gemm_backward_weight(&m->gemm, &m->predictor.embed, m->context, m->embedded, n->context_tokens));
     TRY(ij_layernorm_backward(&m->layernorm, &m->encoder.norm, m->encoder_tape.output, NULL, other, m->d,

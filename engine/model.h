@@ -49,6 +49,7 @@ typedef struct ij_model {
     ij_block_memory infer; /* the target encoder's, shared by its blocks; in scratch */
     cl_mem infer_stat;
     ij_scratch scratch;
+    cl_mem weight_t;         /* the transposed panels of the weight whose turn it is; NULL: none are needed */
     cl_mem d;                /* gradient of the residual stream */
     cl_mem context;          /* [context tokens, D] the context encoder's output */
     cl_mem embedded;         /* [context tokens, Dp] after predictor_embed; later its gradient */
@@ -61,6 +62,8 @@ typedef struct ij_model {
 
 /* Context tokens of a batch that memory is planned for. */
 int64_t ij_most_context(const ij_trainer_config *config);
+/* Tokens of all its predictor sequences. */
+int64_t ij_most_predictor(const ij_trainer_config *config);
 
 /* Compiles kernels and announces all memory in `plan`. */
 ij_status ij_model_plan(ij_model *m, ij_device *device, const ij_trainer_config *config, ij_plan *plan);
@@ -89,7 +92,4 @@ ij_status ij_model_predict(ij_model *m, const ij_device_batch *b);
 ij_status ij_model_loss(ij_model *m, const ij_device_batch *b, int *partials);
 /* All gradients. */
 ij_status ij_model_backward(ij_model *m, const ij_device_batch *b);
-/* The transposed weight panels; after every change of the weights. */
-ij_status ij_model_refresh(ij_model *m);
-
 #endif

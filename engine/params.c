@@ -50,7 +50,7 @@ static void vector(listing *l, const char *name, int n)
     t->floats = (size_t)n;
 }
 
-static void matrix(listing *l, const char *name, int rows, int columns, bool transpose)
+static void matrix(listing *l, const char *name, int rows, int columns)
 {
     ij_tensor *t = append(l, name);
     if (!t)
@@ -61,14 +61,13 @@ static void matrix(listing *l, const char *name, int rows, int columns, bool tra
     t->layout = ij_gemm_layout(l->p->gemm);
     t->floats = ij_gemm_weight_floats(l->p->gemm, rows, columns);
     t->decay = true;
-    t->transpose = transpose && t->layout == IJ_LAYOUT_PANELS;
 }
 
-static void linear(listing *l, const char *prefix, int out, int in, bool transpose)
+static void linear(listing *l, const char *prefix, int out, int in)
 {
     char name[64];
     snprintf(name, sizeof name, "%s.weight", prefix);
-    matrix(l, name, out, in, transpose);
+    matrix(l, name, out, in);
     snprintf(name, sizeof name, "%s.bias", prefix);
     vector(l, name, out);
 }
@@ -89,11 +88,11 @@ static void block(listing *l, const char *prefix, int index, int dim, int hidden
     for (int i = 0; i < 6; i++)
         snprintf(name[i], sizeof name[i], "%s.%d.%s", prefix, index, parts[i]);
     norm(l, name[0], dim);
-    linear(l, name[1], 3 * dim, dim, true);
-    linear(l, name[2], dim, dim, true);
+    linear(l, name[1], 3 * dim, dim);
+    linear(l, name[2], dim, dim);
     norm(l, name[3], dim);
-    linear(l, name[4], hidden, dim, true);
-    linear(l, name[5], dim, hidden, true);
+    linear(l, name[4], hidden, dim);
+    linear(l, name[5], dim, hidden);
 }
 
 static void list_encoder(listing *l, const ij_model_config *m)
@@ -101,7 +100,7 @@ static void list_encoder(listing *l, const ij_model_config *m)
     l->network = IJ_ENCODER;
     int around = l->segment++;
     int first = l->p->count;
-    linear(l, "patch_embed.proj", m->dim, 3 * m->patch * m->patch, false);
+    linear(l, "patch_embed.proj", m->dim, 3 * m->patch * m->patch);
     for (int i = first; i < l->p->count && !l->failed; i++)
         l->p->tensors[i].segment = around;
     if (!l->failed) { /* a convolution's weight: [D, 3, P, P] */
@@ -130,14 +129,14 @@ static void list_predictor(listing *l, const ij_model_config *m)
         t->shape[2] = m->pred_dim;
         t->decay = true;
     }
-    linear(l, "predictor_embed", m->pred_dim, m->dim, true);
+    linear(l, "predictor_embed", m->pred_dim, m->dim);
     l->segment = around + 1;
     for (int i = 0; i < m->pred_depth; i++, l->segment++)
         block(l, "predictor_blocks", i, m->pred_dim, 4 * m->pred_dim);
     int end = l->segment;
     l->segment = around;
     norm(l, "predictor_norm", m->pred_dim);
-    linear(l, "predictor_proj", m->dim, m->pred_dim, true);
+    linear(l, "predictor_proj", m->dim, m->pred_dim);
     l->segment = end;
 }
 
@@ -194,13 +193,6 @@ ij_status ij_params_plan(ij_params *p, ij_device *device, const ij_gemm *gemm, c
                    {"target encoder", &s->target}};
         for (int k = 0; k < (i < encoder_segments ? 5 : 4) && !status; k++)
             status = ij_plan_add(plan, all[k].group, s->floats * sizeof(float), CL_MEM_READ_WRITE, all[k].where);
-    }
-    for (int i = 0; i < p->count && !status; i++) {
-        ij_tensor *t = &p->tensors[i];
-        if (t->transpose)
-            status = ij_plan_add(plan, "transposed weights",
-                                 ij_gemm_weight_floats(gemm, t->columns, t->rows) * sizeof(float), CL_MEM_READ_WRITE,
-                                 &t->weight_t);
     }
     return status;
 }

@@ -19,11 +19,10 @@ typedef struct ij_tensor {
     int64_t shape[4];
     int rows, columns; /* of a weight matrix [rows, columns]; a vector has rows 1 */
     ij_layout layout;
-    bool decay;     /* weight decay applies */
-    bool transpose; /* backward_input reads this weight: keep weight_t */
+    bool decay; /* weight decay applies */
     int segment;
     size_t offset, floats; /* within the segment; floats includes padding */
-    cl_mem weight, gradient, target, weight_t;
+    cl_mem weight, gradient, target;
 } ij_tensor;
 
 typedef struct ij_params {

@@ -41,7 +41,6 @@ struct ij_trainer {
     int64_t step;
     int kernels;
     int last_slot;
-    bool stale;            /* weights were written, and their transposed panels are those of before */
     ij_tensor_info *infos; /* encoder, predictor, target encoder */
     char (*names)[112];
     float *pos_embed, *predictor_pos_embed;
@@ -64,7 +63,8 @@ static ij_status plan_slot(ij_trainer *t, slot *s)
                           .targets = c->targets,
                           .context_capacity = c->context_capacity,
                           .target_capacity = c->target_capacity,
-                          .most_context = ij_most_context(c)};
+                          .most_context = ij_most_context(c),
+                          .most_predictor = ij_most_predictor(c)};
     size_t sequences = (size_t)c->contexts * (size_t)c->batch;
     s->batch.context = calloc(sequences * (size_t)c->context_capacity, sizeof(int32_t));
     s->batch.context_offset = calloc(sequences + 1, sizeof(int32_t));
@@ -309,7 +309,7 @@ static ij_status update(ij_trainer *t, const ij_hyper *hyper)
     ij_adamw a = {hyper->lr, hyper->wd, hyper->ema, c->beta1, c->beta2, c->eps, t->step + 1};
     for (int i = 0; i < t->model.params.segment_count; i++)
         TRY(ij_optimizer_step(&t->optimizer, &t->model.params.segments[i], &a));
-    return ij_model_refresh(&t->model);
+    return IJ_OK;
 }
 
 /* Sends loss and spread on their way back to the host. */
@@ -334,9 +334,6 @@ ij_status ij_trainer_step(ij_trainer *t, int number, const ij_hyper *hyper)
     ij_model *m = &t->model;
     slot *s = &t->slots[number];
     t->device->launches = 0;
-    if (t->stale)
-        TRY(ij_model_refresh(m));
-    t->stale = false;
     TRY(ij_batch_index_fill(&s->index, &s->batch, m->patches, s->host_ints));
     TRY(upload_slot(t, s));
     TRY(upload_lists(t, s));
@@ -417,9 +414,7 @@ ij_status ij_trainer_read(ij_trainer *t, int index, ij_store store, float *value
 ij_status ij_trainer_write(ij_trainer *t, int index, ij_store store, const float *values)
 {
     int count = t->model.params.count;
-    TRY(ij_params_write(&t->model.params, index % count, store, index >= count, values));
-    t->stale = true; /* whoever writes one weight writes many: transposed once, before the next step */
-    return IJ_OK;
+    return ij_params_write(&t->model.params, index % count, store, index >= count, values);
 }
 
 const float *ij_trainer_pos_embed(const ij_trainer *t)

@@ -29,12 +29,13 @@ typedef enum ij_gemm_backend { IJ_GEMM_AUTO, IJ_GEMM_OWN, IJ_GEMM_CLBLAST } ij_g
 
 typedef struct ij_trainer_config {
     ij_model_config model;
-    int batch;            /* B */
-    int contexts;         /* context blocks per image */
-    int targets;          /* target blocks per image */
-    int context_capacity; /* longest context block, in patches */
-    int64_t most_context; /* context tokens of a whole batch, which memory is planned for; 0: all of the longest */
-    int target_capacity;  /* longest target block, in patches */
+    int batch;              /* B */
+    int contexts;           /* context blocks per image */
+    int targets;            /* target blocks per image */
+    int context_capacity;   /* longest context block, in patches */
+    int64_t most_context;   /* context tokens of a whole batch, which memory is planned for; 0: all of the longest */
+    int64_t most_predictor; /* tokens of all its predictor sequences, likewise */
+    int target_capacity;    /* longest target block, in patches */
     ij_loss loss;
     ij_gemm_backend gemm;
     double beta1, beta2, eps; /* AdamW: 0.9, 0.999, 1e-8 */

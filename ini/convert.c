@@ -73,7 +73,7 @@ ij_trainer_config ij_config_trainer(const ij_config *c)
                            .rescale_residual = c->meta.rescale_residual};
     ij_mask_config masks = ij_config_masks(c);
     ij_mask_bounds(&masks, &t.context_capacity, &t.target_capacity);
-    t.most_context = ij_mask_most_context(&masks, t.batch);
+    ij_mask_most_tokens(&masks, t.batch, &t.most_context, &t.most_predictor);
     return t;
 }
 

@@ -13,7 +13,8 @@ typedef struct ij_batch {
     int context_capacity; /* patches per context block that `context` has room for: contexts*B*context_capacity in all
                            */
     int target_capacity;  /* patches per target block that `target` has room for */
-    int64_t most_context; /* context tokens of a whole batch that are planned for; 0: contexts*B*context_capacity */
+    int64_t most_context;   /* context tokens of a whole batch that are planned for; 0: contexts*B*context_capacity */
+    int64_t most_predictor; /* tokens of all its predictor sequences: targets*(context tokens + contexts*B*T); 0: any */
 
     uint8_t *pixels;         /* [B, S, S, 3] RGB before normalisation */
     int32_t *context;        /* packed ascending patch numbers; sequence s = block*B + image */

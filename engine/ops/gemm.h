@@ -69,7 +69,7 @@ ij_status ij_gemm_backward_input(ij_gemm *gemm, const ij_linear *l, cl_mem dy, c
 /* weight_grad = dy^T x, bias_grad = column sums of dy. */
 ij_status ij_gemm_backward_weight(ij_gemm *gemm, const ij_linear *l, cl_mem x, cl_mem dy, int rows);
 
-/* Makes weight_t from weight; once after the weights change. */
+/* Makes weight_t from weight, before backward_input; nothing to do where weight_t is NULL. */
 ij_status ij_gemm_transpose_weight(ij_gemm *gemm, const ij_linear *l);
 
 #endif
