@@ -2,8 +2,8 @@
  * C [M, N] = tail(A [M, K] W^T), backward to the input C [M, K] = tail(A [M, N] W). All row-major; a work-group makes a
  * tile of C (see gpu_common.cl). */
 
-INLINE void product(__global const float *restrict a, __global const float *restrict b, const int b_across,
-                    __global float *c, int M, int N, int K, const int flags, __global const float *restrict bias,
+INLINE void product(__global const float *a, __global const float *b, const int b_across,
+                    __global float *c, int M, int N, int K, const int flags, __global const float *bias,
                     __global const float *add, __global const int *rows, __global float *pre, __local float *tiles)
 {
     int m0 = get_group_id(1) * WGM, n0 = get_group_id(0) * WGN;
