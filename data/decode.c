@@ -55,6 +55,15 @@ void ij_decoder_destroy(ij_decoder *decoder)
     free(decoder);
 }
 
+size_t ij_decoder_bytes(int width, int height, bool whole)
+{
+    /* A band of 16 rows, and about as much again in libjpeg for rows before upsampling and colour conversion; four
+     * components of 16-bit coefficients a pixel, at most. */
+    enum { FIXED = 128 * 1024, A_COLUMN = 16 * 4 + 128, A_PIXEL = 8 };
+    size_t columns = (size_t)width + 64, pixels = columns * ((size_t)height + 64);
+    return FIXED + columns * A_COLUMN + (whole ? pixels * A_PIXEL : 0);
+}
+
 static bool begins_with(const uint8_t *bytes, size_t size, const char *magic, size_t length)
 {
     return size >= length && memcmp(bytes, magic, length) == 0;

@@ -6,6 +6,7 @@
 
 #include "engine/base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,6 +33,10 @@ typedef struct ij_window {
 /* max_pixels: larger images are refused; 0 for the default. */
 ij_status ij_decoder_create(ij_decoder **decoder, int64_t max_pixels);
 void ij_decoder_destroy(ij_decoder *decoder);
+
+/* About the most bytes of memory that a decoder keeps for an image of width x height pixels, libjpeg's and libpng's own
+ * included. `whole`: of a kind that is kept whole while it is decoded (progressive JPEG, interlaced PNG). */
+size_t ij_decoder_bytes(int width, int height, bool whole);
 
 /* Reads the header. `bytes` must stay where they are until the next open. IJ_EFORMAT: not an image, damaged, truncated
  * or of a kind that cannot be read; IJ_EINVAL: more pixels than the limit. Messages give the reason without a file

@@ -4,6 +4,7 @@
 #include "engine/base/random.h"
 
 #include <limits.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -168,6 +169,17 @@ int64_t ij_loader_batches_per_epoch(const ij_loader *l)
 int ij_loader_workers(const ij_loader *l)
 {
     return ij_pool_threads(l->pool);
+}
+
+ij_loader_memory ij_loader_memory_plan(const ij_loader *l)
+{
+    int64_t pixels = l->config.max_pixels > 0 ? l->config.max_pixels : IJ_MAX_PIXELS_DEFAULT;
+    double side = ceil(sqrt((double)pixels));
+    int most = side > 65500 ? 65500 : (int)side; /* libjpeg's limit */
+    return (ij_loader_memory){.order = (size_t)l->count * sizeof *l->order +
+                                       ((size_t)l->count / 32 + 1) * sizeof *l->bad_bits,
+                              .thread = ij_reader_bytes(500, 375, l->config.crop, false),
+                              .thread_most = ij_reader_bytes(most, most, l->config.crop, true)};
 }
 
 /* ---- The threads' side ------------------------------------------------------------------------------------------ */

@@ -59,6 +59,15 @@ void ij_loader_close(ij_loader *loader);
 int64_t ij_loader_batches_per_epoch(const ij_loader *loader);
 int ij_loader_workers(const ij_loader *loader);
 
+/* Host memory in bytes. It does not grow with the data set but for `order` and what the data set itself remembers. */
+typedef struct ij_loader_memory {
+    size_t order;       /* of the images, and a bit for each that is bad */
+    size_t thread;      /* scratch of a thread for images of up to 500 x 375 pixels; the encoded image comes on top */
+    size_t thread_most; /* for images of as many pixels as are allowed, of a kind that is kept whole */
+} ij_loader_memory;
+
+ij_loader_memory ij_loader_memory_plan(const ij_loader *loader);
+
 /* Starts to fill `dst` with batch `batch_number` = epoch * batches_per_epoch + batch in the epoch, counted from the
  * run's start, and returns at once. dst->images and dst->crop are the loader's batch and crop. One batch at a time:
  * IJ_EINVAL if the last one was not finished. */

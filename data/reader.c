@@ -45,6 +45,12 @@ void ij_reader_destroy(ij_reader *reader)
     free(reader);
 }
 
+size_t ij_reader_bytes(int width, int height, int size, bool whole)
+{
+    return sizeof(ij_reader) + ij_decoder_bytes(width, height, whole) + ij_resizer_bytes(width, height, size) +
+           ij_blur_scratch(size);
+}
+
 ij_reader_times ij_reader_elapsed(const ij_reader *reader)
 {
     return reader->times;

@@ -8,6 +8,8 @@
 #include "data/decode.h"
 #include "engine/base/error.h"
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct ij_reader ij_reader;
@@ -21,6 +23,10 @@ typedef struct ij_reader_times {
 /* max_pixels as in ij_decoder_create. `timed` costs two clock readings a row. */
 ij_status ij_reader_create(ij_reader **reader, int64_t max_pixels, bool timed);
 void ij_reader_destroy(ij_reader *reader);
+
+/* About the most bytes of memory that a reader keeps for images of up to width x height pixels, beside the encoded
+ * image itself; `whole` as for ij_decoder_bytes. */
+size_t ij_reader_bytes(int width, int height, int size, bool whole);
 
 /* A training crop of `sample` into pixels [size, size, 3], its place and look drawn from the stream that `random` was
  * started on. On failure the message gives the reason without the path, and `pixels` are undefined. */

@@ -59,6 +59,22 @@ void ij_resizer_destroy(ij_resizer *resizer)
     free(resizer);
 }
 
+/* The longest list of taps that axis_plan makes. */
+static size_t most_taps(int source, int size)
+{
+    size_t most = 2 * ((size_t)source / (size_t)size + 1) + 1;
+    return most < (size_t)source ? most : (size_t)source;
+}
+
+size_t ij_resizer_bytes(int width, int height, int size)
+{
+    size_t edge = (size_t)size, across = most_taps(width, size), down = most_taps(height, size);
+    size_t weights = edge * (across + down) * sizeof(float) + 2 * edge * sizeof(ij_taps);
+    size_t spread = edge * (across + 1) * sizeof(ij_pixel), line = ((size_t)width + across + 1) * sizeof(ij_pixel);
+    size_t rows = edge * (down + 1) * sizeof(ij_pixel) + down * sizeof(float *) + edge * 4;
+    return sizeof(ij_resizer) + weights + spread + line + rows + 8 * sizeof(ij_pixel);
+}
+
 /* Makes *memory hold `count` items of `size` bytes, aligned for a pixel; what it held is lost. */
 static ij_status reserve(void *memory, size_t *capacity, size_t count, size_t size)
 {

@@ -7,6 +7,7 @@
 #include "engine/base/error.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct ij_resizer ij_resizer;
@@ -18,6 +19,9 @@ typedef struct ij_box {
 
 ij_status ij_resizer_create(ij_resizer **resizer);
 void ij_resizer_destroy(ij_resizer *resizer);
+
+/* The most bytes of memory that a resizer keeps after sources of up to width x height pixels became `size`. */
+size_t ij_resizer_bytes(int width, int height, int size);
 
 /* Starts an output of [size, size, 3] bytes at `out` from a source of width x height pixels, whose `box` it shows,
  * mirrored left to right if `flip`. Taps are clamped to the source. IJ_ENOMEM only where the scratch must grow. */

@@ -106,12 +106,36 @@ static ij_status open_trainer(run *r)
     return IJ_OK;
 }
 
+/* Bytes of the data set's table, by the mean length of some paths: what a sample's row takes beside its name. */
+static double paths_bytes(const ij_dataset *dataset)
+{
+    enum { SOME = 1000, ROW = 32 };
+    int64_t images = ij_dataset_count(dataset), looked = images < SOME ? images : SOME;
+    double length = 0;
+    for (int64_t i = 0; i < looked; i++)
+        length += (double)ij_dataset_path(dataset, i * (images / looked), NULL, 0);
+    return (double)images * (length / (double)looked + ROW);
+}
+
+static void print_host_memory(const run *r)
+{
+    const double mib = 1 << 20;
+    ij_loader_memory m = ij_loader_memory_plan(r->loader);
+    int threads = ij_loader_workers(r->loader);
+    printf(
+        "host:   %d loading thread%s of %.1f MiB for 500 x 375 pixels (%.0f MiB for a progressive JPEG of max_pixels), "
+        "order %.1f MiB, paths up to %.1f MiB\n",
+        threads, threads == 1 ? "" : "s", (double)m.thread / mib, (double)m.thread_most / mib, (double)m.order / mib,
+        paths_bytes(r->dataset) / mib);
+}
+
 static ij_status open_loader(run *r)
 {
     ij_loader_config config = ij_config_loader(&r->config, r->dataset);
     ij_status status = ij_loader_open(&r->loader, &config);
     if (status)
         return status;
+    print_host_memory(r);
     ij_training *t = &r->training;
     const ij_config_optimization *o = &r->config.optimization;
     int64_t ipe = ij_loader_batches_per_epoch(r->loader);

@@ -129,6 +129,7 @@ if "$ijepa" devices >"$work/out" 2>&1; then
         --set meta.pred_emb_dim=16384
 
     run=$work/a/b/run
+    expect 0 '^host:   1 loading thread of .* MiB, paths up to ' train "${tiny[@]}" --set optimization.max_steps=1
     expect 0 'checkpoint: ' train "${tiny[@]}" --set "logging.folder=$run" --set optimization.epochs=2
     check "columns of the log" "$(head -1 "$run/jepa_r0.csv")" \
         'epoch,itr,loss,mask-A,mask-B,time (ms),lr,wd,ema,images_per_second,target_std'
