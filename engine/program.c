@@ -24,7 +24,11 @@ ij_status ij_kernel_source_read(const char *name, char **text)
         *text = calloc(1, 1 << 20);
         size_t n = *text ? fread(*text, 1, (1 << 20) - 1, file) : 0;
         fclose(file);
-        return n ? IJ_OK : (free(*text), ij_fail(IJ_EIO, "kernel source %s is empty", path));
+        if (n)
+            return IJ_OK;
+        free(*text);
+        *text = NULL;
+        return ij_fail(IJ_EIO, "kernel source %s is empty", path);
     }
     for (const ij_kernel_source *s = ij_kernel_sources; s->name; s++)
         if (strcmp(s->name, name) == 0) {
