@@ -222,7 +222,8 @@ static ij_status check_config(const ij_trainer_config *c)
     double tokens =
         (double)c->targets * ((double)ij_most_context(c) + (double)c->contexts * c->batch * c->target_capacity);
     double widest = 4.0 * (c->model.pred_dim > c->model.dim ? c->model.pred_dim : c->model.dim);
-    if (tokens > 2e9 / widest * 1024 || (double)c->batch * patches > 1e9)
+    /* The index lists hold at most eight ints a token, and are one buffer numbered by ints. */
+    if (tokens > 2.5e8 || tokens > 2e9 / widest * 1024 || (double)c->batch * patches > 1e9)
         return ij_fail(IJ_EINVAL, "a batch of %d images is more than this program can number: use a smaller batch",
                        c->batch);
     return IJ_OK;
