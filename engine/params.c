@@ -266,22 +266,22 @@ static cl_mem store_of(const ij_params *p, const ij_tensor *t, ij_store store, b
     return NULL;
 }
 
-/* Between the official order and the device's layout; `out` is zeroed where it has padding. */
+/* Between the official order and the device's layout. */
 static void reorder(const ij_params *p, const ij_tensor *t, const float *from, float *to, bool to_device)
 {
     if (t->layout != IJ_LAYOUT_PANELS) {
         memcpy(to, from, (size_t)t->rows * (size_t)t->columns * sizeof *to);
         return;
     }
-    for (int r = 0; r < t->rows; r++)
-        for (int c = 0; c < t->columns; c++) {
-            size_t official = (size_t)r * (size_t)t->columns + (size_t)c;
-            size_t device = ij_gemm_weight_at(p->gemm, t->columns, r, c);
+    for (int r = 0; r < t->rows; r++) {
+        size_t official = (size_t)r * (size_t)t->columns, device = ij_gemm_weight_at(p->gemm, t->columns, r, 0);
+        size_t stride = t->columns > 1 ? ij_gemm_weight_at(p->gemm, t->columns, r, 1) - device : 0;
+        for (int c = 0; c < t->columns; c++, official++, device += stride)
             if (to_device)
                 to[device] = from[official];
             else
                 to[official] = from[device];
-        }
+    }
 }
 
 static ij_status transfer(ij_params *p, int index, ij_store store, bool target, float *read_to, const float *write_from)
@@ -318,14 +318,16 @@ ij_status ij_params_write(ij_params *p, int index, ij_store store, bool target, 
 
 /* ---- Initial weights --------------------------------------------------------------------------------------------- */
 
-/* Normal of std 0.02, drawn again outside +-2, which at this std never happens but is the definition. */
-static float truncated_normal(ij_random *r)
+/* n normals of std 0.02. The definition truncates them at +-2: a hundred standard deviations, where none can come. */
+static void draw_normals(ij_random *r, float *values, size_t n, float std)
 {
-    float x;
-    do
-        x = 0.02f * ij_random_normal(r);
-    while (fabsf(x) > 2.0f);
-    return x;
+    for (size_t k = 0; k < n; k += 2) {
+        float pair[2];
+        ij_random_normals(r, pair);
+        values[k] = std * pair[0];
+        if (k + 1 < n)
+            values[k + 1] = std * pair[1];
+    }
 }
 
 /* sqrt(2 l) for proj and fc2 of block l = 1, 2, ...; 1 for every other tensor. */
@@ -350,8 +352,7 @@ ij_status ij_params_initialise(ij_params *p, uint64_t seed, bool rescale_residua
             float divisor = rescale_residual ? residual_divisor(t) : 1.0f;
             ij_random r;
             ij_random_start(&r, seed, IJ_STREAM_WEIGHTS, (uint64_t)i, 0);
-            for (size_t k = 0; k < n; k++)
-                values[k] = truncated_normal(&r) / divisor;
+            draw_normals(&r, values, n, 0.02f / divisor);
         } else if (strstr(t->name, ".weight")) { /* a LayerNorm's gain */
             for (size_t k = 0; k < n; k++)
                 values[k] = 1.0f;

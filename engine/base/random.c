@@ -55,9 +55,18 @@ uint32_t ij_random_below(ij_random *r, uint32_t n)
     return (uint32_t)(product >> 32);
 }
 
+void ij_random_normals(ij_random *r, float pair[2])
+{
+    float u = ((float)(ij_random_u32(r) >> 8) + 1.0f) * 0x1p-24f; /* (0, 1] */
+    float v = (float)(ij_random_u32(r) >> 8) * (0x1p-24f * 6.2831853f);
+    float radius = sqrtf(-2.0f * logf(u));
+    pair[0] = radius * cosf(v);
+    pair[1] = radius * sinf(v);
+}
+
 float ij_random_normal(ij_random *r)
 {
-    double u = ((double)(ij_random_u32(r) >> 8) + 1.0) * 0x1p-24; /* (0, 1] */
-    double v = (double)(ij_random_u32(r) >> 8) * 0x1p-24;
-    return (float)(sqrt(-2.0 * log(u)) * cos(6.283185307179586 * v));
+    float pair[2];
+    ij_random_normals(r, pair);
+    return pair[0];
 }

@@ -29,7 +29,9 @@ uint32_t ij_random_u32(ij_random *r);
 float ij_random_uniform(ij_random *r);
 /* Uniform integer in [0, n), unbiased. n >= 1. */
 uint32_t ij_random_below(ij_random *r, uint32_t n);
-/* Standard normal, by Box-Muller. */
+/* Standard normals, by Box-Muller: two at once. */
+void ij_random_normals(ij_random *r, float pair[2]);
+/* One of them. */
 float ij_random_normal(ij_random *r);
 
 #endif
