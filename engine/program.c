@@ -61,13 +61,27 @@ static ij_status build_failed(ij_device *device, cl_program program, const char 
                    device->info.name, device->info.driver, source, options, ij_cl_name(code), log);
 }
 
+void ij_kernel_file(ij_family family, const char *source, char *name, size_t size)
+{
+    snprintf(name, size, "%s%s", family == IJ_FAMILY_GPU ? "gpu_" : "", source);
+}
+
+void ij_kernel_options(const ij_tuning *t, ij_kernel_tuning tuning, char *options, size_t size)
+{
+    snprintf(options, size, "-cl-std=CL1.2");
+    ij_tuning_options(t, tuning.group, tuning.shape[0], tuning.shape[1], options, size);
+    size_t used = strlen(options);
+    if (tuning.define)
+        snprintf(options + used, size - used, " -D%s=%d", tuning.define, tuning.value);
+}
+
 static ij_status compile(ij_device *device, const char *source, const char *options, cl_program *program)
 {
     char *common = NULL, *body = NULL;
-    bool gpu = device->tuning.family == IJ_FAMILY_GPU;
-    char name[64];
-    snprintf(name, sizeof name, "%s%s", gpu ? "gpu_" : "", source);
-    ij_status status = ij_kernel_source_read(gpu ? "gpu_common" : "common", &common);
+    char first[64], name[64];
+    ij_kernel_file(device->tuning.family, "common", first, sizeof first);
+    ij_kernel_file(device->tuning.family, source, name, sizeof name);
+    ij_status status = ij_kernel_source_read(first, &common);
     if (!status)
         status = ij_kernel_source_read(name, &body);
     if (status)
@@ -100,10 +114,8 @@ done:
 ij_status ij_kernel_create(ij_device *device, const char *source, ij_kernel_tuning tuning, const char *name,
                            cl_kernel *kernel)
 {
-    char full[448] = "-cl-std=CL1.2", key[512];
-    ij_tuning_options(&device->tuning, tuning.group, tuning.shape[0], tuning.shape[1], full, sizeof full);
-    if (tuning.define)
-        snprintf(full + strlen(full), sizeof full - strlen(full), " -D%s=%d", tuning.define, tuning.value);
+    char full[448], key[512];
+    ij_kernel_options(&device->tuning, tuning, full, sizeof full);
     snprintf(key, sizeof key, "%s %s", source, full);
     program_entry *entry = device->programs;
     while (entry && strcmp(entry->key, key) != 0)

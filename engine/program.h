@@ -31,6 +31,10 @@ typedef struct ij_kernel_tuning {
 ij_status ij_kernel_create(ij_device *device, const char *source, ij_kernel_tuning tuning, const char *name,
                            cl_kernel *kernel);
 
+/* What ij_kernel_create builds with: the name of a source's file in the family, without ".cl", and the options. */
+void ij_kernel_file(ij_family family, const char *source, char *name, size_t size);
+void ij_kernel_options(const ij_tuning *t, ij_kernel_tuning tuning, char *options, size_t size);
+
 /* Releases every program of the device. */
 void ij_program_release_all(ij_device *device);
 
