@@ -213,7 +213,7 @@ static void write_part(output *out, const void *bytes, size_t size)
         out->good = fwrite(bytes, 1, size, out->file) == size && XXH64_update(out->sum, bytes, size) == XXH_OK;
 }
 
-static bool write_index(FILE *file, const char *key, const ij_listing *l)
+bool ij_index_write(FILE *file, const char *key, const ij_listing *l)
 {
     header h = {.order = 1,
                 .kind = (uint64_t)l->kind,
@@ -257,7 +257,7 @@ void ij_index_save(const char *root, const char *name, const ij_listing *listing
         snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
         int descriptor = mkstemp(temporary);
         FILE *file = descriptor >= 0 ? fdopen(descriptor, "wb") : NULL;
-        bool written = file && write_index(file, key, listing);
+        bool written = file && ij_index_write(file, key, listing);
         if (file)
             written = fclose(file) == 0 && written;
         else if (descriptor >= 0)

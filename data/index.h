@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* The listing that was saved for root/name, if each of its containers still has the inode, size and times that it had;
  * else false, and the listing stays {0}. A file that was changed, but not replaced, in a folder of images goes
@@ -18,8 +19,9 @@ bool ij_index_load(const char *root, const char *name, ij_listing *listing);
  * `began` (nanoseconds since 1970, when listing began) that the file system's clock may hide a later change. */
 void ij_index_save(const char *root, const char *name, const ij_listing *listing, int64_t began);
 
-/* Reads an index file that was written for the data set `key`, without looking at the containers; for the fuzzer and
- * ij_index_load. The file ends with the XXH64 (seed 0) of all before it. */
+/* Reads and writes the index file of the data set `key` without looking at the containers; for the functions above, the
+ * fuzzer and its seeds. The file ends with the XXH64 (seed 0) of all before it. */
 bool ij_index_read(int file, const char *key, ij_listing *listing);
+bool ij_index_write(FILE *file, const char *key, const ij_listing *listing);
 
 #endif

@@ -14,7 +14,7 @@ typedef struct ij_labels ij_labels;
 
 enum {
     IJ_LABEL_BYTES = 256,   /* a longer label is no label */
-    IJ_LABEL_MOST = 1 << 20 /* classes at most */
+    IJ_LABEL_MOST = 1 << 18 /* classes at most */
 };
 
 ij_status ij_labels_create(ij_labels **labels);

@@ -32,7 +32,7 @@ static ij_status read_all(input *in, uint64_t size, uint8_t **data)
     size_t have = 0, capacity = 0;
     while (have < size) {
         uint64_t left = size - have;
-        size_t step = left < 1 << 20 ? (size_t)left : 1 << 20;
+        size_t step = left < 1 << 16 ? (size_t)left : 1 << 16;
         if (!ij_grow(data, &capacity, have + step, 1))
             return ij_fail(IJ_ENOMEM, "%s: no memory for %llu bytes", in->path, (unsigned long long)size);
         int got = gzread(in->file, *data + have, (unsigned)step);
@@ -68,7 +68,7 @@ static ij_status open_input(input *in, const char *path, int dimensions)
     in->file = gzopen(path, "rb");
     if (!in->file)
         return ij_fail(IJ_EIO, "cannot read %s: %s", path, strerror(errno ? errno : ENOMEM));
-    gzbuffer(in->file, 1 << 17);
+    gzbuffer(in->file, 1 << 15);
     return read_header(in, dimensions);
 }
 

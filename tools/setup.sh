@@ -1,10 +1,11 @@
 # shellcheck shell=bash disable=SC2034
-# What quickstart and check share; sourced from the project's root. Installs what is missing and builds.
+# What quickstart, check and fuzz share; sourced from the project's root. Installs what is missing and builds.
 
 # Debian's names: to build and run anywhere (PoCL is the device where there is no other), to test, to show.
 packages_build=(build-essential cmake pkg-config ocl-icd-opencl-dev opencl-headers pocl-opencl-icd libclblast-dev
     libjpeg62-turbo-dev libinih-dev libcjson-dev libpng-dev libxxhash-dev zlib1g-dev)
 packages_test=(libcmocka-dev)
+packages_fuzz=(clang libclang-rt-dev)
 packages_data=(dataset-fashion-mnist)
 
 # need PACKAGE...: says nothing where all are installed; installs them as root; otherwise prints the line to run, ends.
