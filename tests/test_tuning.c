@@ -1,4 +1,5 @@
 /* The tuning database: what is written is found again, what no longer holds is left out and said so. */
+#include "engine/ops/gemm.h"
 #include "engine/tuning_db.h"
 #include "engine/tuning_file.h"
 
@@ -306,6 +307,31 @@ static void test_clblast(void **state)
     ij_device_close(d);
 }
 
+/* Where weights lie in rows the database may hand single shapes to CLBlast; in panels it cannot. */
+static void test_mixed_products(void **state)
+{
+    static const int fast[2] = {512, 480};
+    static const char *const families[] = {"cpu", "gpu"};
+    (void)state;
+    for (int f = 0; f < 2; f++) {
+        setenv("IJEPA_FAMILY", families[f], 1);
+        ij_device *d = open_device();
+        assert_int_equal(ij_tuning_db_keep_clblast(d, path, IJ_GROUP_GEMM, fast, true, ""), IJ_OK);
+        ij_device_close(d);
+        d = open_device();
+        ij_gemm gemm;
+        assert_int_equal(ij_gemm_create(&gemm, d, false), IJ_OK);
+        size_t own = ij_gemm_scratch(&gemm, 1000, 512, 480);
+        ij_gemm_mix(&gemm);
+        assert_int_equal(gemm.mixed, f == 1);
+        if (f == 1) /* what CLBlast wants besides is planned for the two products of the shape */
+            assert_true(ij_gemm_scratch(&gemm, 1000, 512, 480) > own && ij_gemm_scratch(&gemm, 1000, 480, 512) > own);
+        ij_gemm_destroy(&gemm);
+        ij_device_close(d);
+    }
+    unsetenv("IJEPA_FAMILY");
+}
+
 int main(void)
 {
     const char *folder = getenv("TMPDIR");
@@ -321,6 +347,7 @@ int main(void)
         cmocka_unit_test_setup(test_illegal_lines_are_ignored, start),
         cmocka_unit_test_setup(test_layout, start),
         cmocka_unit_test_setup(test_clblast, start),
+        cmocka_unit_test_setup(test_mixed_products, start),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     remove(path);

@@ -3,6 +3,7 @@
 #include "engine/base/try.h"
 #include "engine/launch.h"
 #include "engine/program.h"
+#include "engine/tuning_db.h"
 
 #include <clblast_c.h>
 #include <stdlib.h>
@@ -29,21 +30,38 @@ static bool on_gpu(const ij_gemm *gemm)
     return gemm->device->tuning.family == IJ_FAMILY_GPU;
 }
 
+/* What follows CLBlast's products. */
+static ij_status make_ends(ij_gemm *gemm)
+{
+    ij_kernel_tuning tuning = {.group = IJ_GROUP_ROWS};
+    if (gemm->tail)
+        return IJ_OK;
+    if (on_gpu(gemm))
+        tuning.define = "ALIGNED"; /* a library's products have any width */
+    TRY(ij_kernel_create(gemm->device, "rowmajor", tuning, "tail", &gemm->tail));
+    return ij_kernel_create(gemm->device, "rowmajor", tuning, "column_sum", &gemm->column_sum);
+}
+
 ij_status ij_gemm_create(ij_gemm *gemm, ij_device *device, bool clblast)
 {
     memset(gemm, 0, sizeof *gemm);
     gemm->device = device;
     gemm->clblast = clblast;
     ij_kernel_tuning tuning = {.group = IJ_GROUP_ROWS};
-    if (on_gpu(gemm)) {
-        if (!clblast)
-            return IJ_OK;
-        tuning.define = "ALIGNED"; /* a library's products have any width */
-    }
-    if (!clblast)
-        return ij_kernel_create(device, "panels", tuning, "panel_transpose", &gemm->transpose);
-    TRY(ij_kernel_create(device, "rowmajor", tuning, "tail", &gemm->tail));
-    return ij_kernel_create(device, "rowmajor", tuning, "column_sum", &gemm->column_sum);
+    if (clblast)
+        return make_ends(gemm);
+    return on_gpu(gemm) ? IJ_OK : ij_kernel_create(device, "panels", tuning, "panel_transpose", &gemm->transpose);
+}
+
+void ij_gemm_mix(ij_gemm *gemm)
+{
+    gemm->mixed = !gemm->clblast && ij_gemm_layout(gemm) == IJ_LAYOUT_ROWS;
+}
+
+/* Whether CLBlast computes the products of a shape, as the engine chooses parameters for it. */
+static bool is_clblast(const ij_gemm *gemm, ij_group group, int n, int k)
+{
+    return gemm->clblast || (gemm->mixed && ij_tuning_db_clblast(gemm->device, group, n, k));
 }
 
 void ij_gemm_destroy(ij_gemm *gemm)
@@ -179,6 +197,7 @@ static ij_status finish(ij_gemm *gemm, cl_mem c, int rows, int width, int flags,
 {
     if (!flags)
         return IJ_OK;
+    TRY(make_ends(gemm));
     ij_grid grid = {.x = (size_t)rows, .y = 1, .local = (size_t)ij_tuning_row_items(&gemm->device->tuning)};
     bias = bias ? bias : c;
     cl_mem add = tail->add ? tail->add : c, add_rows = tail->rows ? tail->rows : c, pre = tail->pre ? tail->pre : c;
@@ -324,9 +343,11 @@ static ij_status split_gradient(ij_gemm *gemm, const ij_linear *l, cl_mem x, cl_
 
 size_t ij_gemm_scratch(const ij_gemm *gemm, int rows, int out, int in)
 {
-    if (gemm->clblast)
-        return blast_bytes(gemm, rows, out, in);
-    return on_gpu(gemm) ? split_bytes(gemm, rows, out, in) : 0;
+    bool library = is_clblast(gemm, IJ_GROUP_GEMM, out, in) || is_clblast(gemm, IJ_GROUP_GEMM, in, out) ||
+                   is_clblast(gemm, IJ_GROUP_GRADIENT, out, in);
+    size_t blast = library ? blast_bytes(gemm, rows, out, in) : 0;
+    size_t own = !gemm->clblast && on_gpu(gemm) ? split_bytes(gemm, rows, out, in) : 0;
+    return blast > own ? blast : own;
 }
 
 /* ---- The three forms ------------------------------------------------------------------------------------------ */
@@ -336,7 +357,7 @@ ij_status ij_gemm_forward(ij_gemm *gemm, const ij_linear *l, cl_mem x, cl_mem y,
     int flags = BIAS | (tail->add ? (tail->rows ? ADD_ROWS : ADD) : 0) | (tail->gelu ? GELU : 0);
     if (tail->gelu && tail->pre)
         flags |= KEEP;
-    if (!gemm->clblast)
+    if (!is_clblast(gemm, IJ_GROUP_GEMM, l->out, l->in))
         return product_of(gemm, x, l->weight, y, rows, l->out, l->in, flags, l->bias, tail);
 
     /* The library overwrites y, so a residual that lies in y would be lost: callers keep the two apart. */
@@ -348,7 +369,7 @@ ij_status ij_gemm_backward_input(ij_gemm *gemm, const ij_linear *l, cl_mem dy, c
 {
     int flags = pre ? GELU_BACK : 0;
     ij_tail tail = {.pre = pre};
-    if (!gemm->clblast)
+    if (!is_clblast(gemm, IJ_GROUP_GEMM, l->in, l->out))
         return product_of(gemm, dy, on_gpu(gemm) ? l->weight : l->weight_t, dx, rows, l->in, l->out, flags, NULL,
                           &tail);
     TRY(blast(gemm, input_product(rows, l->out, l->in), dy, l->weight, dx));
@@ -357,7 +378,8 @@ ij_status ij_gemm_backward_input(ij_gemm *gemm, const ij_linear *l, cl_mem dy, c
 
 ij_status ij_gemm_backward_weight(ij_gemm *gemm, const ij_linear *l, cl_mem x, cl_mem dy, int rows)
 {
-    if (gemm->clblast) {
+    if (is_clblast(gemm, IJ_GROUP_GRADIENT, l->out, l->in)) {
+        TRY(make_ends(gemm));
         ij_status status = blast(gemm, weight_product(rows, l->out, l->in), dy, x, l->weight_grad);
         if (status)
             return status;

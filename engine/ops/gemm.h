@@ -23,6 +23,8 @@ typedef struct ij_gemm_kernels {
 typedef struct ij_gemm {
     ij_device *device;
     bool clblast;
+    bool mixed; /* CLBlast's where the tuning database says so; set by the caller, only where both want weights in rows
+                 */
     ij_gemm_kernels *shapes; /* own; made at a shape's first use */
     int shape_count;
     cl_kernel transpose;
@@ -52,6 +54,9 @@ ij_status ij_gemm_create(ij_gemm *gemm, ij_device *device, bool clblast);
 void ij_gemm_destroy(ij_gemm *gemm);
 
 ij_layout ij_gemm_layout(const ij_gemm *gemm);
+/* Lets the tuning database choose between our products and CLBlast's, shape by shape. Nothing happens where the two
+ * want weights in different layouts. Before ij_gemm_scratch. */
+void ij_gemm_mix(ij_gemm *gemm);
 /* Floats that W [out, in] takes in this layout, and where its element (o, i) lies. */
 size_t ij_gemm_weight_floats(const ij_gemm *gemm, int out, int in);
 size_t ij_gemm_weight_at(const ij_gemm *gemm, int in, int o, int i);
