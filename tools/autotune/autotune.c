@@ -3,6 +3,7 @@
 #include "engine/base/try.h"
 #include "engine/tuning_db.h"
 #include "engine/tuning_file.h"
+#include "tools/autotune/blast.h"
 #include "tools/autotune/candidate.h"
 #include "tools/autotune/show.h"
 #include "tools/autotune/tune.h"
@@ -19,15 +20,14 @@ static const char usage[] =
     "       autotune --show [--device D] [--tuning FILE]\n"
     "\n"
     "Profiles a training step of the configuration, then searches the parameters of its kernels, those with the\n"
-    "largest share of the step first. Each candidate is checked against plain C before it is timed, in a process of "
-    "its\n"
-    "own. What is found is kept as it comes; Ctrl-C loses nothing. The engine finds the database by itself.\n"
+    "largest share of the step first. Each candidate is checked against plain C before it is timed, in a process\n"
+    "of its own. What is found is kept as it comes; Ctrl-C loses nothing. The engine finds the database by itself.\n"
     "\n"
     "  --minutes M       how long in all (10)\n"
     "  --resume          leaves out what an earlier run has tried\n"
-    "  --kernels NAMES   some only: gemm, gradient, attention, attention_backward; `device` searches the layout of "
-    "all\n"
-    "                    weights, after which the others have to be tuned again\n"
+    "  --kernels NAMES   some only: gemm, gradient, attention, attention_backward. Only by name: `device`, the layout\n"
+    "                    of all weights, after which the others have to be tuned again; `clblast`, the parameters of\n"
+    "                    CLBlast's product kernel\n"
     "  --candidates N    at most N for each kernel and shape\n"
     "  --no-clblast      does not compare CLBlast's products\n"
     "  --watchdog S      seconds that one candidate may take (60)\n"
@@ -111,6 +111,8 @@ static ij_status find_jobs(ij_workload *w, const options *o, tuner *t)
     TRY(ij_workload_step(w, 0, &seconds, &flops));
     TRY(ij_shapes_of_step(w, 1, &times, &count, &seconds));
     t->job_count = jobs_of_step(w, times, count, o->kernels, t->jobs);
+    if (jobs_named(o->kernels, "clblast"))
+        blast_add_job(t, w, times, count);
     free(times);
     ij_trainer_destroy(w->trainer);
     w->trainer = NULL;

@@ -27,16 +27,21 @@ static bool group_of(const ij_kernel_time *t, ij_group *group, int shape[2])
     return true;
 }
 
+bool jobs_named(const char *kernels, const char *name)
+{
+    size_t length = strlen(name);
+    for (const char *word = kernels; word && *word; word += strcspn(word, ","), word += *word == ',')
+        if (strcspn(word, ",") == length && begins(word, name))
+            return true;
+    return false;
+}
+
 static bool wanted(const ij_device *device, ij_group group, const char *kernels)
 {
     const ij_group_info *info = ij_group_of(device->tuning.family, group);
     if (!info->name || info->count == 0)
         return false;
-    size_t length = strlen(info->name);
-    for (const char *word = kernels; word && *word; word += strcspn(word, ","), word += *word == ',')
-        if (strcspn(word, ",") == length && begins(word, info->name))
-            return true;
-    return !kernels && group != IJ_GROUP_DEVICE;
+    return kernels ? jobs_named(kernels, info->name) : group != IJ_GROUP_DEVICE;
 }
 
 static void add_use(tune_job *job, const ij_kernel_time *t, double total)

@@ -24,12 +24,16 @@ typedef struct tune_job {
     double share;             /* of the step's device time */
     tune_use uses[MOST_USES]; /* the most expensive ones */
     int use_count;
+    bool clblast; /* the parameters of CLBlast's kernel, not ours */
 } tune_job;
 
 /* The jobs in a step's kernels, largest share first; `kernels`: names of groups with commas, NULL for all that have
  * parameters ("device", which changes the layout of all weights, only by name). Returns how many. */
 int jobs_of_step(const ij_workload *w, const ij_kernel_time *times, int count, const char *kernels,
                  tune_job jobs[MOST_JOBS]);
+
+/* Whether a list "gemm,attention" has a name. */
+bool jobs_named(const char *kernels, const char *name);
 
 /* Flops of all uses, one step. */
 double job_flops(const tune_job *job);

@@ -12,7 +12,7 @@ typedef struct tune_row {
     double share;
     int tried, left, failed;
     double start_rate, best_rate; /* flops a second; 0: not known yet */
-    char choice[96];              /* the best one */
+    char choice[320];             /* the best one */
     bool working, done;
 } tune_row;
 

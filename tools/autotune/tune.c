@@ -2,25 +2,22 @@
 
 #include "engine/base/try.h"
 #include "engine/tuning_db.h"
+#include "tools/autotune/blast.h"
 #include "tools/autotune/child.h"
 #include "tools/autotune/search.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* One measurement must beat another by this before it is believed: clocks, neighbours and heat are noise. */
-static const double least_gain = 1.01;
-
-static bool over(const tuner *t)
+bool tune_over(const tuner *t)
 {
     return *t->interrupted || ij_now() > t->deadline;
 }
 
-/* Runs a candidate; its rate in flops a second. */
-static tune_outcome try_choice(tuner *t, int job, const char *choice, double *rate)
+tune_outcome tune_try(tuner *t, int job, const char *choice, double *rate)
 {
     const tune_job *j = &t->jobs[job];
-    char trying[160], why[400];
+    char trying[400], why[400];
     double seconds = 0.0;
     snprintf(trying, sizeof trying, "trying %s %s", t->table.rows[job].kernel, choice);
     table_draw(&t->table, trying);
@@ -35,9 +32,8 @@ static tune_outcome try_choice(tuner *t, int job, const char *choice, double *ra
     return outcome;
 }
 
-static void remark_of(const tuner *t, const tune_row *row, char *text, size_t size)
+static void remark_of(const tune_row *row, char *text, size_t size)
 {
-    (void)t;
     if (row->start_rate > 0 && row->best_rate > row->start_rate)
         snprintf(text, size, "%.1f GFLOP/s, %+.1f %%", 1e-9 * row->best_rate,
                  100.0 * (row->best_rate / row->start_rate - 1.0));
@@ -56,7 +52,7 @@ static ij_status keep_best(tuner *t, int job, const tune_search *s)
     row->best_rate = s->candidates[s->best].rate;
     row->start_rate = s->start >= 0 ? s->candidates[s->start].rate : 0.0;
     ij_choice_print(s->info, &tuned.choice, row->choice, sizeof row->choice);
-    remark_of(t, row, remark, sizeof remark);
+    remark_of(row, remark, sizeof remark);
     return ij_tuning_db_keep(t->device, t->database, &tuned, remark);
 }
 
@@ -80,12 +76,12 @@ static ij_status explore(tuner *t, int job, tune_search *s, double deadline)
 {
     tune_row *row = &t->table.rows[job];
     int next, here = 0;
-    while (!over(t) && (here == 0 || ij_now() < deadline) && (!t->most || here < t->most) &&
+    while (!tune_over(t) && (here == 0 || ij_now() < deadline) && (!t->most || here < t->most) &&
            (next = search_next(s)) >= 0) {
         char choice[96];
         double rate;
         ij_choice_print(s->info, &s->candidates[next].choice, choice, sizeof choice);
-        tune_outcome outcome = try_choice(t, job, choice, &rate);
+        tune_outcome outcome = tune_try(t, job, choice, &rate);
         if (outcome == OUTCOME_STOPPED)
             break;
         here++;
@@ -111,13 +107,13 @@ static ij_status confirm(tuner *t, int job, tune_search *s)
         char choice[96];
         double rate;
         ij_choice_print(s->info, &s->candidates[who[i % 2]].choice, choice, sizeof choice);
-        if (try_choice(t, job, choice, &rate) != OUTCOME_FAST)
+        if (tune_try(t, job, choice, &rate) != OUTCOME_FAST)
             return IJ_OK;
         again[i % 2] = rate > again[i % 2] ? rate : again[i % 2];
     }
     s->candidates[s->start].rate = again[0];
     s->candidates[s->best].rate = again[1];
-    if (again[1] < least_gain * again[0])
+    if (again[1] < TUNE_LEAST_GAIN * again[0])
         s->best = s->start;
     return keep_best(t, job, s);
 }
@@ -128,14 +124,15 @@ static ij_status compare_clblast(tuner *t, int job)
     const tune_job *j = &t->jobs[job];
     const tune_row *row = &t->table.rows[job];
     double rate;
-    if (!t->clblast || (j->group != IJ_GROUP_GEMM && j->group != IJ_GROUP_GRADIENT) || row->best_rate <= 0 || over(t))
+    if (!t->clblast || (j->group != IJ_GROUP_GEMM && j->group != IJ_GROUP_GRADIENT) || row->best_rate <= 0 ||
+        tune_over(t))
         return IJ_OK;
-    if (try_choice(t, job, "clblast", &rate) != OUTCOME_FAST)
+    if (tune_try(t, job, "clblast", &rate) != OUTCOME_FAST)
         return IJ_OK;
     char remark[64];
     snprintf(remark, sizeof remark, "%.1f GFLOP/s against %.1f", 1e-9 * rate, 1e-9 * row->best_rate);
-    return ij_tuning_db_keep_clblast(t->device, t->database, j->group, j->shape, rate > least_gain * row->best_rate,
-                                     remark);
+    return ij_tuning_db_keep_clblast(t->device, t->database, j->group, j->shape,
+                                     rate > TUNE_LEAST_GAIN * row->best_rate, remark);
 }
 
 static ij_status tune_job_of(tuner *t, int job, double deadline)
@@ -169,15 +166,17 @@ ij_status tune_all(tuner *t)
     double shares = 0.0;
     for (int i = 0; i < t->job_count; i++) {
         tune_row *row = &t->table.rows[t->table.count++];
-        *row = (tune_row){.kernel = ij_group_of(t->device->tuning.family, t->jobs[i].group)->name,
+        const char *name = ij_group_of(t->device->tuning.family, t->jobs[i].group)->name;
+        *row = (tune_row){.kernel = t->jobs[i].clblast ? "clblast" : name,
                           .shape = {t->jobs[i].shape[0], t->jobs[i].shape[1]},
                           .share = t->jobs[i].share};
         shares += t->jobs[i].share;
     }
     table_start(&t->table);
-    for (int i = 0; i < t->job_count && !over(t); i++) {
+    for (int i = 0; i < t->job_count && !tune_over(t); i++) {
         double now = ij_now(), part = t->jobs[i].share / shares; /* what a job does not use the others get */
-        TRY(tune_job_of(t, i, now + (t->deadline - now) * part));
+        double deadline = now + (t->deadline - now) * part;
+        TRY(t->jobs[i].clblast ? blast_tune(t, i, deadline) : tune_job_of(t, i, deadline));
         shares -= t->jobs[i].share;
     }
     table_draw(&t->table, "");

@@ -23,6 +23,14 @@ typedef struct tuner {
     char last_failure[512];
 } tuner;
 
+/* One measurement must beat another by this before it is believed: clocks, neighbours and heat are noise. */
+#define TUNE_LEAST_GAIN 1.01
+
+/* Runs one candidate of a job in its process; its rate in flops a second. Counts what becomes of it. */
+tune_outcome tune_try(tuner *t, int job, const char *choice, double *rate);
+/* Whether the time is over or the person wants to end. */
+bool tune_over(const tuner *t);
+
 /* All jobs; what is found is in the database as soon as it is known. Fails only where nothing can be kept. */
 ij_status tune_all(tuner *t);
 
