@@ -1,7 +1,8 @@
 /* Times the image pipeline on one thread, stage by stage, against libjpeg-turbo decoding the whole image and nothing
  * else: on pictures of the size and weight of ImageNet's, on CIFAR-sized ones, or on a folder of your own.
  *
- *     bench_data [FOLDER [CROP]] */
+ *     bench_data [FOLDER [CROP]]
+ *     bench_data --make FOLDER COUNT WIDTH HEIGHT     only makes the pictures, in a folder that exists */
 #include "data/dataset.h"
 #include "data/reader.h"
 #include "engine/base/random.h"
@@ -134,7 +135,7 @@ static void generate(const char *folder, int width, int height, uint32_t count)
         char name[32];
         size_t size;
         uint8_t *jpeg = picture_jpeg(width, height, i, options, &size);
-        snprintf(name, sizeof name, "%04u.jpg", i);
+        snprintf(name, sizeof name, "%u/%04u.jpg", i % 10, i);
         scratch_write(folder, name, jpeg, size);
         bytes += (double)size;
         free(jpeg);
@@ -144,6 +145,10 @@ static void generate(const char *folder, int width, int height, uint32_t count)
 
 int main(int count, char **argument)
 {
+    if (count == 6 && !strcmp(argument[1], "--make")) {
+        generate(argument[2], atoi(argument[4]), atoi(argument[5]), (uint32_t)atoi(argument[3]));
+        return 0;
+    }
     if (count > 1) {
         bench(argument[1], argument[1], count > 2 ? atoi(argument[2]) : 224, 1);
         return 0;

@@ -58,7 +58,7 @@ static ij_status run_batches(ij_workload *w, ij_batch *b, int batches, bool time
 
 static void print_stage(const char *name, double seconds, const ij_reader_times *t)
 {
-    double all = t->read + t->decode + t->resize;
+    double all = t->read + t->decode + t->resize + t->augment;
     printf("%-22s %10.1f %7.1f%% %14.1f\n", name, 1e6 * seconds / (double)t->images, 100.0 * seconds / all,
            seconds > 0 ? (double)t->images / seconds : 0.0);
 }
@@ -80,7 +80,8 @@ static ij_status measure(ij_workload *w, const ij_workload_options *o, int batch
     print_stage("read", times.read, &times);
     print_stage("decode", times.decode, &times);
     print_stage("crop, resize, flip", times.resize, &times);
-    print_stage("all, on one thread", times.read + times.decode + times.resize, &times);
+    print_stage("colours, blur", times.augment, &times);
+    print_stage("all, on one thread", times.read + times.decode + times.resize + times.augment, &times);
     printf("images_per_second %.1f\n", (double)batches * b->images / seconds);
     return IJ_OK;
 }
