@@ -12,6 +12,7 @@
  * in different banks. */
 
 #define ITEMS 64
+#define STEPS _Pragma("unroll 4") /* more, and some compilers hold more than the registers do */
 #define TR    (BR / 8)
 #define TC    (BC / 8)
 #define TD    (DH / 8)
@@ -65,7 +66,8 @@ INLINE void dot_products(float s[TR][TC], __local const float *rows, __local con
 {
     int x = get_local_id(0) % 8, y = get_local_id(0) / 8;
     UNROLL for (int i = 0; i < TR; i++) UNROLL for (int j = 0; j < TC; j++) s[i][j] = 0.0f;
-    for (int d = 0; d < DH; d++) {
+    STEPS for (int d = 0; d < DH; d++)
+    {
         float a[TR], b[TC];
         UNROLL for (int i = 0; i < TR; i++) a[i] = rows[d * LR + y * TR + i];
         UNROLL for (int j = 0; j < TC; j++) b[j] = columns[(x + 8 * j) * LC + d];
@@ -77,7 +79,8 @@ INLINE void dot_products(float s[TR][TC], __local const float *rows, __local con
 INLINE void add_columns(float acc[TR][TD], __local const float *weights, __local const float *columns)
 {
     int x = get_local_id(0) % 8, y = get_local_id(0) / 8;
-    for (int c = 0; c < BC; c++) {
+    STEPS for (int c = 0; c < BC; c++)
+    {
         float a[TR], b[TD];
         UNROLL for (int i = 0; i < TR; i++) a[i] = weights[c * LR + y * TR + i];
         UNROLL for (int j = 0; j < TD; j++) b[j] = columns[c * LC + x + 8 * j];

@@ -23,6 +23,8 @@ INLINE void product(__global const float *a, __global const float *b, const int 
                     store4(finish(acc[i][j], flags, bias + n, add + from + n, pre + at + n, N - n), c + at + n, N - n);
             }
         }
+        if (flags & GELU_BACK) /* or some compilers hold the inputs of all rows at once and spill */
+            barrier(CLK_LOCAL_MEM_FENCE);
     }
 }
 
