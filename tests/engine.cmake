@@ -7,3 +7,23 @@ target_link_libraries(checkcl PRIVATE ij_engine PkgConfig::CMOCKA m)
 foreach(part gemm layernorm attention tokens loss optimizer)
   add_test(NAME ops-${part} COMMAND checkcl ${part})
 endforeach()
+
+# The model and the training step, on models of a few thousand weights. opencl_spy.c stands in front of OpenCL.
+add_library(ij_test_model STATIC test_model_case.c)
+target_link_libraries(ij_test_model PUBLIC ij_engine PkgConfig::CMOCKA m)
+foreach(name model model_determinism model_index model_params model_errors model_programs)
+  add_executable(test_${name} test_${name}.c)
+  target_link_libraries(test_${name} PRIVATE ij_test_model)
+  add_test(NAME ${name} COMMAND test_${name})
+endforeach()
+foreach(name model_errors model_programs)
+  target_sources(test_${name} PRIVATE opencl_spy.c)
+  target_link_libraries(test_${name} PRIVATE ${CMAKE_DL_LIBS})
+endforeach()
+set_source_files_properties(opencl_spy.c PROPERTIES COMPILE_DEFINITIONS _GNU_SOURCE) # for RTLD_NEXT
+
+# 77: there is no OpenCL device.
+foreach(name ops-gemm ops-layernorm ops-attention ops-tokens ops-loss ops-optimizer model model_determinism model_index
+             model_params model_errors model_programs)
+  set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77)
+endforeach()

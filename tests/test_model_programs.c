@@ -1,0 +1,314 @@
+/* From kernel sources to programs: the build log where one does not compile, and the cache on disk, which must never be
+ * the reason that something fails. */
+#include "engine/opencl.h"
+#include "engine/ops/loss.h"
+#include "engine/program.h"
+
+#include "tests/opencl_spy.h"
+#include "tests/test_model_case.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char folder[64];
+
+static int make_folder(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof folder, "/tmp/ijepa-programs-XXXXXX");
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+/* The next file's path in the folder; false where there is none. */
+static bool any_file(char path[512])
+{
+    DIR *dir = opendir(folder);
+    bool found = false;
+    for (struct dirent *d; dir && !found && (d = readdir(dir));)
+        if (d->d_name[0] != '.') {
+            snprintf(path, 512, "%s/%s", folder, d->d_name);
+            found = true;
+        }
+    if (dir)
+        closedir(dir);
+    return found;
+}
+
+static int files(void)
+{
+    int n = 0;
+    DIR *dir = opendir(folder);
+    for (struct dirent *d; dir && (d = readdir(dir));)
+        n += d->d_name[0] != '.';
+    if (dir)
+        closedir(dir);
+    return n;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    char path[512];
+    unsetenv("IJEPA_CACHE");
+    unsetenv("IJEPA_CL_DIR");
+    while (any_file(path))
+        unlink(path);
+    rmdir(folder);
+    return 0;
+}
+
+static void write_file(const char *name, const char *text)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+/* A new device's loss kernels: two kernels of one program. */
+static ij_status make_kernels(void)
+{
+    ij_device *device;
+    ij_loss_op op;
+    case_ok(ij_device_open(&device, NULL));
+    ij_status status = ij_loss_create(&op, device);
+    ij_loss_destroy(&op);
+    ij_device_close(device);
+    return status;
+}
+
+static void says(const char *word)
+{
+    if (!strstr(ij_error(), word))
+        fail_msg("\"%s\" is not in \"%s\"", word, ij_error());
+}
+
+/* ---- Sources ------------------------------------------------------------------------------------------------------
+ */
+
+static void broken_kernel(void **state)
+{
+    (void)state;
+    setenv("IJEPA_CACHE", "off", 1);
+    setenv("IJEPA_CL_DIR", folder, 1);
+    write_file("common.cl", "/* nothing */\n");
+    write_file("gpu_common.cl", "/* nothing */\n");
+    const char *broken = "__kernel void loss(__global float *x) { x[0] = no_such_name; }\n";
+    write_file("loss.cl", broken);
+    write_file("gpu_loss.cl", broken);
+    assert_int_equal(make_kernels(), IJ_EBUILD);
+    says("loss.cl");
+    says("no_such_name"); /* the log */
+    says("CL_BUILD_PROGRAM_FAILURE");
+    says("ijepa devices"); /* what to do */
+}
+
+/* A program without the kernel that is wanted. */
+static void missing_kernel(void **state)
+{
+    (void)state;
+    setenv("IJEPA_CACHE", "off", 1);
+    setenv("IJEPA_CL_DIR", folder, 1);
+    write_file("common.cl", "/* nothing */\n");
+    write_file("gpu_common.cl", "/* nothing */\n");
+    write_file("loss.cl", "__kernel void lost(__global float *x) { x[0] = 0.0f; }\n");
+    write_file("gpu_loss.cl", "__kernel void lost(__global float *x) { x[0] = 0.0f; }\n");
+    assert_int_equal(make_kernels(), IJ_EBUILD);
+    says("loss");
+}
+
+static void missing_source(void **state)
+{
+    (void)state;
+    setenv("IJEPA_CACHE", "off", 1);
+    setenv("IJEPA_CL_DIR", folder, 1);
+    assert_int_equal(make_kernels(), IJ_EIO);
+    says("IJEPA_CL_DIR");
+    says("common.cl");
+    write_file("common.cl", "");
+    write_file("gpu_common.cl", "");
+    assert_int_equal(make_kernels(), IJ_EIO);
+    says("empty");
+}
+
+/* ---- The cache ----------------------------------------------------------------------------------------------------
+ */
+
+/* Makes the kernels and expects so many programs from source and so many from binaries. */
+static void expect_programs(int from_source, int from_binary)
+{
+    int sources = spy_count(SPY_CREATE_PROGRAM_WITH_SOURCE), binaries = spy_count(SPY_CREATE_PROGRAM_WITH_BINARY);
+    case_ok(make_kernels());
+    assert_int_equal(spy_count(SPY_CREATE_PROGRAM_WITH_SOURCE) - sources, from_source);
+    assert_int_equal(spy_count(SPY_CREATE_PROGRAM_WITH_BINARY) - binaries, from_binary);
+}
+
+static void second_start_compiles_nothing(void **state)
+{
+    (void)state;
+    setenv("IJEPA_CACHE", folder, 1);
+    expect_programs(1, 0);
+    assert_int_equal(files(), 1); /* no temporary is left */
+    expect_programs(0, 1);
+    expect_programs(0, 1);
+    assert_int_equal(files(), 1);
+}
+
+static void off(void **state)
+{
+    (void)state;
+    setenv("IJEPA_CACHE", folder, 1);
+    expect_programs(1, 0);
+    setenv("IJEPA_CACHE", "off", 1);
+    expect_programs(1, 0);
+    assert_int_equal(files(), 1);
+}
+
+/* Changes the cache's file, then a start must compile again, work, and leave a good file. */
+static void survives(void (*spoil)(const char *path))
+{
+    char path[512];
+    setenv("IJEPA_CACHE", folder, 1);
+    expect_programs(1, 0);
+    assert_true(any_file(path));
+    spoil(path);
+    expect_programs(1, 0);
+    expect_programs(0, 1);
+    assert_int_equal(files(), 1);
+    unlink(path);
+}
+
+static void flip_byte(const char *path)
+{
+    FILE *f = fopen(path, "r+b");
+    assert_non_null(f);
+    fseek(f, 200, SEEK_SET);
+    int c = fgetc(f);
+    fseek(f, 200, SEEK_SET);
+    fputc(c ^ 1, f);
+    fclose(f);
+}
+static void cut_in_half(const char *path)
+{
+    struct stat s;
+    assert_int_equal(stat(path, &s), 0);
+    assert_int_equal(truncate(path, s.st_size / 2), 0);
+}
+static void empty(const char *path)
+{
+    assert_int_equal(truncate(path, 0), 0);
+}
+static void only_checksum(const char *path)
+{
+    assert_int_equal(truncate(path, 8), 0);
+}
+static void garbage(const char *path)
+{
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    for (int i = 0; i < 5000; i++)
+        fputc(i * 7 & 255, f);
+    fclose(f);
+}
+
+static void damaged_files(void **state)
+{
+    (void)state;
+    survives(flip_byte);
+    survives(cut_in_half);
+    survives(empty);
+    survives(only_checksum);
+    survives(garbage);
+}
+
+/* A binary that the driver does not take, though its checksum is right: as after an update that kept its version. */
+static void refused_binary(void **state)
+{
+    (void)state;
+    setenv("IJEPA_CACHE", folder, 1);
+    expect_programs(1, 0);
+    spy_fail(SPY_CREATE_PROGRAM_WITH_BINARY, 0, CL_INVALID_BINARY);
+    expect_programs(1, 1);
+    expect_programs(0, 1);
+}
+
+/* Nowhere to write: a slow start, no error. */
+static void no_folder(void **state)
+{
+    (void)state;
+    char path[512];
+    write_file("a_file", "in the way");
+    snprintf(path, sizeof path, "%s/a_file/cache", folder);
+    setenv("IJEPA_CACHE", path, 1);
+    expect_programs(1, 0);
+    expect_programs(1, 0);
+}
+
+/* Folders on the way to it are made. */
+static void new_folder(void **state)
+{
+    (void)state;
+    char path[600], file[512];
+    snprintf(path, sizeof path, "%s/deep", folder);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path, sizeof path, "%s/deep/below/cache", folder);
+    setenv("IJEPA_CACHE", path, 1);
+    expect_programs(1, 0);
+    expect_programs(0, 1);
+    char top[64];
+    memcpy(top, folder, sizeof top);
+    snprintf(folder, sizeof folder, "%.40s/deep/below/cache", top);
+    assert_int_equal(files(), 1);
+    assert_true(any_file(file));
+    unlink(file);
+    memcpy(folder, top, sizeof top);
+    for (int i = 0; i < 3; i++) {
+        rmdir(path);
+        *strrchr(path, '/') = 0;
+    }
+}
+
+/* Other parameters, other sources: another program. */
+static void what_the_key_holds(void **state)
+{
+    (void)state;
+    setenv("IJEPA_CACHE", folder, 1);
+    expect_programs(1, 0);
+    ij_device *device;
+    case_ok(ij_device_open(&device, NULL));
+    ij_tuning own = device->tuning;
+    int vw = ij_tuning_vw(&own);
+    device->tuning = ij_tuning_default(IJ_FAMILY_CPU, vw == 16 ? 8 : 16);
+    ij_loss_op op;
+    case_ok(ij_loss_create(&op, device));
+    assert_int_equal(files(), 2);
+    ij_loss_destroy(&op);
+    device->tuning = own;
+    ij_device_close(device);
+}
+
+int main(void)
+{
+    if (!case_device())
+        return CASE_NO_DEVICE;
+#define TEST(f) cmocka_unit_test_setup_teardown(f, make_folder, remove_folder)
+    const struct CMUnitTest tests[] = {
+        TEST(broken_kernel), TEST(missing_kernel),    TEST(missing_source), TEST(second_start_compiles_nothing),
+        TEST(off),           TEST(damaged_files),     TEST(refused_binary), TEST(no_folder),
+        TEST(new_folder),    TEST(what_the_key_holds)};
+    int failed = cmocka_run_group_tests_name("programs", tests, NULL, NULL);
+    case_close();
+    return failed;
+}
