@@ -11,19 +11,21 @@ endforeach()
 # The model and the training step, on models of a few thousand weights. opencl_spy.c stands in front of OpenCL.
 add_library(ij_test_model STATIC test_model_case.c)
 target_link_libraries(ij_test_model PUBLIC ij_engine PkgConfig::CMOCKA m)
-foreach(name model model_determinism model_index model_params model_errors model_programs)
+foreach(name model model_determinism model_index model_params model_errors model_programs training training_memory)
   add_executable(test_${name} test_${name}.c)
   target_link_libraries(test_${name} PRIVATE ij_test_model)
   add_test(NAME ${name} COMMAND test_${name})
 endforeach()
-foreach(name model_errors model_programs)
+foreach(name model_errors model_programs training_memory)
   target_sources(test_${name} PRIVATE opencl_spy.c)
   target_link_libraries(test_${name} PRIVATE ${CMAKE_DL_LIBS})
 endforeach()
 set_source_files_properties(opencl_spy.c PROPERTIES COMPILE_DEFINITIONS _GNU_SOURCE) # for RTLD_NEXT
+target_link_libraries(test_training PRIVATE ij_test_images)
+target_compile_definitions(test_training PRIVATE IJEPA_SHARED="${PROJECT_SOURCE_DIR}/../shared")
 
 # 77: there is no OpenCL device.
 foreach(name ops-gemm ops-layernorm ops-attention ops-tokens ops-loss ops-optimizer model model_determinism model_index
-             model_params model_errors model_programs)
+             model_params model_errors model_programs training training_memory)
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77)
 endforeach()
