@@ -373,7 +373,7 @@ ij_status ij_trainer_set_step(ij_trainer *t, int64_t step)
 
 ij_status ij_trainer_result(ij_trainer *t, int64_t k, ij_step_result *result)
 {
-    const measurement *r = &t->measured[k % 2];
+    const measurement *r = &t->measured[k & 1];
     if (k < 0 || r->step != k)
         return ij_fail(IJ_EINVAL, "the result of step %lld is not kept", (long long)k);
     TRY(ij_cl_check(clWaitForEvents(1, &r->ready), "waiting for a step"));
