@@ -105,22 +105,18 @@ static ij_status try_parameters(tuner *t, int job, const blast_choice *choice, t
     return state_add(&t->state, t->device, &t->jobs[job], text, *outcome, *rate);
 }
 
-/* As for our own kernels: start and best once more, side by side, before the best is kept. */
+/* As for our own kernels: the best has to win against the start again before it is kept. */
 static ij_status keep_if_better(tuner *t, int job, const blast_choice *best)
 {
     tune_row *row = &t->table.rows[job];
-    double again[2] = {0.0, 0.0}, rate;
+    double again[2];
     char text[320] = "clblast ", remark[64];
     print_choice(best, text + strlen(text), sizeof text - strlen(text));
-    for (int i = 0; i < 4; i++) {
-        if (tune_try(t, job, i % 2 ? text : "clblast", &rate) != OUTCOME_FAST)
-            return IJ_OK;
-        again[i % 2] = rate > again[i % 2] ? rate : again[i % 2];
-    }
-    row->start_rate = again[0];
-    row->best_rate = again[again[1] > again[0]];
-    if (again[1] < TUNE_LEAST_GAIN * again[0])
+    bool won = tune_duel(t, job, (const char *const[]){"clblast", text}, again);
+    if (!won)
         return IJ_OK;
+    row->start_rate = again[0];
+    row->best_rate = again[1];
     snprintf(row->choice, sizeof row->choice, "%s", text + strlen("clblast "));
     snprintf(remark, sizeof remark, "%.1f GFLOP/s, %+.1f %%", 1e-9 * again[1], 100.0 * (again[1] / again[0] - 1.0));
     return ij_tuning_db_keep_clblast_parameters(t->device, t->database, "Xgemm", text + strlen("clblast "), remark);
@@ -152,6 +148,8 @@ ij_status blast_tune(tuner *t, int job, double deadline)
         row->best_rate = rate;
         print_choice(&best, row->choice, sizeof row->choice);
     }
+    row->best_rate = row->start_rate; /* until it is confirmed */
+    *row->choice = 0;
     ij_status status = found && !*t->interrupted ? keep_if_better(t, job, &best) : IJ_OK;
     table_done(&t->table, job);
     return status;

@@ -25,9 +25,13 @@ typedef struct tuner {
 
 /* One measurement must beat another by this before it is believed: clocks, neighbours and heat are noise. */
 #define TUNE_LEAST_GAIN 1.01
+/* So often in a row, side by side. */
+enum { TUNE_DUELS = 3 };
 
 /* Runs one candidate of a job in its process; its rate in flops a second. Counts what becomes of it. */
 tune_outcome tune_try(tuner *t, int job, const char *choice, double *rate);
+/* Runs two choices in turn, TUNE_DUELS times: whether the second one wins each time. best: the highest rate of each. */
+bool tune_duel(tuner *t, int job, const char *const choice[2], double best[2]);
 /* Whether the time is over or the person wants to end. */
 bool tune_over(const tuner *t);
 
