@@ -12,7 +12,6 @@
  * in different banks. */
 
 #define ITEMS 64
-#define STEPS _Pragma("unroll 4") /* more, and some compilers hold more than the registers do */
 #define TR    (BR / 8)
 #define TC    (BC / 8)
 #define TD    (DH / 8)
@@ -66,7 +65,7 @@ INLINE void dot_products(float s[TR][TC], __local const float *rows, __local con
 {
     int x = get_local_id(0) % 8, y = get_local_id(0) / 8;
     UNROLL for (int i = 0; i < TR; i++) UNROLL for (int j = 0; j < TC; j++) s[i][j] = 0.0f;
-    STEPS for (int d = 0; d < DH; d++)
+    UNROLL_BY(4) for (int d = 0; d < DH; d++)
     {
         float a[TR], b[TC];
         UNROLL for (int i = 0; i < TR; i++) a[i] = rows[d * LR + y * TR + i];
@@ -79,7 +78,7 @@ INLINE void dot_products(float s[TR][TC], __local const float *rows, __local con
 INLINE void add_columns(float acc[TR][TD], __local const float *weights, __local const float *columns)
 {
     int x = get_local_id(0) % 8, y = get_local_id(0) / 8;
-    STEPS for (int c = 0; c < BC; c++)
+    UNROLL_BY(4) for (int c = 0; c < BC; c++)
     {
         float a[TR], b[TD];
         UNROLL for (int i = 0; i < TR; i++) a[i] = weights[c * LR + y * TR + i];
@@ -123,7 +122,7 @@ INLINE void combine(float v[TR], const int largest, __local float *room)
     }
 }
 
-GROUP(ITEMS) __kernel void attention(__global const float *restrict qkv, __global const int *restrict offset,
+TILE_GROUP(ITEMS) __kernel void attention(__global const float *restrict qkv, __global const int *restrict offset,
                                      __global float *restrict out, __global float *restrict stat, int H, int tokens,
                                      float scale, int sequences)
 {
@@ -163,12 +162,12 @@ GROUP(ITEMS) __kernel void attention(__global const float *restrict qkv, __globa
         combine(top, 1, room);
         UNROLL for (int i = 0; i < TR; i++)
         {
-            float shrink = exp(biggest[i] - top[i]);
+            float shrink = exp1(biggest[i] - top[i]);
             biggest[i] = top[i];
             sum[i] *= shrink;
             UNROLL for (int j = 0; j < TC; j++)
             {
-                s[i][j] = exp(s[i][j] - top[i]);
+                s[i][j] = exp1(s[i][j] - top[i]);
                 sum[i] += s[i][j]; /* of this item's columns */
             }
             UNROLL for (int j = 0; j < TD; j++) acc[i][j] *= shrink;
@@ -191,7 +190,7 @@ GROUP(ITEMS) __kernel void attention(__global const float *restrict qkv, __globa
 }
 
 /* dq of dqkv [tokens, 3, H, DH], and dout . out, which the other half needs. Rows are queries, columns keys. */
-GROUP(ITEMS) __kernel void attention_backward_q(__global const float *restrict qkv, __global const int *restrict offset,
+TILE_GROUP(ITEMS) __kernel void attention_backward_q(__global const float *restrict qkv, __global const int *restrict offset,
                                                 __global const float *restrict out, __global float *stat,
                                                 __global const float *restrict dout, __global float *restrict dqkv,
                                                 int H, int tokens, float scale, int sequences)
@@ -231,7 +230,7 @@ GROUP(ITEMS) __kernel void attention_backward_q(__global const float *restrict q
         dot_products(dp, gs, vs);
         UNROLL for (int i = 0; i < TR; i++) UNROLL for (int j = 0; j < TC; j++)
         {
-            float p = c0 + x + 8 * j < n ? exp(s[i][j] * scale - log_sum[i]) : 0.0f;
+            float p = c0 + x + 8 * j < n ? exp1(s[i][j] * scale - log_sum[i]) : 0.0f;
             s[i][j] = p * (dp[i][j] - delta[i]) * scale;
         }
         store_weights(s, weights);
@@ -243,7 +242,7 @@ GROUP(ITEMS) __kernel void attention_backward_q(__global const float *restrict q
 }
 
 /* dk and dv, after attention_backward_q. Rows are keys, columns queries. */
-GROUP(ITEMS) __kernel void attention_backward_kv(__global const float *restrict qkv,
+TILE_GROUP(ITEMS) __kernel void attention_backward_kv(__global const float *restrict qkv,
                                                  __global const int *restrict offset, __global const float *stat,
                                                  __global const float *restrict dout, __global float *restrict dqkv,
                                                  int H, int tokens, float scale, int sequences)
@@ -278,7 +277,7 @@ GROUP(ITEMS) __kernel void attention_backward_kv(__global const float *restrict 
             float log_sum = lse[at], delta = dots[at];
             UNROLL for (int i = 0; i < TR; i++)
             {
-                s[i][j] = query < n ? exp(s[i][j] * scale - log_sum) : 0.0f;
+                s[i][j] = query < n ? exp1(s[i][j] * scale - log_sum) : 0.0f;
                 dp[i][j] = s[i][j] * (dp[i][j] - delta) * scale;
             }
         }

@@ -8,9 +8,20 @@
 #define ALIGNED 1
 #endif
 
-#define UNROLL      _Pragma("unroll")
-#define INLINE      static inline __attribute__((always_inline))
+#define PRAGMA_OF(x) _Pragma(#x)
+#define PRAGMA(x)    PRAGMA_OF(x)
+#define UNROLL       PRAGMA(unroll)
+#define UNROLL_BY(n) PRAGMA(unroll n)
+#define INLINE       static inline __attribute__((always_inline))
+
+/* A kernel's work-group; for kernels with tiles in registers also its sub-groups, where the device lets us choose: small
+ * ones have more registers an item. */
 #define GROUP(size) __attribute__((reqd_work_group_size(size, 1, 1)))
+#if SG
+#define TILE_GROUP(size) __attribute__((reqd_work_group_size(size, 1, 1), intel_reqd_sub_group_size(SG)))
+#else
+#define TILE_GROUP(size) GROUP(size)
+#endif
 
 /* The first n of four floats; the others are zero, and nothing is read where n <= 0. */
 INLINE float4 load4(__global const float *p, int n)
@@ -43,8 +54,30 @@ INLINE float sum_lanes(float4 v)
     return (v.x + v.y) + (v.z + v.w);
 }
 
-/* erf(x) within 4 ulp: the rational approximation x P(x^2)/Q(x^2) on |x| <= 4 that Eigen and XLA use. Without branches,
- * where the built-in function is a call on some devices: it ends unrolled loops. */
+/* exp(x) for x <= 88, within 2 ulp; exp(-87), about 1e-38, for all below. 2^n by the exponent bits, e^r by a polynomial
+ * on |r| <= ln2/2 (the classic Cephes split, Moshier). Without branches, where the built-in function has some on some
+ * devices: they keep a compiler from holding tiles in registers. */
+INLINE float exp1(float x)
+{
+    x = fmax(x, -87.0f);
+    float shifted = fma(x, 1.44269504f, 12582912.0f), n = shifted - 12582912.0f;
+    float r = fma(n, -0.693359375f, x);
+    r = fma(n, 2.12194440e-4f, r);
+    float p = fma(1.9875691500e-4f, r, 1.3981999507e-3f);
+    p = fma(p, r, 8.3334519073e-3f);
+    p = fma(p, r, 4.1665795894e-2f);
+    p = fma(p, r, 1.6666665459e-1f);
+    p = fma(p, r, 5.0000001201e-1f);
+    p = fma(p, r * r, r + 1.0f);
+    return p * as_float((as_int(shifted) + 127) << 23);
+}
+INLINE float4 exp4(float4 x)
+{
+    return (float4)(exp1(x.x), exp1(x.y), exp1(x.z), exp1(x.w));
+}
+
+/* erf(x) within 4 ulp: the rational approximation x P(x^2)/Q(x^2) on |x| <= 4 that Eigen and XLA use; no branches
+ * either. */
 INLINE float4 erf4(float4 x)
 {
     x = clamp(x, (float4)(-4.0f), (float4)(4.0f));
@@ -74,7 +107,7 @@ INLINE float4 gelu(float4 x)
 INLINE float4 gelu_and_slope(float4 x, float4 *slope)
 {
     float4 cdf = normal_cdf(x);
-    *slope = fma(x, 0.39894228f * exp(-0.5f * x * x), cdf);
+    *slope = fma(x, 0.39894228f * exp4(-0.5f * x * x), cdf);
     return x * cdf;
 }
 
@@ -202,7 +235,7 @@ INLINE void stash(const float4 *from, const int across, const int width, __local
 INLINE void multiply(float4 acc[TM][TN / 4], __local const float *as, __local const float *bs)
 {
     int tx = get_local_id(0) % TX, ty = get_local_id(0) / TX;
-    UNROLL for (int k = 0; k < WGK; k++)
+    UNROLL_BY(KU) for (int k = 0; k < WGK; k++)
     {
         float a[TM];
         float4 b[TN / 4];

@@ -23,17 +23,16 @@ INLINE void product(__global const float *a, __global const float *b, const int 
                     store4(finish(acc[i][j], flags, bias + n, add + from + n, pre + at + n, N - n), c + at + n, N - n);
             }
         }
-        if (flags & GELU_BACK) /* or some compilers hold the inputs of all rows at once and spill */
-            barrier(CLK_LOCAL_MEM_FENCE);
     }
 }
 
 /* C [M, N] of inner length K. Work-groups: ceil(N / WGN) x ceil(M / WGM). Arguments that a tail does not use may be any
  * buffer. */
 #define PRODUCT_KERNEL(name, b_across, flags)                                                                          \
-    GROUP(THREADS) __kernel void name(__global const float *restrict a, __global const float *restrict b,              \
-                                      __global float *c, int M, int N, int K, __global const float *restrict bias,     \
-                                      __global const float *add, __global const int *rows, __global float *pre)        \
+    TILE_GROUP(THREADS) __kernel void name(__global const float *restrict a, __global const float *restrict b,         \
+                                           __global float *c, int M, int N, int K,                                     \
+                                           __global const float *restrict bias, __global const float *add,             \
+                                           __global const int *rows, __global float *pre)                              \
     {                                                                                                                  \
         __local float tiles[STAGES * STAGE] __attribute__((aligned(16)));                                              \
         product(a, b, b_across, c, M, N, K, flags, bias, add, rows, pre, tiles);                                       \

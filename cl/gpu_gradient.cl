@@ -6,7 +6,7 @@
 
 /* Result s of G lies at g + s stride, of the bias gradient at bias + bias_at + s stride. tokens: a split's, a multiple of WGK.
  * Work-groups: ceil(K / WGN) x (ceil(N / WGM) splits). */
-GROUP(THREADS) __kernel void gemm_gradient(__global const float *restrict d, __global const float *restrict a,
+TILE_GROUP(THREADS) __kernel void gemm_gradient(__global const float *restrict d, __global const float *restrict a,
                                            __global float *g, int M, int N, int K, int tokens, int stride,
                                            __global float *bias, int bias_at)
 {

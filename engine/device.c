@@ -156,6 +156,23 @@ static int choose(const found *all, int count, const char *choice)
     return -1;
 }
 
+/* The sum of the sub-group sizes that kernels may ask for; 0 where they cannot (extension
+ * cl_intel_required_subgroup_size). */
+static unsigned sub_groups(cl_device_id id)
+{
+    enum { SIZES = 0x4108 }; /* CL_DEVICE_SUB_GROUP_SIZES_INTEL */
+    static const char extension[] = "cl_intel_required_subgroup_size";
+    char names[16384] = "";
+    size_t sizes[8] = {0}, bytes = 0;
+    unsigned sum = 0;
+    if (clGetDeviceInfo(id, CL_DEVICE_EXTENSIONS, sizeof names - 1, names, NULL) != CL_SUCCESS ||
+        !strstr(names, extension) || clGetDeviceInfo(id, SIZES, sizeof sizes, sizes, &bytes) != CL_SUCCESS)
+        return 0;
+    for (size_t i = 0; i < bytes / sizeof *sizes; i++)
+        sum |= (unsigned)sizes[i];
+    return sum;
+}
+
 /* The family by the kind of device, and its default parameters; the tuning database refines them. The GPU family needs
  * work-groups of 64. */
 static ij_status default_tuning(const found *f, ij_tuning *tuning)
@@ -170,7 +187,7 @@ static ij_status default_tuning(const found *f, ij_tuning *tuning)
     cl_uint width = 0;
     clGetDeviceInfo(f->id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof width, &width, NULL);
     *tuning = ij_tuning_default(family, (int)width);
-    ij_tuning_fit(tuning, f->info.vendor, f->info.max_work_group, (size_t)f->info.local_bytes);
+    ij_tuning_fit(tuning, f->info.vendor, f->info.max_work_group, (size_t)f->info.local_bytes, sub_groups(f->id));
     return IJ_OK;
 }
 

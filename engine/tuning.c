@@ -34,7 +34,7 @@ static const ij_group_info cpu_groups[IJ_GROUPS] = {
             {"WGK", "length of a step along the sum", {8, 16, 32}}, {"TM", "rows of a work-item", {4, 8}},             \
             {"TN", "columns of a work-item", {4, 8}},                                                                  \
             {"PAD", "floats that end a row of a tile in local memory", {4, 8}},                                        \
-            {"STAGES", "steps held in local memory", {1, 2}},                                                          \
+            {"STAGES", "steps held in local memory", {1, 2}}, {"KU", "of WGK, unrolled", {1, 2, 4, 8, 16}},            \
     }
 #define ATTENTION_PARAMS                                                                                               \
     {                                                                                                                  \
@@ -42,9 +42,12 @@ static const ij_group_info cpu_groups[IJ_GROUPS] = {
     }
 
 static const ij_group_info gpu_groups[IJ_GROUPS] = {
-    [IJ_GROUP_DEVICE] = {"device", {{"VW", "floats of a vector load", {4}}}, 1},
-    [IJ_GROUP_GEMM] = {"gemm", PRODUCT_PARAMS, 7},
-    [IJ_GROUP_GRADIENT] = {"gradient", PRODUCT_PARAMS, 7},
+    [IJ_GROUP_DEVICE] = {"device",
+                         {{"VW", "floats of a vector load", {4}},
+                          {"SG", "work-items of a sub-group where tiles lie in registers, 0 for any", {8, 16, 32}}},
+                         2},
+    [IJ_GROUP_GEMM] = {"gemm", PRODUCT_PARAMS, 8},
+    [IJ_GROUP_GRADIENT] = {"gradient", PRODUCT_PARAMS, 8},
     [IJ_GROUP_ATTENTION] = {"attention", ATTENTION_PARAMS, 2},
     [IJ_GROUP_ATTENTION_BACKWARD] = {"attention_backward", ATTENTION_PARAMS, 2},
     [IJ_GROUP_ROWS] = {"rows",
@@ -68,10 +71,10 @@ static const struct {
     const char *vendor; /* part of CL_DEVICE_VENDOR; "" all */
     ij_choice product;
 } tiles[] = {
-    {"NVIDIA", {{128, 64, 16, 8, 8, 4, 2}}},
-    {"Advanced Micro Devices", {{128, 64, 16, 8, 8, 4, 2}}},
-    {"", {{64, 64, 16, 4, 8, 4, 2}}},
-    {"", {{32, 32, 16, 4, 4, 4, 2}}},
+    {"NVIDIA", {{128, 64, 16, 8, 8, 4, 2, 2}}},
+    {"Advanced Micro Devices", {{64, 64, 16, 4, 8, 4, 2, 2}}},
+    {"", {{64, 64, 16, 4, 8, 4, 2, 2}}},
+    {"", {{32, 32, 16, 4, 4, 4, 2, 2}}},
 };
 /* Blocks of attention: the first that fits the local memory, which hangs on the head width. */
 static const ij_choice blocks[] = {{{32, 32}}, {{32, 16}}, {{16, 16}}, {{16, 8}}, {{8, 8}}};
@@ -83,19 +86,23 @@ enum { LOCAL_BYTES = 32 * 1024, WORK_GROUP = 256 };
 static ij_tuning gpu_default(void)
 {
     ij_tuning t = {.family = IJ_FAMILY_GPU, .local_bytes = LOCAL_BYTES, .max_work_group = WORK_GROUP};
-    t.choice[IJ_GROUP_DEVICE] = (ij_choice){{4}};
+    t.choice[IJ_GROUP_DEVICE] = (ij_choice){{4, 0}};
     t.choice[IJ_GROUP_GEMM] = t.choice[IJ_GROUP_GRADIENT] = tiles[2].product;
     t.choice[IJ_GROUP_ATTENTION] = t.choice[IJ_GROUP_ATTENTION_BACKWARD] = blocks[0];
     t.choice[IJ_GROUP_ROWS] = (ij_choice){{64, 32, 8}};
     return t;
 }
 
-void ij_tuning_fit(ij_tuning *t, const char *vendor, size_t max_work_group, size_t local_bytes)
+void ij_tuning_fit(ij_tuning *t, const char *vendor, size_t max_work_group, size_t local_bytes, unsigned sub_groups)
 {
     if (t->family != IJ_FAMILY_GPU)
         return;
     t->max_work_group = max_work_group;
     t->local_bytes = local_bytes < LOCAL_BYTES ? local_bytes : LOCAL_BYTES;
+    t->sub_groups = sub_groups;
+    int *sub_group = &t->choice[IJ_GROUP_DEVICE].value[1]; /* the smallest: it has the most registers an item */
+    for (*sub_group = 8; *sub_group && !(sub_groups & (unsigned)*sub_group);)
+        *sub_group = *sub_group < 32 ? 2 * *sub_group : 0;
     const ij_group groups[] = {IJ_GROUP_GEMM, IJ_GROUP_GRADIENT};
     for (int g = 0; g < 2; g++)
         for (int i = 0; i < TILES; i++) {
@@ -184,6 +191,8 @@ static const char *gpu_illegal(const ij_tuning *t, ij_group group, const ij_choi
             return "the work-group is larger than the device's";
         return value[1] > value[0] || value[2] > value[0] ? "LANES and COLS are at most WGS" : NULL;
     }
+    if (group == IJ_GROUP_DEVICE && value[1] && !(t->sub_groups & (unsigned)value[1]))
+        return "the device has no sub-groups of SG";
     /* The head width is not known here: 8 is the least. */
     if (group != IJ_GROUP_DEVICE && attention_bytes(group, value, 8) > local_bytes)
         return "BR and BC do not fit the local memory";

@@ -7,10 +7,11 @@
 #include <string.h>
 
 static const char usage[] =
-    "usage: kernel-options cpu|gpu [VENDOR [WORK-GROUP LOCAL-BYTES]]\n"
+    "usage: kernel-options cpu|gpu [VENDOR [WORK-GROUP LOCAL-BYTES SUB-GROUPS]]\n"
     "\n"
     "The programs of that family of kernels with the parameters that the engine's heuristics choose for a device of\n"
-    "VENDOR (as CL_DEVICE_VENDOR says it), of work-groups up to WORK-GROUP (256) and LOCAL-BYTES (32768).\n";
+    "VENDOR (as CL_DEVICE_VENDOR says it), of work-groups up to WORK-GROUP (256), LOCAL-BYTES (32768) and SUB-GROUPS,\n"
+    "the sum of the sub-group sizes that a kernel may ask for (0: it may not).\n";
 
 /* Every program the engine creates, see engine/ops; DH: built for a head width, ALIGNED: for widths of products that
  * are or are not multiples of four. */
@@ -71,14 +72,15 @@ static void print(const ij_tuning *t, const program *p, int value)
 int main(int argc, char **argv)
 {
     bool is_gpu = argc > 1 && strcmp(argv[1], "gpu") == 0;
-    if (argc < 2 || argc == 4 || argc > 5 || (!is_gpu && strcmp(argv[1], "cpu") != 0)) {
+    if (argc < 2 || argc == 4 || argc == 5 || argc > 6 || (!is_gpu && strcmp(argv[1], "cpu") != 0)) {
         fputs(usage, stderr);
         return 2;
     }
     ij_tuning t = ij_tuning_default(is_gpu ? IJ_FAMILY_GPU : IJ_FAMILY_CPU, 16);
-    size_t work_group = argc == 5 ? strtoul(argv[3], NULL, 10) : 256,
-           local = argc == 5 ? strtoul(argv[4], NULL, 10) : 32768;
-    ij_tuning_fit(&t, argc > 2 ? argv[2] : "", work_group, local);
+    size_t limit[3] = {256, 32768, 0};
+    for (int i = 0; argc == 6 && i < 3; i++)
+        limit[i] = strtoul(argv[3 + i], NULL, 10);
+    ij_tuning_fit(&t, argc > 2 ? argv[2] : "", limit[0], limit[1], (unsigned)limit[2]);
     for (const program *p = is_gpu ? gpu : cpu; p->source; p++)
         for (int i = 0; p->values[i] >= 0; i++)
             print(&t, p, p->values[i]);
