@@ -75,10 +75,12 @@ static ij_status open_dataset(run *r)
                        (long long)images, images == 1 ? "" : "s", path);
     printf("data:   %s: %lld images", path, (long long)images);
     if (ij_dataset_classes(r->dataset))
-        printf(" in %d class folders", ij_dataset_classes(r->dataset));
+        printf(" in %d classes", ij_dataset_classes(r->dataset));
     if (ij_dataset_ignored(r->dataset))
         printf(", %lld other files passed over", (long long)ij_dataset_ignored(r->dataset));
     puts("");
+    for (int i = 0; i < ij_dataset_notes(r->dataset); i++)
+        ij_complain("note: %s", ij_dataset_note(r->dataset, i));
     return IJ_OK;
 }
 
