@@ -63,7 +63,7 @@ static void next(const char *name, void *function)
     }
 
 /* A function that returns its status. */
-#define ENQUEUER(name, call, parameters, arguments)                                                                    \
+#define DOER(name, call, parameters, arguments)                                                                        \
     CL_API_ENTRY cl_int CL_API_CALL name parameters                                                                    \
     {                                                                                                                  \
         static cl_int(CL_API_CALL *real) parameters;                                                                   \
@@ -98,17 +98,21 @@ MAKER(void *, clEnqueueMapBuffer, SPY_ENQUEUE_MAP,
        cl_uint count, const cl_event *wait, cl_event *event, cl_int *status),
       (queue, buffer, blocking, flags, offset, size, count, wait, event, status))
 
-ENQUEUER(clEnqueueNDRangeKernel, SPY_ENQUEUE_KERNEL,
-         (cl_command_queue queue, cl_kernel kernel, cl_uint dims, const size_t *offset, const size_t *global,
-          const size_t *local, cl_uint count, const cl_event *wait, cl_event *event),
-         (queue, kernel, dims, offset, global, local, count, wait, event))
+DOER(clEnqueueNDRangeKernel, SPY_ENQUEUE_KERNEL,
+     (cl_command_queue queue, cl_kernel kernel, cl_uint dims, const size_t *offset, const size_t *global,
+      const size_t *local, cl_uint count, const cl_event *wait, cl_event *event),
+     (queue, kernel, dims, offset, global, local, count, wait, event))
 
-ENQUEUER(clEnqueueReadBuffer, SPY_ENQUEUE_READ,
-         (cl_command_queue queue, cl_mem buffer, cl_bool blocking, size_t offset, size_t size, void *to, cl_uint count,
-          const cl_event *wait, cl_event *event),
-         (queue, buffer, blocking, offset, size, to, count, wait, event))
+DOER(clEnqueueReadBuffer, SPY_ENQUEUE_READ,
+     (cl_command_queue queue, cl_mem buffer, cl_bool blocking, size_t offset, size_t size, void *to, cl_uint count,
+      const cl_event *wait, cl_event *event),
+     (queue, buffer, blocking, offset, size, to, count, wait, event))
 
-ENQUEUER(clEnqueueWriteBuffer, SPY_ENQUEUE_WRITE,
-         (cl_command_queue queue, cl_mem buffer, cl_bool blocking, size_t offset, size_t size, const void *from,
-          cl_uint count, const cl_event *wait, cl_event *event),
-         (queue, buffer, blocking, offset, size, from, count, wait, event))
+DOER(clEnqueueWriteBuffer, SPY_ENQUEUE_WRITE,
+     (cl_command_queue queue, cl_mem buffer, cl_bool blocking, size_t offset, size_t size, const void *from,
+      cl_uint count, const cl_event *wait, cl_event *event),
+     (queue, buffer, blocking, offset, size, from, count, wait, event))
+
+DOER(clReleaseMemObject, SPY_RELEASE_MEMORY, (cl_mem memory), (memory))
+DOER(clReleaseProgram, SPY_RELEASE_PROGRAM, (cl_program program), (program))
+DOER(clReleaseKernel, SPY_RELEASE_KERNEL, (cl_kernel kernel), (kernel))

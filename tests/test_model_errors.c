@@ -119,6 +119,40 @@ static void plan_is_what_is_made(void **state)
     ij_trainer_destroy(t);
 }
 
+/* Objects of OpenCL that were made and not yet given back; calls that failed made none. */
+typedef struct balance {
+    int memory, kernels, programs;
+} balance;
+
+static balance outstanding(void)
+{
+    return (balance){.memory = spy_count(SPY_CREATE_BUFFER) + spy_count(SPY_CREATE_SUB_BUFFER) -
+                               spy_count(SPY_RELEASE_MEMORY),
+                     .kernels = spy_count(SPY_CREATE_KERNEL) - spy_count(SPY_RELEASE_KERNEL),
+                     .programs = spy_count(SPY_CREATE_PROGRAM_WITH_SOURCE) + spy_count(SPY_CREATE_PROGRAM_WITH_BINARY) -
+                                 spy_count(SPY_RELEASE_PROGRAM)};
+}
+
+/* A leak checker does not see this: what is made lies in the driver. */
+static void everything_is_given_back(void **state)
+{
+    (void)state;
+    case_close();
+    balance before = outstanding();
+    ij_trainer_config config = case_config();
+    ij_trainer *t = case_trainer(&config);
+    for (int k = 0; k < 3; k++)
+        case_step(t, k % 2, (uint64_t)k, hyper);
+    assert_true(outstanding().memory > before.memory + 100);
+    ij_trainer_destroy(t);
+    balance after = outstanding();
+    assert_int_equal(after.memory, before.memory);
+    assert_int_equal(after.kernels, before.kernels);
+    case_close();
+    assert_int_equal(outstanding().programs, before.programs);
+    assert_non_null(case_device());
+}
+
 /* ---- OpenCL fails -------------------------------------------------------------------------------------------------
  */
 
@@ -127,8 +161,9 @@ static void creation_fails(spy_call call, cl_int code, ij_status expected)
 {
     ij_trainer_config config = case_config();
     ij_trainer *t = NULL;
-    int failures = 0;
+    int failures = 0, made = call <= SPY_CREATE_SUB_BUFFER; /* a call that fails is counted, and made nothing */
     for (;; failures++) {
+        balance before = outstanding();
         spy_fail(call, failures, code);
         ij_status status = ij_trainer_create(&t, case_device(), &config);
         if (status == IJ_OK)
@@ -137,6 +172,8 @@ static void creation_fails(spy_call call, cl_int code, ij_status expected)
         assert_int_equal(spy_forget(call), 0);
         assert_int_equal(status, expected);
         expect_words((const char *const[]){ij_cl_name(code), NULL});
+        assert_int_equal(outstanding().memory, before.memory + made);
+        assert_int_equal(outstanding().kernels, before.kernels + (call == SPY_CREATE_KERNEL));
     }
     assert_int_equal(spy_forget(call), 1);
     assert_true(failures > 0);
@@ -242,10 +279,14 @@ int main(void)
 {
     if (!case_device())
         return CASE_NO_DEVICE;
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(contradictions), cmocka_unit_test(too_large), cmocka_unit_test(plan_is_what_is_made),
-        cmocka_unit_test(creation),       cmocka_unit_test(steps),     cmocka_unit_test(misuse),
-        cmocka_unit_test(bad_batch)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(contradictions),
+                                       cmocka_unit_test(too_large),
+                                       cmocka_unit_test(plan_is_what_is_made),
+                                       cmocka_unit_test(everything_is_given_back),
+                                       cmocka_unit_test(creation),
+                                       cmocka_unit_test(steps),
+                                       cmocka_unit_test(misuse),
+                                       cmocka_unit_test(bad_batch)};
     int failed = cmocka_run_group_tests_name("errors", tests, NULL, NULL);
     case_close();
     return failed;
