@@ -165,6 +165,55 @@ static void copies_clblast(void **state)
     round_trip(IJ_GEMM_CLBLAST);
 }
 
+/* Fills a tensor with zeros but for a 1 at `at`. */
+static void write_one(ij_trainer *t, const char *name, int64_t at)
+{
+    int tensor = case_tensor(t, name);
+    float *x = calloc((size_t)ij_trainer_tensor(t, tensor)->elements, sizeof *x);
+    assert_non_null(x);
+    if (at >= 0)
+        x[at] = 1.0f;
+    case_ok(ij_trainer_write(t, tensor, IJ_STORE_WEIGHT, x));
+    free(x);
+}
+
+/* That copies come back as they went says nothing of what the kernels see: a predictor whose last norm gives a 1 for
+ * feature `in` and whose projection is a 1 at [out, in] must predict a 1 for feature `out`, and nothing else. */
+static void kernels_see(ij_gemm_backend gemm)
+{
+    enum { DIM = 16, PRED_DIM = 32 };
+    static const ij_hyper nothing = {.lr = 0.0, .wd = 0.0, .ema = 1.0};
+    ij_trainer_config config = case_config();
+    config.gemm = gemm;
+    ij_trainer *t = case_trainer(&config);
+    write_one(t, "predictor.predictor_norm.weight", -1);
+    write_one(t, "predictor.predictor_proj.bias", -1);
+    for (int in = 0; in < PRED_DIM; in += 5) {
+        int out = in * 7 % DIM;
+        write_one(t, "predictor.predictor_norm.bias", in);
+        write_one(t, "predictor.predictor_proj.weight", out * PRED_DIM + in);
+        case_step(t, 0, 1, nothing);
+        static float prediction[64 * DIM];
+        int64_t tokens;
+        case_ok(ij_trainer_output(t, IJ_OUTPUT_PREDICTION, prediction, 64 * DIM, &tokens));
+        for (int i = 0; i < tokens * DIM; i++)
+            assert_true(prediction[i] == (i % DIM == out ? 1.0f : 0.0f));
+    }
+    ij_trainer_destroy(t);
+}
+
+static void order_own(void **state)
+{
+    (void)state;
+    kernels_see(IJ_GEMM_OWN);
+}
+
+static void order_clblast(void **state)
+{
+    (void)state;
+    kernels_see(IJ_GEMM_CLBLAST);
+}
+
 /* ---- Initial weights --------------------------------------------------------------------------------------------- */
 
 static void initial_weights(void **state)
@@ -316,7 +365,8 @@ int main(void)
     if (!case_device())
         return CASE_NO_DEVICE;
     const struct CMUnitTest tests[] = {cmocka_unit_test(official_names),   cmocka_unit_test(copies_own),
-                                       cmocka_unit_test(copies_clblast),   cmocka_unit_test(initial_weights),
+                                       cmocka_unit_test(copies_clblast),   cmocka_unit_test(order_own),
+                                       cmocka_unit_test(order_clblast),    cmocka_unit_test(initial_weights),
                                        cmocka_unit_test(rescale_residual), cmocka_unit_test(seeds),
                                        cmocka_unit_test(positions),        cmocka_unit_test(what_decays)};
     int failed = cmocka_run_group_tests_name("parameters", tests, NULL, NULL);

@@ -173,6 +173,7 @@ static void off(void **state)
     expect_programs(1, 0);
     setenv("IJEPA_CACHE", "off", 1);
     expect_programs(1, 0);
+    expect_programs(1, 0);
     assert_int_equal(files(), 1);
 }
 
