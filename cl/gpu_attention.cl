@@ -65,12 +65,15 @@ INLINE void dot_products(float s[TR][TC], __local const float *rows, __local con
 {
     int x = get_local_id(0) % 8, y = get_local_id(0) / 8;
     UNROLL for (int i = 0; i < TR; i++) UNROLL for (int j = 0; j < TC; j++) s[i][j] = 0.0f;
-    UNROLL_BY(4) for (int d = 0; d < DH; d++)
+    UNROLL_BY(2) for (int d = 0; d < DH; d++)
     {
-        float a[TR], b[TC];
+        float a[TR];
         UNROLL for (int i = 0; i < TR; i++) a[i] = rows[d * LR + y * TR + i];
-        UNROLL for (int j = 0; j < TC; j++) b[j] = columns[(x + 8 * j) * LC + d];
-        UNROLL for (int i = 0; i < TR; i++) UNROLL for (int j = 0; j < TC; j++) s[i][j] = fma(a[i], b[j], s[i][j]);
+        UNROLL for (int j = 0; j < TC; j++)
+        {
+            float b = columns[(x + 8 * j) * LC + d];
+            UNROLL for (int i = 0; i < TR; i++) s[i][j] = fma(a[i], b, s[i][j]);
+        }
     }
 }
 
@@ -78,12 +81,15 @@ INLINE void dot_products(float s[TR][TC], __local const float *rows, __local con
 INLINE void add_columns(float acc[TR][TD], __local const float *weights, __local const float *columns)
 {
     int x = get_local_id(0) % 8, y = get_local_id(0) / 8;
-    UNROLL_BY(4) for (int c = 0; c < BC; c++)
+    UNROLL_BY(2) for (int c = 0; c < BC; c++)
     {
-        float a[TR], b[TD];
+        float a[TR];
         UNROLL for (int i = 0; i < TR; i++) a[i] = weights[c * LR + y * TR + i];
-        UNROLL for (int j = 0; j < TD; j++) b[j] = columns[c * LC + x + 8 * j];
-        UNROLL for (int i = 0; i < TR; i++) UNROLL for (int j = 0; j < TD; j++) acc[i][j] = fma(a[i], b[j], acc[i][j]);
+        UNROLL for (int j = 0; j < TD; j++)
+        {
+            float b = columns[c * LC + x + 8 * j];
+            UNROLL for (int i = 0; i < TR; i++) acc[i][j] = fma(a[i], b, acc[i][j]);
+        }
     }
 }
 

@@ -76,8 +76,9 @@ static const struct {
     {"", {{64, 64, 16, 4, 8, 4, 2, 2}}},
     {"", {{32, 32, 16, 4, 4, 4, 2, 2}}},
 };
-/* Blocks of attention: the first that fits the local memory, which hangs on the head width. */
-static const ij_choice blocks[] = {{{32, 32}}, {{32, 16}}, {{16, 16}}, {{16, 8}}, {{8, 8}}};
+/* Blocks of attention: the first that fits registers and local memory, which hangs on the head width. */
+static const ij_choice blocks[] = {{{32, 16}}, {{16, 16}}, {{16, 8}}, {{8, 16}}, {{8, 8}}};
+enum { ACCUMULATORS = 48 }; /* of a work-item; 64 spill on some */
 enum { TILES = sizeof tiles / sizeof *tiles, BLOCKS = sizeof blocks / sizeof *blocks };
 
 /* The local memory that every device has by the standard, where several work-groups can share what there is. */
@@ -181,6 +182,12 @@ static size_t attention_bytes(ij_group group, const int *value, int dh)
     return (size_t)(pair * dh * lr + 2 * bc * (dh + 1) + pair * bc * lr + 8 * br) * sizeof(float);
 }
 
+static bool attention_fits(const ij_tuning *t, ij_group group, const int *value, int dh)
+{
+    int pair = group == IJ_GROUP_ATTENTION ? 1 : 2, accumulators = pair * (value[0] / 8) * (dh / 8);
+    return accumulators <= ACCUMULATORS && attention_bytes(group, value, dh) <= t->local_bytes;
+}
+
 static const char *gpu_illegal(const ij_tuning *t, ij_group group, const ij_choice *choice, size_t local_bytes)
 {
     const int *value = choice->value;
@@ -228,7 +235,7 @@ const ij_choice *ij_choice_for(const ij_tuning *t, ij_group group, int shape0, i
             return &t->tuned[i].choice;
     if (t->family == IJ_FAMILY_GPU && (group == IJ_GROUP_ATTENTION || group == IJ_GROUP_ATTENTION_BACKWARD)) {
         const ij_choice *choice = &t->choice[group];
-        for (int i = 0; i < BLOCKS && attention_bytes(group, choice->value, shape0) > t->local_bytes; i++)
+        for (int i = 0; i < BLOCKS && !attention_fits(t, group, choice->value, shape0); i++)
             choice = &blocks[i];
         return choice;
     }
