@@ -29,23 +29,19 @@ static char folder[] = "/tmp/ijepa-checkpoint-XXXXXX";
 static char path[64], other[64];
 static ij_device *device;
 
-static int open_all(void **state)
+static int make_folder(void **state)
 {
     (void)state;
     if (!mkdtemp(folder))
         return -1;
     snprintf(path, sizeof path, "%s/a.safetensors", folder);
     snprintf(other, sizeof other, "%s/b.safetensors", folder);
-    if (!ij_device_open(&device, NULL))
-        return 0;
-    print_error("%s\n", ij_error());
-    return -1;
+    return 0;
 }
 
-static int close_all(void **state)
+static int remove_folder(void **state)
 {
     (void)state;
-    ij_device_close(device);
     unlink(path);
     unlink(other);
     return rmdir(folder);
@@ -244,5 +240,11 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(round_trip), cmocka_unit_test(official_names),
                                        cmocka_unit_test(other_models), cmocka_unit_test(changed_files),
                                        cmocka_unit_test(other_versions)};
-    return cmocka_run_group_tests_name("checkpoint", tests, open_all, close_all);
+    if (ij_device_open(&device, NULL)) {
+        fprintf(stderr, "skipped: %s\n", ij_error());
+        return 77;
+    }
+    int failed = cmocka_run_group_tests_name("checkpoint", tests, make_folder, remove_folder);
+    ij_device_close(device);
+    return failed;
 }
