@@ -34,10 +34,11 @@ INLINE int find_rows(__global const int *offset, int sequences, int slot, int *s
     return (slot - low - offset[low] / BR) * BR;
 }
 
-/* `count` rows of DH floats, `stride` apart, to a row tile; rows beyond are zero. */
+/* `count` rows of DH floats, `stride` apart, to a row tile; rows beyond are zero. Few loads at a time: more on their way
+ * than the registers hold cost some compilers the accumulators' place there. */
 INLINE void load_rows(__global const float *from, size_t stride, int count, __local float *to)
 {
-    for (int at = get_local_id(0); at < BR * DH / 4; at += ITEMS) {
+    UNROLL_BY(2) for (int at = get_local_id(0); at < BR * DH / 4; at += ITEMS) {
         int r = at / (DH / 4), d = at % (DH / 4) * 4;
         float4 x = load4(from + r * stride + d, r < count);
         to[d * LR + r] = x.x;
@@ -50,7 +51,7 @@ INLINE void load_rows(__global const float *from, size_t stride, int count, __lo
 /* The same to a column tile. */
 INLINE void load_columns(__global const float *from, size_t stride, int count, __local float *to)
 {
-    for (int at = get_local_id(0); at < BC * DH / 4; at += ITEMS) {
+    UNROLL_BY(2) for (int at = get_local_id(0); at < BC * DH / 4; at += ITEMS) {
         int c = at / (DH / 4), d = at % (DH / 4) * 4;
         float4 x = load4(from + c * stride + d, c < count);
         to[c * LC + d] = x.x;
@@ -105,12 +106,12 @@ INLINE void clear(float acc[TR][TD])
     UNROLL for (int i = 0; i < TR; i++) UNROLL for (int j = 0; j < TD; j++) acc[i][j] = 0.0f;
 }
 
-/* The first `count` rows of acc, times factor [row], to rows `stride` apart. */
-INLINE void store_rows(float acc[TR][TD], const float *factor, __global float *to, size_t stride, int count)
+/* The first `count` rows of acc to rows `stride` apart. */
+INLINE void store_rows(float acc[TR][TD], __global float *to, size_t stride, int count)
 {
     int x = get_local_id(0) % 8, y = get_local_id(0) / 8;
     UNROLL for (int i = 0; i < TR; i++) if (y * TR + i < count) UNROLL for (int j = 0; j < TD; j++)
-        to[(y * TR + i) * stride + x + 8 * j] = factor ? acc[i][j] * factor[i] : acc[i][j];
+        to[(y * TR + i) * stride + x + 8 * j] = acc[i][j];
 }
 
 /* Each row's sum, or largest, of the eight items' values v [row]: all eight get it. room [8 BR]; no two calls without
@@ -184,15 +185,14 @@ TILE_GROUP(ITEMS) __kernel void attention(__global const float *restrict qkv, __
         barrier(CLK_LOCAL_MEM_FENCE);
     }
     combine(sum, 0, room);
-    float inverse[TR];
     UNROLL for (int i = 0; i < TR; i++)
     {
-        inverse[i] = 1.0f / sum[i];
+        UNROLL for (int j = 0; j < TD; j++) acc[i][j] /= sum[i];
         int row = r0 + y * TR + i;
         if (x == 0 && row < n)
             stat[(size_t)(begin + row) * H + head] = biggest[i] + log(sum[i]);
     }
-    store_rows(acc, inverse, out + (begin + r0) * width + head * DH, width, n - r0);
+    store_rows(acc, out + (begin + r0) * width + head * DH, width, n - r0);
 }
 
 /* dq of dqkv [tokens, 3, H, DH], and dout . out, which the other half needs. Rows are queries, columns keys. */
@@ -244,7 +244,7 @@ TILE_GROUP(ITEMS) __kernel void attention_backward_q(__global const float *restr
         add_columns(acc, weights, ks);
         barrier(CLK_LOCAL_MEM_FENCE);
     }
-    store_rows(acc, 0, dqkv + (begin + r0) * stride + head * DH, stride, n - r0);
+    store_rows(acc, dqkv + (begin + r0) * stride + head * DH, stride, n - r0);
 }
 
 /* dk and dv, after attention_backward_q. Rows are keys, columns queries. */
@@ -295,6 +295,6 @@ TILE_GROUP(ITEMS) __kernel void attention_backward_kv(__global const float *rest
         barrier(CLK_LOCAL_MEM_FENCE);
     }
     __global float *to = dqkv + (begin + r0) * stride + head * DH;
-    store_rows(dk, 0, to + width, stride, n - r0);
-    store_rows(dv, 0, to + 2 * width, stride, n - r0);
+    store_rows(dk, to + width, stride, n - r0);
+    store_rows(dv, to + 2 * width, stride, n - r0);
 }

@@ -5,3 +5,7 @@ if(golden_files)
     set_tests_properties(replay-gpu-family-${gemm} PROPERTIES ENVIRONMENT IJEPA_FAMILY=gpu)
   endforeach()
 endif()
+
+# Every kernel with the compilers of three vendors, as far as they are installed.
+add_test(NAME portability COMMAND ${PROJECT_SOURCE_DIR}/tools/portability ${PROJECT_BINARY_DIR})
+set_tests_properties(portability PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1500)
