@@ -16,11 +16,12 @@ typedef vec __attribute__((aligned(4))) vec_u;
 #define LOAD(p)     (*(__global const vec_u *)(p))
 #define STORE(v, p) (*(__global vec_u *)(p) = (v))
 
-/* Asks for a cache line, to be written (1) or only read (0), where the compiler has a way to say so. */
+/* Asks for a cache line, to be written (1) or only read (0), where the device is a CPU (the host says so) and the
+ * compiler has a way to. */
 #ifndef __has_builtin
 #define __has_builtin(x) 0
 #endif
-#if __has_builtin(__builtin_prefetch)
+#if defined(CPU_DEVICE) && __has_builtin(__builtin_prefetch)
 #define PREFETCH(p, write) __builtin_prefetch((const void *)(size_t)(p), write, 3)
 #else
 #define PREFETCH(p, write)

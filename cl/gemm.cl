@@ -15,6 +15,7 @@
 #define KEEP      16 /* pre[m][n] = the input of GELU */
 #define GELU_BACK 32 /* * GELU'(pre[m][n]); pre[m][n] = GELU(pre[m][n]), for the weight gradient */
 
+/* No restrict on arguments of these: inlined, it is a scope that some simulators do not know. */
 #define INLINE __attribute__((always_inline))
 
 /* One vector of the result, `n` floats from the right end. */
@@ -37,8 +38,8 @@ INLINE vec finish(vec c, const int flags, __global const float *bias, __global c
     return c;
 }
 
-INLINE void panel_product(__global const float *restrict a, __global const float *restrict b, __global float *c, int M,
-                          int N, int K, int rows_per_group, const int flags, __global const float *restrict bias,
+INLINE void panel_product(__global const float *a, __global const float *b, __global float *c, int M,
+                          int N, int K, int rows_per_group, const int flags, __global const float *bias,
                           __global const float *add, __global const int *rows, __global float *pre,
                           __local float *tile)
 {

@@ -116,6 +116,8 @@ ij_status ij_kernel_create(ij_device *device, const char *source, ij_kernel_tuni
 {
     char full[448], key[512];
     ij_kernel_options(&device->tuning, tuning, full, sizeof full);
+    if (device->info.type == IJ_DEVICE_CPU)
+        snprintf(full + strlen(full), sizeof full - strlen(full), " -DCPU_DEVICE");
     snprintf(key, sizeof key, "%s %s", source, full);
     program_entry *entry = device->programs;
     while (entry && strcmp(entry->key, key) != 0)

@@ -113,7 +113,8 @@ static ij_status save(ij_training *t)
     ij_checkpoint_meta meta = {.model = ij_config_model_shape(t->config),
                                .epoch = t->taken / t->schedule.ipe,
                                .iteration = t->taken,
-                               .seed = (uint64_t)t->config->run.seed};
+                               .seed = (uint64_t)t->config->run.seed,
+                               .rescale_residual = t->config->meta.rescale_residual};
     ij_status status = ij_checkpoint_write(t->trainer, t->folder->checkpoint, &meta);
     if (!status)
         t->saved = t->taken;
