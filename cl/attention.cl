@@ -123,6 +123,45 @@ SINGLE_ITEM __kernel void attention(__global const float *restrict qkv, __global
     }
 }
 
+/* to [TM][KB] = rows [TM][DP] columns [DH][KB], for the first `keys` columns. */
+void dot_products(__local const float *rows, __local const float *columns, __local float *to, int keys)
+{
+    for (int c = 0; c < keys; c += TN) {
+        vec acc[TM][TV];
+        UNROLL for (int i = 0; i < TM; i++) UNROLL for (int x = 0; x < TV; x++) acc[i][x] = (vec)(0.0f);
+        for (int d = 0; d < DH; d++) {
+            vec b[TV];
+            UNROLL for (int x = 0; x < TV; x++) b[x] = LLOAD(columns + d * KB + c + x * VW);
+            UNROLL for (int i = 0; i < TM; i++)
+            {
+                vec s = (vec)(rows[i * DP + d]);
+                UNROLL for (int x = 0; x < TV; x++) acc[i][x] = fma(s, b[x], acc[i][x]);
+            }
+        }
+        UNROLL for (int i = 0; i < TM; i++) UNROLL for (int x = 0; x < TV; x++)
+            LSTORE(acc[i][x], to + i * KB + c + x * VW);
+    }
+}
+
+/* sum [KB][DP] += weights^T rows, weights [TM][KB], rows [TM][DP], for the first `keys` rows of the sum. */
+void add_outer_products(__local const float *weights, __local const float *rows, __local float *sum, int keys)
+{
+    for (int j = 0; j < keys; j += TK)
+        for (int d = 0; d < DP; d += TN) {
+            vec acc[TK][TV];
+            UNROLL for (int i = 0; i < TK; i++) UNROLL for (int x = 0; x < TV; x++)
+                acc[i][x] = LLOAD(sum + (j + i) * DP + d + x * VW);
+            for (int r = 0; r < TM; r++) {
+                vec y[TV];
+                UNROLL for (int x = 0; x < TV; x++) y[x] = LLOAD(rows + r * DP + d + x * VW);
+                UNROLL for (int i = 0; i < TK; i++) UNROLL for (int x = 0; x < TV; x++)
+                    acc[i][x] = fma((vec)(weights[r * KB + j + i]), y[x], acc[i][x]);
+            }
+            UNROLL for (int i = 0; i < TK; i++) UNROLL for (int x = 0; x < TV; x++)
+                LSTORE(acc[i][x], sum + (j + i) * DP + d + x * VW);
+        }
+}
+
 /* dqkv [tokens, 3, H, DH] from dout [tokens, H, DH]; out and stat are the forward pass's. */
 SINGLE_ITEM __kernel void attention_backward(__global const float *restrict qkv, __global const int *restrict offset,
                                              __global const float *restrict out, __global float *restrict stat,
@@ -159,36 +198,8 @@ SINGLE_ITEM __kernel void attention_backward(__global const float *restrict qkv,
             int here = min(TM, n - q0);
             load_rows(q + q0 * stride, stride, here, TM, qp);
             load_rows(go + q0 * width, width, here, TM, op);
-            for (int c = 0; c < keys; c += TN) {
-                vec acc[TM][TV];
-                UNROLL for (int i = 0; i < TM; i++) UNROLL for (int x = 0; x < TV; x++) acc[i][x] = (vec)(0.0f);
-                for (int d = 0; d < DH; d++) {
-                    vec b[TV];
-                    UNROLL for (int x = 0; x < TV; x++) b[x] = LLOAD(kt + d * KB + c + x * VW);
-                    UNROLL for (int i = 0; i < TM; i++)
-                    {
-                        vec s = (vec)(qp[i * DP + d]);
-                        UNROLL for (int x = 0; x < TV; x++) acc[i][x] = fma(s, b[x], acc[i][x]);
-                    }
-                }
-                UNROLL for (int i = 0; i < TM; i++) UNROLL for (int x = 0; x < TV; x++)
-                    LSTORE(acc[i][x], p + i * KB + c + x * VW);
-            }
-            for (int c = 0; c < keys; c += TN) {
-                vec acc[TM][TV];
-                UNROLL for (int i = 0; i < TM; i++) UNROLL for (int x = 0; x < TV; x++) acc[i][x] = (vec)(0.0f);
-                for (int d = 0; d < DH; d++) {
-                    vec b[TV];
-                    UNROLL for (int x = 0; x < TV; x++) b[x] = LLOAD(vt + d * KB + c + x * VW);
-                    UNROLL for (int i = 0; i < TM; i++)
-                    {
-                        vec s = (vec)(op[i * DP + d]);
-                        UNROLL for (int x = 0; x < TV; x++) acc[i][x] = fma(s, b[x], acc[i][x]);
-                    }
-                }
-                UNROLL for (int i = 0; i < TM; i++) UNROLL for (int x = 0; x < TV; x++)
-                    LSTORE(acc[i][x], ds + i * KB + c + x * VW);
-            }
+            dot_products(qp, kt, p, keys);
+            dot_products(op, vt, ds, keys);
             for (int i = 0; i < TM; i++) { /* p = exp(s - lse), ds = p (dp - delta) scale; rows beyond are zero, keys
                                               * beyond are never stored */
                 int at = min(q0 + i, n - 1) * H;
@@ -222,32 +233,8 @@ SINGLE_ITEM __kernel void attention_backward(__global const float *restrict qkv,
                                                                                           d + x * VW < DH)
                     store_n(acc[i][x], gq + (q0 + i) * stride + d + x * VW, DH - d - x * VW);
             }
-            for (int j = 0; j < keys; j += TK) /* dk += ds^T q, dv += p^T dout */
-                for (int d = 0; d < DP; d += TN) {
-                    vec a[TK][TV], b[TK][TV];
-                    UNROLL for (int i = 0; i < TK; i++) UNROLL for (int x = 0; x < TV; x++)
-                    {
-                        a[i][x] = LLOAD(dk + (j + i) * DP + d + x * VW);
-                    }
-                    for (int r = 0; r < TM; r++) {
-                        vec y[TV];
-                        UNROLL for (int x = 0; x < TV; x++) y[x] = LLOAD(qp + r * DP + d + x * VW);
-                        UNROLL for (int i = 0; i < TK; i++) UNROLL for (int x = 0; x < TV; x++)
-                            a[i][x] = fma((vec)(ds[r * KB + j + i]), y[x], a[i][x]);
-                    }
-                    UNROLL for (int i = 0; i < TK; i++) UNROLL for (int x = 0; x < TV; x++)
-                        LSTORE(a[i][x], dk + (j + i) * DP + d + x * VW);
-                    UNROLL for (int i = 0; i < TK; i++) UNROLL for (int x = 0; x < TV; x++)
-                        b[i][x] = LLOAD(dv + (j + i) * DP + d + x * VW);
-                    for (int r = 0; r < TM; r++) {
-                        vec y[TV];
-                        UNROLL for (int x = 0; x < TV; x++) y[x] = LLOAD(op + r * DP + d + x * VW);
-                        UNROLL for (int i = 0; i < TK; i++) UNROLL for (int x = 0; x < TV; x++)
-                            b[i][x] = fma((vec)(p[r * KB + j + i]), y[x], b[i][x]);
-                    }
-                    UNROLL for (int i = 0; i < TK; i++) UNROLL for (int x = 0; x < TV; x++)
-                        LSTORE(b[i][x], dv + (j + i) * DP + d + x * VW);
-                }
+            add_outer_products(ds, qp, dk, keys);
+            add_outer_products(p, op, dv, keys);
         }
         for (int j = 0; j < keys; j++)
             for (int d = 0; d < DH; d += VW) {
