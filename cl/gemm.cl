@@ -10,7 +10,7 @@
 /* What happens to a tile before it is stored; known when the kernel is compiled. */
 #define BIAS      1 /* + bias[n] */
 #define ADD       2 /* + add[m][n]: the residual */
-#define ADD_ROWS  4 /* + add[rows[m]][n]: positions */
+#define ADD_ROWS  4 /* + add[rows[m]][n]: positions, a residual of some rows */
 #define GELU      8 /* GELU of that */
 #define KEEP      16 /* pre[m][n] = the input of GELU */
 #define GELU_BACK 32 /* * GELU'(pre[m][n]); pre[m][n] = GELU(pre[m][n]), for the weight gradient */
@@ -118,7 +118,7 @@ INLINE void panel_product(__global const float *a, __global const float *b, __gl
 PANEL_KERNEL(gemm, 0)
 PANEL_KERNEL(gemm_bias, BIAS)
 PANEL_KERNEL(gemm_bias_residual, BIAS | ADD)
-PANEL_KERNEL(gemm_bias_position, BIAS | ADD_ROWS)
+PANEL_KERNEL(gemm_bias_add_rows, BIAS | ADD_ROWS)
 PANEL_KERNEL(gemm_bias_gelu, BIAS | GELU)
 PANEL_KERNEL(gemm_bias_gelu_keep, BIAS | GELU | KEEP)
 PANEL_KERNEL(gemm_gelu_backward, GELU_BACK)

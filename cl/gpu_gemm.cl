@@ -65,7 +65,7 @@ INLINE void product(operand a, operand b, const int b_across, int K, target t, c
 /* Forward: b = W. */
 PRODUCT_KERNEL(gemm_bias, 0, BIAS)
 PRODUCT_KERNEL(gemm_bias_residual, 0, BIAS | ADD)
-PRODUCT_KERNEL(gemm_bias_position, 0, BIAS | ADD_ROWS)
+PRODUCT_KERNEL(gemm_bias_add_rows, 0, BIAS | ADD_ROWS)
 PRODUCT_KERNEL(gemm_bias_gelu, 0, BIAS | GELU)
 PRODUCT_KERNEL(gemm_bias_gelu_keep, 0, BIAS | GELU | KEEP)
 /* Backward to the input: b = W, which now lies across the sum. */

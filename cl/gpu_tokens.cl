@@ -63,6 +63,27 @@ GROUP(WGS) __kernel void sum_rows(__global const float *restrict d, __global con
         store4(s, partial + (size_t)get_group_id(0) * D + j, D - j);
 }
 
+/* out [i] = x [rows[i]], rows of D floats. Work-groups: rows of out. */
+GROUP(WGS) __kernel void gather_rows(__global const float *restrict x, __global const int *restrict rows,
+                                     __global float *restrict out, int D)
+{
+    int row = get_group_id(0);
+    for (int j = get_local_id(0) * 4; j < D; j += 4 * WGS)
+        store4(load4(x + (size_t)rows[row] * D + j, 4), out + (size_t)row * D + j, 4);
+}
+
+/* out [rows[i]] = x [i], or += where `add`; the rows are distinct, the others stay. Work-groups: rows of x. */
+GROUP(WGS) __kernel void scatter_rows(__global const float *restrict x, __global const int *restrict rows,
+                                      __global float *restrict out, int D, int add)
+{
+    int row = get_group_id(0);
+    __global float *to = out + (size_t)rows[row] * D;
+    for (int j = get_local_id(0) * 4; j < D; j += 4 * WGS) {
+        float4 v = load4(x + (size_t)row * D + j, 4);
+        store4(add ? v + load4(to + j, 4) : v, to + j, 4);
+    }
+}
+
 /* features [B, D] = mean over the N patches of x [B, N, D]. Work-groups: B x ceil(D / (4 COLS)). */
 GROUP(WGS) __kernel void mean_pool(__global const float *restrict x, __global float *restrict features, int N, int D)
 {

@@ -70,6 +70,27 @@ SINGLE_ITEM __kernel void sum_rows(__global const float *restrict d, __global co
     }
 }
 
+/* out [i] = x [rows[i]], rows of D floats. Global size: rows of out. */
+SINGLE_ITEM __kernel void gather_rows(__global const float *restrict x, __global const int *restrict rows,
+                                      __global float *restrict out, int D)
+{
+    int row = get_global_id(0);
+    for (int j = 0; j < D; j += VW)
+        store_n(load_n(x + (size_t)rows[row] * D + j, D - j), out + (size_t)row * D + j, D - j);
+}
+
+/* out [rows[i]] = x [i], or += where `add`; the rows are distinct, the others stay. Global size: rows of x. */
+SINGLE_ITEM __kernel void scatter_rows(__global const float *restrict x, __global const int *restrict rows,
+                                       __global float *restrict out, int D, int add)
+{
+    int row = get_global_id(0);
+    __global float *to = out + (size_t)rows[row] * D;
+    for (int j = 0; j < D; j += VW) {
+        vec v = load_n(x + (size_t)row * D + j, D - j);
+        store_n(add ? v + load_n(to + j, D - j) : v, to + j, D - j);
+    }
+}
+
 /* features [B, D] = mean over the N patches of x [B, N, D]. Global size: B. */
 SINGLE_ITEM __kernel void mean_pool(__global const float *restrict x, __global float *restrict features, int N, int D)
 {

@@ -38,22 +38,25 @@ static ij_status make_kernels(ij_model *m)
     return ij_loss_create(&m->loss, m->device);
 }
 
-static ij_status plan_tape(ij_plan *plan, ij_tape *tape, int depth, int64_t tokens, int dim, int hidden, int heads)
+/* wanted: rows of the last block's result that are read. */
+static ij_status plan_tape(ij_plan *plan, ij_tape *tape, int depth, int64_t tokens, int64_t wanted, int dim, int hidden,
+                           int heads)
 {
     tape->blocks = calloc((size_t)depth, sizeof *tape->blocks);
     if (!tape->blocks)
         return ij_fail(IJ_ENOMEM, "out of memory for the list of blocks");
-    uint64_t row = (uint64_t)tokens * sizeof(float), width = (uint64_t)dim;
+    uint64_t row = (uint64_t)tokens * sizeof(float), last = (uint64_t)wanted * sizeof(float), width = (uint64_t)dim;
     for (int i = 0; i < depth; i++) {
         ij_block_memory *b = &tape->blocks[i];
         TRY(ij_plan_add(plan, "activations", row * width, CL_MEM_READ_WRITE, &b->input));
         TRY(ij_plan_add(plan, "activations", row * 3 * width, CL_MEM_READ_WRITE, &b->qkv));
         TRY(ij_plan_add(plan, "activations", row * width, CL_MEM_READ_WRITE, &b->attn));
         TRY(ij_plan_add(plan, "activations", row * 2 * (uint64_t)heads, CL_MEM_READ_WRITE, &b->stat));
-        TRY(ij_plan_add(plan, "activations", row * width, CL_MEM_READ_WRITE, &b->middle));
-        TRY(ij_plan_add(plan, "activations", row * (uint64_t)hidden, CL_MEM_READ_WRITE, &b->pre));
+        uint64_t after = i + 1 < depth ? row : last;
+        TRY(ij_plan_add(plan, "activations", after * width, CL_MEM_READ_WRITE, &b->middle));
+        TRY(ij_plan_add(plan, "activations", after * (uint64_t)hidden, CL_MEM_READ_WRITE, &b->pre));
     }
-    return ij_plan_add(plan, "activations", row * width, CL_MEM_READ_WRITE, &tape->output);
+    return ij_plan_add(plan, "activations", last * width, CL_MEM_READ_WRITE, &tape->output);
 }
 
 /* Room for the largest weight's transposed panels, where the layout has panels. */
@@ -85,8 +88,9 @@ static ij_status plan_activations(ij_model *m, ij_plan *plan)
     wide = most(most(wide, predictor * 4 * Dp), predictions * D);
     int64_t widest = most(D, Dp);
 
-    TRY(plan_tape(plan, &m->encoder_tape, c->depth, context, c->dim, c->hidden, c->heads));
-    TRY(plan_tape(plan, &m->predictor_tape, c->pred_depth, predictor, c->pred_dim, 4 * c->pred_dim, c->heads));
+    TRY(plan_tape(plan, &m->encoder_tape, c->depth, context, context, c->dim, c->hidden, c->heads));
+    TRY(plan_tape(plan, &m->predictor_tape, c->pred_depth, predictor, predictions, c->pred_dim, 4 * c->pred_dim,
+                  c->heads));
 
     struct {
         const char *group;
@@ -308,7 +312,7 @@ ij_status ij_model_start(ij_model *m)
 
 static ij_stack_ops ops_of(ij_model *m, const ij_net *net)
 {
-    return (ij_stack_ops){&m->gemm, net->attention, &m->layernorm};
+    return (ij_stack_ops){&m->gemm, net->attention, &m->layernorm, &m->tokens};
 }
 
 static ij_status patchify_all(ij_model *m, cl_mem pixels, int images)
@@ -353,13 +357,14 @@ ij_status ij_model_target(ij_model *m, const ij_device_batch *b)
                                 b->index->target_rows);
 }
 
-/* All blocks of a net; block i's result is block i+1's input, the last's the tape's output. */
-static ij_status run_blocks(ij_model *m, const ij_net *net, const ij_tape *tape, ij_sequences s)
+/* All blocks of a net; block i's result is block i+1's input, the last's wanted rows are the tape's output. */
+static ij_status run_blocks(ij_model *m, const ij_net *net, const ij_tape *tape, ij_sequences s, ij_wanted wanted)
 {
     ij_stack_ops ops = ops_of(m, net);
     for (int i = 0; i < net->depth; i++) {
-        cl_mem next = i + 1 < net->depth ? tape->blocks[i + 1].input : tape->output;
-        TRY(ij_block_forward(&ops, &net->blocks[i], s, &tape->blocks[i], &m->scratch, next));
+        bool last = i + 1 == net->depth;
+        TRY(ij_block_forward(&ops, &net->blocks[i], s, last ? wanted : (ij_wanted){0}, &tape->blocks[i], &m->scratch,
+                             last ? tape->output : tape->blocks[i + 1].input));
     }
     return IJ_OK;
 }
@@ -376,13 +381,19 @@ static ij_sequences predictor_sequences(const ij_model *m, const ij_device_batch
                           b->index->predictor_tokens};
 }
 
+/* What is read of the predictor's result. */
+static ij_wanted mask_tokens(const ij_device_batch *b)
+{
+    return (ij_wanted){b->list[IJ_LIST_MASK_ROWS], b->index->predictions};
+}
+
 ij_status ij_model_predict(ij_model *m, const ij_device_batch *b)
 {
     ij_sequences s = context_sequences(m, b);
     ij_tail at_patch = {.add = m->position, .rows = b->list[IJ_LIST_CONTEXT_PATCH]};
     TRY(ij_gemm_forward(&m->gemm, &m->encoder.embed, m->context_patches, m->encoder_tape.blocks[0].input, s.tokens,
                         &at_patch));
-    TRY(run_blocks(m, &m->encoder, &m->encoder_tape, s));
+    TRY(run_blocks(m, &m->encoder, &m->encoder_tape, s, (ij_wanted){0}));
     TRY(ij_layernorm_forward(&m->layernorm, &m->encoder.norm, m->encoder_tape.output, NULL, m->context, s.tokens));
 
     at_patch.add = m->predictor_position;
@@ -390,9 +401,9 @@ ij_status ij_model_predict(ij_model *m, const ij_device_batch *b)
     s = predictor_sequences(m, b);
     TRY(ij_assemble(&m->tokens, m->embedded, m->mask_token, m->predictor_position, b->list[IJ_LIST_SOURCE],
                     m->predictor_tape.blocks[0].input, s.tokens, m->predictor.dim));
-    TRY(run_blocks(m, &m->predictor, &m->predictor_tape, s));
-    TRY(ij_layernorm_forward(&m->layernorm, &m->predictor.norm, m->predictor_tape.output, b->list[IJ_LIST_MASK_ROWS],
-                             m->predictor_normed, b->index->predictions));
+    TRY(run_blocks(m, &m->predictor, &m->predictor_tape, s, mask_tokens(b)));
+    TRY(ij_layernorm_forward(&m->layernorm, &m->predictor.norm, m->predictor_tape.output, NULL, m->predictor_normed,
+                             b->index->predictions));
     return ij_gemm_forward(&m->gemm, &m->predictor_proj, m->predictor_normed, m->prediction, b->index->predictions,
                            &(ij_tail){0});
 }
@@ -407,11 +418,16 @@ ij_status ij_model_loss(ij_model *m, const ij_device_batch *b, int *partials)
 
 /* ---- Backward ---------------------------------------------------------------------------------------------------- */
 
-static ij_status back_through_blocks(ij_model *m, const ij_net *net, const ij_tape *tape, ij_sequences s)
+/* dy: the gradient of the last block's wanted rows; m->d becomes that of the first block's input. */
+static ij_status back_through_blocks(ij_model *m, const ij_net *net, const ij_tape *tape, ij_sequences s,
+                                     ij_wanted wanted, cl_mem dy)
 {
     ij_stack_ops ops = ops_of(m, net);
-    for (int i = net->depth - 1; i >= 0; i--)
-        TRY(ij_block_backward(&ops, &net->blocks[i], s, &tape->blocks[i], &m->scratch, m->d));
+    for (int i = net->depth - 1; i >= 0; i--) {
+        bool last = i + 1 == net->depth;
+        TRY(ij_block_backward(&ops, &net->blocks[i], s, last ? wanted : (ij_wanted){0}, &tape->blocks[i], &m->scratch,
+                              last ? dy : m->d, m->d));
+    }
     return IJ_OK;
 }
 
@@ -420,17 +436,14 @@ ij_status ij_model_backward(ij_model *m, const ij_device_batch *b)
     const ij_batch_index *n = b->index;
     cl_mem dz = m->scratch.wide, other = m->scratch.other;
 
-    /* Predictor: only the mask tokens' rows have a gradient above the blocks. */
+    /* Predictor: only the mask tokens' rows have a gradient above the last block. */
     TRY(ij_gemm_transpose_weight(&m->gemm, &m->predictor_proj));
     TRY(ij_gemm_backward_input(&m->gemm, &m->predictor_proj, dz, other, n->predictions, NULL));
     TRY(ij_gemm_backward_weight(&m->gemm, &m->predictor_proj, m->predictor_normed, dz, n->predictions));
-    cl_int zero = 0;
-    size_t bytes = (size_t)n->predictor_tokens * (size_t)m->predictor.dim * sizeof(float);
-    TRY(ij_cl_check(clEnqueueFillBuffer(m->device->compute, m->d, &zero, sizeof zero, 0, bytes, 0, NULL, NULL),
-                    "clearing a gradient"));
-    TRY(ij_layernorm_backward(&m->layernorm, &m->predictor.norm, m->predictor_tape.output, b->list[IJ_LIST_MASK_ROWS],
-                              other, m->d, n->predictions, 0));
-    TRY(back_through_blocks(m, &m->predictor, &m->predictor_tape, predictor_sequences(m, b)));
+    TRY(ij_layernorm_backward(&m->layernorm, &m->predictor.norm, m->predictor_tape.output, NULL, other,
+                              m->predictor_normed, n->predictions, 0));
+    TRY(back_through_blocks(m, &m->predictor, &m->predictor_tape, predictor_sequences(m, b), mask_tokens(b),
+                            m->predictor_normed));
     TRY(ij_sum_rows(&m->tokens, m->d, b->list[IJ_LIST_MASK_ROWS], m->mask_token_grad, n->predictions,
                     m->predictor.dim));
     TRY(ij_disassemble(&m->tokens, m->d, b->list[IJ_LIST_PLACE], m->embedded, n->context_tokens, m->config.targets,
@@ -442,6 +455,6 @@ ij_status ij_model_backward(ij_model *m, const ij_device_batch *b)
     TRY(ij_gemm_backward_weight(&m->gemm, &m->predictor.embed, m->context, m->embedded, n->context_tokens));
     TRY(ij_layernorm_backward(&m->layernorm, &m->encoder.norm, m->encoder_tape.output, NULL, other, m->d,
                               n->context_tokens, 0));
-    TRY(back_through_blocks(m, &m->encoder, &m->encoder_tape, context_sequences(m, b)));
+    TRY(back_through_blocks(m, &m->encoder, &m->encoder_tape, context_sequences(m, b), (ij_wanted){0}, m->d));
     return ij_gemm_backward_weight(&m->gemm, &m->encoder.embed, m->context_patches, m->d, n->context_tokens);
 }

@@ -23,7 +23,7 @@ typedef struct ij_net {
 /* Activations kept for a backward pass, per block. */
 typedef struct ij_tape {
     ij_block_memory *blocks;
-    cl_mem output; /* [tokens, dim] after the last block, before the norm */
+    cl_mem output; /* [wanted tokens, dim] after the last block, before the norm */
 } ij_tape;
 
 typedef struct ij_model {
@@ -53,7 +53,7 @@ typedef struct ij_model {
     cl_mem d;                /* gradient of the residual stream */
     cl_mem context;          /* [context tokens, D] the context encoder's output */
     cl_mem embedded;         /* [context tokens, Dp] after predictor_embed; later its gradient */
-    cl_mem predictor_normed; /* [predictions, Dp] */
+    cl_mem predictor_normed; /* [predictions, Dp]; later the gradient before the norm */
     cl_mem prediction;       /* [predictions, D] */
     cl_mem target_rows;      /* [targets B T, D] normalised targets */
     cl_mem features;         /* [B, D] mean-pooled target features */

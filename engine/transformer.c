@@ -2,31 +2,41 @@
 
 #include "engine/base/try.h"
 
+/* *rows: the wanted rows of x [tokens, dim], gathered in `room`, or x itself. */
+static ij_status wanted_rows(const ij_stack_ops *ops, ij_wanted wanted, cl_mem x, cl_mem room, int dim, cl_mem *rows)
+{
+    *rows = wanted.rows ? room : x;
+    return wanted.rows ? ij_gather_rows(ops->tokens, x, wanted.rows, room, wanted.count, dim) : IJ_OK;
+}
+
 /* x + proj(attention(LN1(x))), then that + fc2(GELU(fc1(LN2(.)))); `pre` NULL keeps nothing of GELU's input. */
-static ij_status forward(const ij_stack_ops *ops, const ij_block *b, ij_sequences s, const ij_block_memory *m,
-                         const ij_scratch *scratch, cl_mem pre, cl_mem y)
+static ij_status forward(const ij_stack_ops *ops, const ij_block *b, ij_sequences s, ij_wanted wanted,
+                         const ij_block_memory *m, const ij_scratch *scratch, cl_mem pre, cl_mem y)
 {
     int n = s.tokens;
+    cl_mem attn;
     TRY(ij_layernorm_forward(ops->layernorm, &b->norm1, m->input, NULL, scratch->norm, n));
     TRY(ij_gemm_forward(ops->gemm, &b->qkv, scratch->norm, m->qkv, n, &(ij_tail){0}));
     TRY(ij_attention_forward(ops->attention, s, m->qkv, m->attn, m->stat));
-    TRY(ij_gemm_forward(ops->gemm, &b->proj, m->attn, m->middle, n, &(ij_tail){.add = m->input}));
 
+    n = wanted.rows ? wanted.count : n;
+    TRY(wanted_rows(ops, wanted, m->attn, scratch->norm, b->proj.in, &attn));
+    TRY(ij_gemm_forward(ops->gemm, &b->proj, attn, m->middle, n, &(ij_tail){.add = m->input, .rows = wanted.rows}));
     TRY(ij_layernorm_forward(ops->layernorm, &b->norm2, m->middle, NULL, scratch->norm, n));
     TRY(ij_gemm_forward(ops->gemm, &b->fc1, scratch->norm, scratch->wide, n, &(ij_tail){.gelu = true, .pre = pre}));
     return ij_gemm_forward(ops->gemm, &b->fc2, scratch->wide, y, n, &(ij_tail){.add = m->middle});
 }
 
-ij_status ij_block_forward(const ij_stack_ops *ops, const ij_block *block, ij_sequences s,
+ij_status ij_block_forward(const ij_stack_ops *ops, const ij_block *block, ij_sequences s, ij_wanted wanted,
                            const ij_block_memory *memory, const ij_scratch *scratch, cl_mem y)
 {
-    return forward(ops, block, s, memory, scratch, memory->pre, y);
+    return forward(ops, block, s, wanted, memory, scratch, memory->pre, y);
 }
 
 ij_status ij_block_infer(const ij_stack_ops *ops, const ij_block *block, ij_sequences s, const ij_block_memory *memory,
                          const ij_scratch *scratch)
 {
-    return forward(ops, block, s, memory, scratch, NULL, memory->input);
+    return forward(ops, block, s, (ij_wanted){0}, memory, scratch, NULL, memory->input);
 }
 
 /* dx = dy W, after the panels of W^T were made: here rather than for all weights at once, so that one buffer serves
@@ -37,24 +47,45 @@ static ij_status input_gradient(const ij_stack_ops *ops, const ij_linear *l, cl_
     return ij_gemm_backward_input(ops->gemm, l, dy, dx, n, pre);
 }
 
-ij_status ij_block_backward(const ij_stack_ops *ops, const ij_block *b, ij_sequences s, const ij_block_memory *m,
-                            const ij_scratch *scratch, cl_mem d)
+/* The gradient of attention's result [tokens, dim] from that of its wanted rows in scratch->other: *full. */
+static ij_status all_rows(const ij_stack_ops *ops, ij_sequences s, ij_wanted wanted, const ij_scratch *scratch, int dim,
+                          cl_mem *full)
 {
-    int n = s.tokens;
+    *full = scratch->other;
+    if (!wanted.rows)
+        return IJ_OK;
+    *full = scratch->norm;
+    cl_int zero = 0;
+    size_t bytes = (size_t)s.tokens * (size_t)dim * sizeof(float);
+    TRY(ij_cl_check(
+        clEnqueueFillBuffer(ops->tokens->device->compute, *full, &zero, sizeof zero, 0, bytes, 0, NULL, NULL),
+        "clearing a gradient"));
+    return ij_scatter_rows(ops->tokens, scratch->other, wanted.rows, *full, wanted.count, dim, false);
+}
+
+ij_status ij_block_backward(const ij_stack_ops *ops, const ij_block *b, ij_sequences s, ij_wanted wanted,
+                            const ij_block_memory *m, const ij_scratch *scratch, cl_mem dy, cl_mem d)
+{
+    int n = wanted.rows ? wanted.count : s.tokens, dim = b->proj.in;
+    cl_mem attn, dattn;
     /* MLP. The input gradient of fc2 turns m->pre into GELU's result, which is fc2's input. */
-    TRY(input_gradient(ops, &b->fc2, d, scratch->wide, n, m->pre));
-    TRY(ij_gemm_backward_weight(ops->gemm, &b->fc2, m->pre, d, n));
+    TRY(input_gradient(ops, &b->fc2, dy, scratch->wide, n, m->pre));
+    TRY(ij_gemm_backward_weight(ops->gemm, &b->fc2, m->pre, dy, n));
     TRY(input_gradient(ops, &b->fc1, scratch->wide, scratch->other, n, NULL));
     TRY(ij_layernorm_forward(ops->layernorm, &b->norm2, m->middle, NULL, scratch->norm, n));
     TRY(ij_gemm_backward_weight(ops->gemm, &b->fc1, scratch->norm, scratch->wide, n));
-    TRY(ij_layernorm_backward(ops->layernorm, &b->norm2, m->middle, NULL, scratch->other, d, n, 1));
+    TRY(ij_layernorm_backward(ops->layernorm, &b->norm2, m->middle, NULL, scratch->other, dy, n, 1));
 
     /* Attention. */
-    TRY(input_gradient(ops, &b->proj, d, scratch->other, n, NULL));
-    TRY(ij_gemm_backward_weight(ops->gemm, &b->proj, m->attn, d, n));
-    TRY(ij_attention_backward(ops->attention, s, m->qkv, m->attn, m->stat, scratch->other, scratch->wide));
+    TRY(input_gradient(ops, &b->proj, dy, scratch->other, n, NULL));
+    TRY(wanted_rows(ops, wanted, m->attn, scratch->norm, dim, &attn));
+    TRY(ij_gemm_backward_weight(ops->gemm, &b->proj, attn, dy, n));
+    TRY(all_rows(ops, s, wanted, scratch, dim, &dattn));
+    TRY(ij_attention_backward(ops->attention, s, m->qkv, m->attn, m->stat, dattn, scratch->wide));
+    n = s.tokens;
     TRY(input_gradient(ops, &b->qkv, scratch->wide, scratch->other, n, NULL));
     TRY(ij_layernorm_forward(ops->layernorm, &b->norm1, m->input, NULL, scratch->norm, n));
     TRY(ij_gemm_backward_weight(ops->gemm, &b->qkv, scratch->norm, scratch->wide, n));
-    return ij_layernorm_backward(ops->layernorm, &b->norm1, m->input, NULL, scratch->other, d, n, 1);
+    TRY(ij_layernorm_backward(ops->layernorm, &b->norm1, m->input, NULL, scratch->other, d, n, !wanted.rows));
+    return wanted.rows ? ij_scatter_rows(ops->tokens, dy, wanted.rows, d, wanted.count, dim, true) : IJ_OK;
 }

@@ -7,6 +7,7 @@
 #include "engine/ops/attention.h"
 #include "engine/ops/gemm.h"
 #include "engine/ops/layernorm.h"
+#include "engine/ops/tokens.h"
 
 typedef struct ij_block {
     ij_norm norm1, norm2;
@@ -35,10 +36,18 @@ typedef struct ij_stack_ops {
     ij_gemm *gemm;
     ij_attention *attention;
     ij_layernorm *layernorm;
+    ij_tokens *tokens;
 } ij_stack_ops;
 
-/* y = block(memory->input). Fills memory. */
-ij_status ij_block_forward(const ij_stack_ops *ops, const ij_block *block, ij_sequences s,
+/* The rows of a block's result that somebody reads, `count` of them; rows NULL: all. What follows attention is computed
+ * for these alone, and lies compact: middle, pre and the result have `count` rows. */
+typedef struct ij_wanted {
+    cl_mem rows;
+    int count;
+} ij_wanted;
+
+/* y [wanted, dim] = block(memory->input). Fills memory. */
+ij_status ij_block_forward(const ij_stack_ops *ops, const ij_block *block, ij_sequences s, ij_wanted wanted,
                            const ij_block_memory *memory, const ij_scratch *scratch, cl_mem y);
 
 /* x = block(x), nothing kept: qkv, attn, middle and hidden results live in `memory`, shared by all blocks; its `pre` is
@@ -46,9 +55,10 @@ ij_status ij_block_forward(const ij_stack_ops *ops, const ij_block *block, ij_se
 ij_status ij_block_infer(const ij_stack_ops *ops, const ij_block *block, ij_sequences s, const ij_block_memory *memory,
                          const ij_scratch *scratch);
 
-/* d [tokens, dim] holds the gradient of the block's result and becomes that of its input; weights' gradients are set.
- * Uses up memory->pre and memory->stat. */
-ij_status ij_block_backward(const ij_stack_ops *ops, const ij_block *block, ij_sequences s,
-                            const ij_block_memory *memory, const ij_scratch *scratch, cl_mem d);
+/* dy [wanted, dim], the gradient of the block's result, is used up; d [tokens, dim] becomes that of its input: the same
+ * buffer where all rows are wanted, another where some are. Weights' gradients are set. Uses up memory->pre and
+ * memory->stat. */
+ij_status ij_block_backward(const ij_stack_ops *ops, const ij_block *block, ij_sequences s, ij_wanted wanted,
+                            const ij_block_memory *memory, const ij_scratch *scratch, cl_mem dy, cl_mem d);
 
 #endif

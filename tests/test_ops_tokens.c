@@ -112,6 +112,41 @@ static void disassemble(check *c)
     ij_tokens_destroy(&t);
 }
 
+/* Some rows of many, out and back in. */
+static void gather_scatter(check *c)
+{
+    ij_tokens t;
+    check_ok(c, ij_tokens_create(&t, c->device));
+    for (int i = 0; i < 10; i++) {
+        int dim = draw_width(c), count = i ? check_draw(c, 1, 200) : 1, all = count + check_draw(c, 0, 100);
+        check_shape(c, "%d of %d rows of %d", count, all, dim);
+        size_t n = product(all, dim), width = (size_t)dim;
+        float *x = check_normals(c, n, 0.0f, 1.0f), *some = check_normals(c, product(count, dim), 0.0f, 1.0f);
+        int32_t *rows = check_distinct(c, count, all);
+        double *gathered = check_doubles(c, product(count, dim)), *set = check_doubles(c, n),
+               *sum = check_doubles(c, n);
+        for (size_t k = 0; k < n; k++)
+            set[k] = sum[k] = x[k];
+        for (size_t k = 0; k < product(count, dim); k++) {
+            size_t there = (size_t)rows[k / width] * width + k % width;
+            gathered[k] = x[there];
+            set[there] = some[k];
+            sum[there] += some[k];
+        }
+        cl_mem list = ints(c, rows, (size_t)count), from = floats(c, some, product(count, dim));
+        cl_mem out = check_output(c, product(count, dim));
+        cl_mem to[] = {check_changing(c, x, n * sizeof *x), check_changing(c, x, n * sizeof *x)};
+        check_ok(c, ij_gather_rows(&t, floats(c, x, n), list, out, count, dim));
+        check_ok(c, ij_scatter_rows(&t, from, list, to[0], count, dim, false));
+        check_ok(c, ij_scatter_rows(&t, from, list, to[1], count, dim, true));
+        check_close(c, "gathered", check_read(c, out), gathered, product(count, dim), 0.0);
+        check_close(c, "scattered", check_read(c, to[0]), set, n, 0.0);
+        check_close(c, "added", check_read(c, to[1]), sum, n, TOLERANCE);
+        check_end(c);
+    }
+    ij_tokens_destroy(&t);
+}
+
 static void sum_rows(check *c)
 {
     ij_tokens t;
@@ -151,6 +186,12 @@ static void mean_pool(check *c)
     ij_tokens_destroy(&t);
 }
 
-const check_case check_tokens[] = {{"tokens/patchify", patchify, false},       {"tokens/assemble", assemble, false},
-                                   {"tokens/disassemble", disassemble, false}, {"tokens/sum_rows", sum_rows, false},
-                                   {"tokens/mean_pool", mean_pool, false},     {NULL, NULL, false}};
+const check_case check_tokens[] = {
+    {"tokens/patchify", patchify, false},
+    {"tokens/assemble", assemble, false},
+    {"tokens/disassemble", disassemble, false},
+    {"tokens/gather_scatter", gather_scatter, false},
+    {"tokens/sum_rows", sum_rows, false},
+    {"tokens/mean_pool", mean_pool, false},
+    {NULL, NULL, false},
+};

@@ -19,7 +19,7 @@ static const struct {
     {"gemm", 0},
     {"gemm_bias", BIAS},
     {"gemm_bias_residual", BIAS | ADD},
-    {"gemm_bias_position", BIAS | ADD_ROWS},
+    {"gemm_bias_add_rows", BIAS | ADD_ROWS},
     {"gemm_bias_gelu", BIAS | GELU},
     {"gemm_bias_gelu_keep", BIAS | GELU | KEEP},
     {"gemm_gelu_backward", GELU_BACK},

@@ -12,10 +12,8 @@ ij_status ij_tokens_create(ij_tokens *t, ij_device *device)
     struct {
         const char *name;
         cl_kernel *kernel;
-    } all[] = {{"patchify", &t->patchify},
-               {"assemble", &t->assemble},
-               {"disassemble", &t->disassemble},
-               {"sum_rows", &t->sum_rows},
+    } all[] = {{"patchify", &t->patchify},       {"assemble", &t->assemble},         {"disassemble", &t->disassemble},
+               {"gather_rows", &t->gather_rows}, {"scatter_rows", &t->scatter_rows}, {"sum_rows", &t->sum_rows},
                {"mean_pool", &t->mean_pool}};
     ij_status status = IJ_OK;
     for (size_t i = 0; i < sizeof all / sizeof *all && !status; i++)
@@ -26,7 +24,8 @@ ij_status ij_tokens_create(ij_tokens *t, ij_device *device)
 
 void ij_tokens_destroy(ij_tokens *t)
 {
-    cl_kernel kernels[] = {t->patchify, t->assemble, t->disassemble, t->sum_rows, t->mean_pool};
+    cl_kernel kernels[] = {t->patchify,     t->assemble, t->disassemble, t->gather_rows,
+                           t->scatter_rows, t->sum_rows, t->mean_pool};
     for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++)
         if (kernels[i])
             clReleaseKernel(kernels[i]);
@@ -82,6 +81,19 @@ ij_status ij_disassemble(ij_tokens *t, cl_mem d, cl_mem place, cl_mem dcontext, 
 {
     return IJ_LAUNCH(t->device, t->disassemble, "disassemble", row_grid(t, tokens, 1), IJ_ARG(d), IJ_ARG(place),
                      IJ_ARG(dcontext), IJ_ARG(blocks), IJ_ARG(stride), IJ_ARG(dim));
+}
+
+ij_status ij_gather_rows(ij_tokens *t, cl_mem x, cl_mem rows, cl_mem out, int count, int dim)
+{
+    return IJ_LAUNCH(t->device, t->gather_rows, "gather_rows", row_grid(t, count, 1), IJ_ARG(x), IJ_ARG(rows),
+                     IJ_ARG(out), IJ_ARG(dim));
+}
+
+ij_status ij_scatter_rows(ij_tokens *t, cl_mem x, cl_mem rows, cl_mem out, int count, int dim, bool add)
+{
+    cl_int adds = add;
+    return IJ_LAUNCH(t->device, t->scatter_rows, "scatter_rows", row_grid(t, count, 1), IJ_ARG(x), IJ_ARG(rows),
+                     IJ_ARG(out), IJ_ARG(dim), IJ_ARG(adds));
 }
 
 ij_status ij_sum_rows(ij_tokens *t, cl_mem d, cl_mem rows, cl_mem sum, int count, int dim)

@@ -5,9 +5,11 @@
 
 #include "engine/opencl.h"
 
+#include <stdbool.h>
+
 typedef struct ij_tokens {
     ij_device *device;
-    cl_kernel patchify, assemble, disassemble, sum_rows, mean_pool;
+    cl_kernel patchify, assemble, disassemble, gather_rows, scatter_rows, sum_rows, mean_pool;
     cl_mem partial; /* ij_tokens_partial floats, planned by the caller */
 } ij_tokens;
 
@@ -24,6 +26,10 @@ ij_status ij_assemble(ij_tokens *t, cl_mem context, cl_mem mask_token, cl_mem po
 /* dcontext [tokens, dim] = sum over blocks b of d[b * stride + place[i]]. */
 ij_status ij_disassemble(ij_tokens *t, cl_mem d, cl_mem place, cl_mem dcontext, int tokens, int blocks, int stride,
                          int dim);
+/* out [count, dim]: row i is row rows[i] of x. */
+ij_status ij_gather_rows(ij_tokens *t, cl_mem x, cl_mem rows, cl_mem out, int count, int dim);
+/* Row rows[i] of out becomes, or where `add` is increased by, row i of x [count, dim]; rows are distinct. */
+ij_status ij_scatter_rows(ij_tokens *t, cl_mem x, cl_mem rows, cl_mem out, int count, int dim, bool add);
 /* sum [dim] = sum of the rows rows[0..count) of d. */
 ij_status ij_sum_rows(ij_tokens *t, cl_mem d, cl_mem rows, cl_mem sum, int count, int dim);
 /* features [images, dim] = means over the patches of x [images, patches, dim]. */

@@ -22,6 +22,8 @@ double ij_step_flops(const ij_model_config *m, const ij_batch *b)
     double target = B * N * (pixels * D + m->depth * block_linear(D, m->hidden)) + B * m->depth * attention(N, D);
     double encoder = context * m->depth * block_linear(D, m->hidden);
     double predict = predictor * m->pred_depth * block_linear(Dp, 4.0 * Dp) + context * D * Dp + predictions * D * Dp;
+    /* Of the predictor's last block only the mask tokens are read: qkv and attention for all, the rest for these. */
+    predict -= (predictor - predictions) * (block_linear(Dp, 4.0 * Dp) - 3.0 * Dp * Dp);
     double attend = 0.0;
     for (int s = 0; s < sequences; s++) {
         double n = b->context_offset[s + 1] - b->context_offset[s];
