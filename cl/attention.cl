@@ -4,37 +4,103 @@
  *
  * qkv [tokens, 3, H, DH]; offset [sequences + 1] in tokens; out [tokens, H, DH]; stat [2][tokens][H] holds the log of
  * the softmax's denominator, and room for one number more. Global size: H x sequences. DH is a build option, KB a
- * multiple of TN and of TK. Local arrays pad DH to DP lanes with zeros. */
+ * multiple of TN. Local arrays pad DH to DP lanes with zeros. */
 
 #define TV (TN / VW)
 #define DP ((DH + TN - 1) / TN * TN)
-#define TK 8
+#define TK (VW == 16 ? 8 : 4) /* keys of a register tile of dk and dv */
+#define QB (4 * TM)           /* queries that dk and dv are added up over before they go back to memory */
 
-#define LLOAD(p)     (*(__local const vec_u *)(p))
-#define LSTORE(v, p) (*(__local vec_u *)(p) = (v))
-
-/* rows [keys, stride] -> to [DH][KB], transposed; keys beyond are zero. */
-void load_transposed(__global const float *from, size_t stride, int keys, __local float *to)
+/* Lanes d .. d + VW of a head's row; those beyond DH are zero. */
+vec load_lanes(__global const float *row, int d)
 {
-    for (int key = 0; key < KB; key += VW)
-        for (int d = 0; d < DH; d++) {
-            float lanes[VW];
-            for (int i = 0; i < VW; i++)
-                lanes[i] = key + i < keys ? from[(size_t)(key + i) * stride + d] : 0.0f;
-            LSTORE(IJ_CAT(vload, VW)(0, lanes), to + d * KB + key);
+    return d < DH ? load_n(row + d, DH - d) : (vec)(0.0f);
+}
+
+/* Which lanes of a and b alternate in the first and the second half of a zip. */
+#if VW == 16
+#define ZIP_LO 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define ZIP_HI 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#elif VW == 8
+#define ZIP_LO 0, 8, 1, 9, 2, 10, 3, 11
+#define ZIP_HI 4, 12, 5, 13, 6, 14, 7, 15
+#else
+#define ZIP_LO 0, 4, 1, 5
+#define ZIP_HI 2, 6, 3, 7
+#endif
+
+#if __has_builtin(__builtin_shufflevector)
+#define ZIP(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define ZIP(a, b, ...) shuffle2(a, b, (uvec)(__VA_ARGS__))
+#endif
+
+/* x [VW][VW] becomes its transpose: zipping the halves of the list log2(VW) times. */
+INLINE void transpose(vec *x)
+{
+    UNROLL for (int step = 1; step < VW; step *= 2)
+    {
+        vec y[VW];
+        UNROLL for (int i = 0; i < VW / 2; i++)
+        {
+            y[2 * i] = ZIP(x[i], x[i + VW / 2], ZIP_LO);
+            y[2 * i + 1] = ZIP(x[i], x[i + VW / 2], ZIP_HI);
+        }
+        UNROLL for (int i = 0; i < VW; i++) x[i] = y[i];
+    }
+}
+
+/* rows [keys, stride] -> to, panels [ceil(keys/VW)][DH][VW]: transposed; keys beyond are zero. */
+void load_panels(__global const float *from, size_t stride, int keys, __local float *to)
+{
+    for (int key = 0; key < keys; key += VW, to += DH * VW)
+        for (int d = 0; d < DH; d += VW) {
+            vec x[VW];
+            UNROLL for (int i = 0; i < VW; i++) x[i] =
+                key + i < keys ? load_lanes(from + (key + i) * stride, d) : (vec)(0.0f);
+            transpose(x);
+            UNROLL for (int i = 0; i < VW; i++) if (d + i < DH) LSTORE(x[i], to + (d + i) * VW);
         }
 }
 
-/* rows [keys, stride] -> to [count][DP]; rows and lanes beyond are zero. */
-void load_rows(__global const float *from, size_t stride, int keys, int count, __local float *to)
+/* rows [keys, stride] -> to [keys][DP]; lanes beyond DH are zero. */
+void load_rows(__global const float *from, size_t stride, int keys, __local float *to)
 {
-    for (int key = 0; key < count; key++)
-        for (int d = 0; d < DP; d += VW) {
-            vec x = (vec)(0.0f);
-            if (key < keys && d < DH)
-                x = load_n(from + (size_t)key * stride + d, DH - d);
-            LSTORE(x, to + key * DP + d);
+    for (int key = 0; key < keys; key++)
+        for (int d = 0; d < DP; d += VW)
+            LSTORE(load_lanes(from + key * stride, d), to + key * DP + d);
+}
+
+/* The first `vectors` vectors of to [TM][KB] = rows row[TM][DH] times panels. */
+INLINE void dot_tile(__global const float *const *row, __local const float *panels, __local float *to,
+                     const int vectors)
+{
+    vec acc[TM][TV];
+    UNROLL for (int i = 0; i < TM; i++) UNROLL for (int x = 0; x < vectors; x++) acc[i][x] = (vec)(0.0f);
+    for (int d = 0; d < DH; d++) {
+        vec b[TV];
+        UNROLL for (int x = 0; x < vectors; x++) b[x] = LLOAD(panels + (x * DH + d) * VW);
+        UNROLL for (int i = 0; i < TM; i++)
+        {
+            vec s = (vec)(row[i][d]);
+            UNROLL for (int x = 0; x < vectors; x++) acc[i][x] = fma(s, b[x], acc[i][x]);
         }
+    }
+    UNROLL for (int i = 0; i < TM; i++) UNROLL for (int x = 0; x < vectors; x++)
+        LSTORE(acc[i][x], to + i * KB + x * VW);
+}
+
+/* to [TM][KB] = rows [count, stride] times the panels of `keys` columns; rows from `count` on repeat the last. */
+void dot_products(__global const float *rows, size_t stride, int count, __local const float *panels, int keys,
+                  __local float *to)
+{
+    __global const float *row[TM];
+    UNROLL for (int i = 0; i < TM; i++) row[i] = rows + min(i, count - 1) * stride;
+    int c = 0;
+    for (; c + TN - VW < keys; c += TN)
+        dot_tile(row, panels + c * DH, to + c, TV);
+    for (; c < keys; c += VW)
+        dot_tile(row, panels + c * DH, to + c, 1);
 }
 
 SINGLE_ITEM __kernel void attention(__global const float *restrict qkv, __global const int *restrict offset,
@@ -50,27 +116,11 @@ SINGLE_ITEM __kernel void attention(__global const float *restrict qkv, __global
 
     for (int k0 = 0; k0 < n; k0 += KB) {
         int keys = min(KB, n - k0), last = k0 + KB >= n;
-        load_transposed(k + k0 * stride, stride, keys, kt);
-        load_rows(v + k0 * stride, stride, keys, KB, vp);
+        load_panels(k + k0 * stride, stride, keys, kt);
+        load_rows(v + k0 * stride, stride, keys, vp);
         for (int q0 = 0; q0 < n; q0 += TM) {
             int here = min(TM, n - q0);
-            __global const float *row[TM];
-            UNROLL for (int i = 0; i < TM; i++) row[i] = q + min(q0 + i, n - 1) * stride;
-            for (int c = 0; c < keys; c += TN) {
-                vec acc[TM][TV];
-                UNROLL for (int i = 0; i < TM; i++) UNROLL for (int x = 0; x < TV; x++) acc[i][x] = (vec)(0.0f);
-                for (int d = 0; d < DH; d++) {
-                    vec b[TV];
-                    UNROLL for (int x = 0; x < TV; x++) b[x] = LLOAD(kt + d * KB + c + x * VW);
-                    UNROLL for (int i = 0; i < TM; i++)
-                    {
-                        vec s = (vec)(row[i][d]);
-                        UNROLL for (int x = 0; x < TV; x++) acc[i][x] = fma(s, b[x], acc[i][x]);
-                    }
-                }
-                UNROLL for (int i = 0; i < TM; i++) UNROLL for (int x = 0; x < TV; x++)
-                    LSTORE(acc[i][x] * scale, p + i * KB + c + x * VW);
-            }
+            dot_products(q + q0 * stride, stride, here, kt, keys, p);
 
             float shrink[TM], finish[TM];
             for (int i = 0; i < TM; i++) {
@@ -81,11 +131,11 @@ SINGLE_ITEM __kernel void attention(__global const float *restrict qkv, __global
                 vec top = LLOAD(pi);
                 for (int j = VW; j < keys; j += VW)
                     top = fmax(top, LLOAD(pi + j));
-                float m = max_lanes(top), old = k0 ? biggest[at] : -INFINITY;
+                float m = max_lanes(top) * scale, old = k0 ? biggest[at] : -INFINITY;
                 m = fmax(m, old);
                 vec sum = (vec)(0.0f);
                 for (int j = 0; j < keys; j += VW) {
-                    vec e = exp_v(LLOAD(pi + j) - m);
+                    vec e = exp_v(fma(LLOAD(pi + j), (vec)(scale), (vec)(-m)));
                     sum += e;
                     LSTORE(e, pi + j);
                 }
@@ -104,7 +154,7 @@ SINGLE_ITEM __kernel void attention(__global const float *restrict qkv, __global
                 {
                     acc[i][x] = (vec)(0.0f);
                     if (k0 && d + x * VW < DH)
-                        acc[i][x] = shrink[i] * load_n(o + min(q0 + i, n - 1) * width + d + x * VW, DH - d - x * VW);
+                        acc[i][x] = shrink[i] * load_lanes(o + min(q0 + i, n - 1) * width, d + x * VW);
                 }
                 for (int j = 0; j < keys; j++) {
                     vec b[TV];
@@ -115,47 +165,27 @@ SINGLE_ITEM __kernel void attention(__global const float *restrict qkv, __global
                         UNROLL for (int x = 0; x < TV; x++) acc[i][x] = fma(s, b[x], acc[i][x]);
                     }
                 }
-                UNROLL for (int i = 0; i < TM; i++) UNROLL for (int x = 0; x < TV; x++) if (i < here &&
-                                                                                          d + x * VW < DH)
+                UNROLL for (int i = 0; i < TM; i++) UNROLL for (int x = 0; x < TV; x++) if (i < here && d + x * VW < DH)
                     store_n(acc[i][x] * finish[i], o + (q0 + i) * width + d + x * VW, DH - d - x * VW);
             }
         }
     }
 }
 
-/* to [TM][KB] = rows [TM][DP] columns [DH][KB], for the first `keys` columns. */
-void dot_products(__local const float *rows, __local const float *columns, __local float *to, int keys)
-{
-    for (int c = 0; c < keys; c += TN) {
-        vec acc[TM][TV];
-        UNROLL for (int i = 0; i < TM; i++) UNROLL for (int x = 0; x < TV; x++) acc[i][x] = (vec)(0.0f);
-        for (int d = 0; d < DH; d++) {
-            vec b[TV];
-            UNROLL for (int x = 0; x < TV; x++) b[x] = LLOAD(columns + d * KB + c + x * VW);
-            UNROLL for (int i = 0; i < TM; i++)
-            {
-                vec s = (vec)(rows[i * DP + d]);
-                UNROLL for (int x = 0; x < TV; x++) acc[i][x] = fma(s, b[x], acc[i][x]);
-            }
-        }
-        UNROLL for (int i = 0; i < TM; i++) UNROLL for (int x = 0; x < TV; x++)
-            LSTORE(acc[i][x], to + i * KB + c + x * VW);
-    }
-}
-
-/* sum [KB][DP] += weights^T rows, weights [TM][KB], rows [TM][DP], for the first `keys` rows of the sum. */
-void add_outer_products(__local const float *weights, __local const float *rows, __local float *sum, int keys)
+/* sum [KB][DP] += weights^T rows, weights [count][KB], rows [count, stride]: for the first `keys` rows of the sum. */
+void add_outer_products(__local const float *weights, __global const float *rows, size_t stride, int count,
+                        __local float *sum, int keys)
 {
     for (int j = 0; j < keys; j += TK)
         for (int d = 0; d < DP; d += TN) {
             vec acc[TK][TV];
-            UNROLL for (int i = 0; i < TK; i++) UNROLL for (int x = 0; x < TV; x++)
-                acc[i][x] = LLOAD(sum + (j + i) * DP + d + x * VW);
-            for (int r = 0; r < TM; r++) {
+            UNROLL for (int i = 0; i < TK; i++) UNROLL for (int x = 0; x < TV; x++) acc[i][x] =
+                LLOAD(sum + (j + i) * DP + d + x * VW);
+            for (int r = 0; r < count; r++) {
                 vec y[TV];
-                UNROLL for (int x = 0; x < TV; x++) y[x] = LLOAD(rows + r * DP + d + x * VW);
-                UNROLL for (int i = 0; i < TK; i++) UNROLL for (int x = 0; x < TV; x++)
-                    acc[i][x] = fma((vec)(weights[r * KB + j + i]), y[x], acc[i][x]);
+                UNROLL for (int x = 0; x < TV; x++) y[x] = load_lanes(rows + r * stride, d + x * VW);
+                UNROLL for (int i = 0; i < TK; i++) UNROLL for (int x = 0; x < TV; x++) acc[i][x] =
+                    fma((vec)(weights[r * KB + j + i]), y[x], acc[i][x]);
             }
             UNROLL for (int i = 0; i < TK; i++) UNROLL for (int x = 0; x < TV; x++)
                 LSTORE(acc[i][x], sum + (j + i) * DP + d + x * VW);
@@ -168,8 +198,7 @@ SINGLE_ITEM __kernel void attention_backward(__global const float *restrict qkv,
                                              __global const float *restrict dout, __global float *restrict dqkv, int H,
                                              int tokens, float scale)
 {
-    __local float kt[DH * KB], vt[DH * KB], kp[KB * DP], dk[KB * DP], dv[KB * DP];
-    __local float p[TM * KB], ds[TM * KB], qp[TM * DP], op[TM * DP];
+    __local float kt[DH * KB], vt[DH * KB], kp[KB * DP], dk[KB * DP], dv[KB * DP], p[QB * KB], ds[QB * KB];
     int head = get_global_id(0), begin = offset[get_global_id(1)], n = offset[get_global_id(1) + 1] - begin;
     size_t stride = (size_t)3 * H * DH, width = (size_t)H * DH;
     __global const float *q = qkv + begin * stride + head * DH, *k = q + width, *v = k + width;
@@ -181,60 +210,59 @@ SINGLE_ITEM __kernel void attention_backward(__global const float *restrict qkv,
     for (int i = 0; i < n; i++) { /* delta = dout . out, the softmax's share of its own gradient */
         vec s = (vec)(0.0f);
         for (int d = 0; d < DH; d += VW)
-            s = fma(load_n(o + i * width + d, DH - d), load_n(go + i * width + d, DH - d), s);
+            s = fma(load_lanes(o + i * width, d), load_lanes(go + i * width, d), s);
         delta[i * H] = sum_lanes(s);
     }
 
     for (int k0 = 0; k0 < n; k0 += KB) {
         int keys = min(KB, n - k0);
-        load_transposed(k + k0 * stride, stride, keys, kt);
-        load_transposed(v + k0 * stride, stride, keys, vt);
-        load_rows(k + k0 * stride, stride, keys, KB, kp);
-        for (int i = 0; i < KB * DP; i += VW) {
+        load_panels(k + k0 * stride, stride, keys, kt);
+        load_panels(v + k0 * stride, stride, keys, vt);
+        load_rows(k + k0 * stride, stride, keys, kp);
+        for (int i = 0; i < (keys + TK - 1) / TK * TK * DP; i += VW) {
             LSTORE((vec)(0.0f), dk + i);
             LSTORE((vec)(0.0f), dv + i);
         }
-        for (int q0 = 0; q0 < n; q0 += TM) {
-            int here = min(TM, n - q0);
-            load_rows(q + q0 * stride, stride, here, TM, qp);
-            load_rows(go + q0 * width, width, here, TM, op);
-            dot_products(qp, kt, p, keys);
-            dot_products(op, vt, ds, keys);
-            for (int i = 0; i < TM; i++) { /* p = exp(s - lse), ds = p (dp - delta) scale; rows beyond are zero, keys
-                                              * beyond are never stored */
-                int at = min(q0 + i, n - 1) * H;
-                float l = lse[at], e = delta[at];
-                for (int j = 0; j < keys; j += VW) {
-                    vec pj = exp_v(LLOAD(p + i * KB + j) * scale - l);
-                    if (i >= here)
-                        pj = (vec)(0.0f);
-                    LSTORE(pj, p + i * KB + j);
-                    LSTORE(pj * (LLOAD(ds + i * KB + j) - e) * scale, ds + i * KB + j);
-                }
-            }
-            for (int d = 0; d < DP; d += TN) { /* dq += ds k */
-                vec acc[TM][TV];
-                UNROLL for (int i = 0; i < TM; i++) UNROLL for (int x = 0; x < TV; x++)
-                {
-                    acc[i][x] = (vec)(0.0f);
-                    if (k0 && d + x * VW < DH)
-                        acc[i][x] = load_n(gq + min(q0 + i, n - 1) * stride + d + x * VW, DH - d - x * VW);
-                }
-                for (int j = 0; j < keys; j++) {
-                    vec b[TV];
-                    UNROLL for (int x = 0; x < TV; x++) b[x] = LLOAD(kp + j * DP + d + x * VW);
-                    UNROLL for (int i = 0; i < TM; i++)
-                    {
-                        vec s = (vec)(ds[i * KB + j]);
-                        UNROLL for (int x = 0; x < TV; x++) acc[i][x] = fma(s, b[x], acc[i][x]);
+        for (int q0 = 0; q0 < n; q0 += QB) {
+            int rows = min(QB, n - q0);
+            for (int r = 0; r < rows; r += TM) {
+                int here = min(TM, rows - r);
+                __local float *pr = p + r * KB, *dr = ds + r * KB;
+                dot_products(q + (q0 + r) * stride, stride, here, kt, keys, pr);
+                dot_products(go + (q0 + r) * width, width, here, vt, keys, dr);
+                for (int i = 0; i < here; i++) { /* p = exp(s - lse), ds = p (dp - delta) scale; what lies beyond the
+                                                  * keys is never stored */
+                    float l = lse[(q0 + r + i) * H], e = delta[(q0 + r + i) * H];
+                    for (int j = 0; j < keys; j += VW) {
+                        vec pj = exp_v(LLOAD(pr + i * KB + j) * scale - l);
+                        LSTORE(pj, pr + i * KB + j);
+                        LSTORE(pj * (LLOAD(dr + i * KB + j) - e) * scale, dr + i * KB + j);
                     }
                 }
-                UNROLL for (int i = 0; i < TM; i++) UNROLL for (int x = 0; x < TV; x++) if (i < here &&
-                                                                                          d + x * VW < DH)
-                    store_n(acc[i][x], gq + (q0 + i) * stride + d + x * VW, DH - d - x * VW);
+                for (int d = 0; d < DP; d += TN) { /* dq += ds k */
+                    vec acc[TM][TV];
+                    UNROLL for (int i = 0; i < TM; i++) UNROLL for (int x = 0; x < TV; x++)
+                    {
+                        acc[i][x] = (vec)(0.0f);
+                        if (k0 && i < here && d + x * VW < DH)
+                            acc[i][x] = load_lanes(gq + (q0 + r + i) * stride, d + x * VW);
+                    }
+                    for (int j = 0; j < keys; j++) {
+                        vec b[TV];
+                        UNROLL for (int x = 0; x < TV; x++) b[x] = LLOAD(kp + j * DP + d + x * VW);
+                        UNROLL for (int i = 0; i < TM; i++)
+                        {
+                            vec s = (vec)(dr[i * KB + j]);
+                            UNROLL for (int x = 0; x < TV; x++) acc[i][x] = fma(s, b[x], acc[i][x]);
+                        }
+                    }
+                    UNROLL for (int i = 0; i < TM; i++)
+                        UNROLL for (int x = 0; x < TV; x++) if (i < here && d + x * VW < DH)
+                            store_n(acc[i][x], gq + (q0 + r + i) * stride + d + x * VW, DH - d - x * VW);
+                }
             }
-            add_outer_products(ds, qp, dk, keys);
-            add_outer_products(p, op, dv, keys);
+            add_outer_products(ds, q + q0 * stride, stride, rows, dk, keys);
+            add_outer_products(p, go + q0 * width, width, rows, dv, keys);
         }
         for (int j = 0; j < keys; j++)
             for (int d = 0; d < DH; d += VW) {

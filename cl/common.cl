@@ -8,13 +8,16 @@
 
 typedef IJ_CAT(float, VW) vec;
 typedef IJ_CAT(int, VW) ivec;
-#define as_vec   IJ_CAT(as_float, VW)
-#define as_ivec  IJ_CAT(as_int, VW)
+typedef IJ_CAT(uint, VW) uvec;
+#define as_vec  IJ_CAT(as_float, VW)
+#define as_ivec IJ_CAT(as_int, VW)
 
 /* A vector that starts at any float: one unaligned load or store. */
 typedef vec __attribute__((aligned(4))) vec_u;
-#define LOAD(p)     (*(__global const vec_u *)(p))
-#define STORE(v, p) (*(__global vec_u *)(p) = (v))
+#define LOAD(p)      (*(__global const vec_u *)(p))
+#define STORE(v, p)  (*(__global vec_u *)(p) = (v))
+#define LLOAD(p)     (*(__local const vec_u *)(p))
+#define LSTORE(v, p) (*(__local vec_u *)(p) = (v))
 
 /* Asks for a cache line, to be written (1) or only read (0), where the device is a CPU (the host says so) and the
  * compiler has a way to. */
@@ -26,6 +29,9 @@ typedef vec __attribute__((aligned(4))) vec_u;
 #else
 #define PREFETCH(p, write)
 #endif
+
+/* No restrict on arguments of these: inlined, it is a scope that some simulators do not know. */
+#define INLINE static inline __attribute__((always_inline))
 
 #define UNROLL      __attribute__((opencl_unroll_hint))
 #define SINGLE_ITEM __attribute__((reqd_work_group_size(1, 1, 1)))

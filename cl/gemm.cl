@@ -8,15 +8,12 @@
 #define TV (TN / VW)
 
 /* What happens to a tile before it is stored; known when the kernel is compiled. */
-#define BIAS      1 /* + bias[n] */
-#define ADD       2 /* + add[m][n]: the residual */
-#define ADD_ROWS  4 /* + add[rows[m]][n]: positions, a residual of some rows */
-#define GELU      8 /* GELU of that */
+#define BIAS      1  /* + bias[n] */
+#define ADD       2  /* + add[m][n]: the residual */
+#define ADD_ROWS  4  /* + add[rows[m]][n]: positions, a residual of some rows */
+#define GELU      8  /* GELU of that */
 #define KEEP      16 /* pre[m][n] = the input of GELU */
 #define GELU_BACK 32 /* * GELU'(pre[m][n]); pre[m][n] = GELU(pre[m][n]), for the weight gradient */
-
-/* No restrict on arguments of these: inlined, it is a scope that some simulators do not know. */
-#define INLINE __attribute__((always_inline))
 
 /* One vector of the result, `n` floats from the right end. */
 INLINE vec finish(vec c, const int flags, __global const float *bias, __global const float *add, __global float *pre,
@@ -38,10 +35,9 @@ INLINE vec finish(vec c, const int flags, __global const float *bias, __global c
     return c;
 }
 
-INLINE void panel_product(__global const float *a, __global const float *b, __global float *c, int M,
-                          int N, int K, int rows_per_group, const int flags, __global const float *bias,
-                          __global const float *add, __global const int *rows, __global float *pre,
-                          __local float *tile)
+INLINE void panel_product(__global const float *a, __global const float *b, __global float *c, int M, int N, int K,
+                          int rows_per_group, const int flags, __global const float *bias, __global const float *add,
+                          __global const int *rows, __global float *pre, __local float *tile)
 {
     int panel = get_global_id(0), n0 = panel * TN;
     int begin = get_global_id(1) * rows_per_group, end = min(begin + rows_per_group, M);
@@ -89,12 +85,12 @@ INLINE void panel_product(__global const float *a, __global const float *b, __gl
         }
         /* Ragged ends and long tails go through memory, so that their code is there once. */
         UNROLL for (int i = 0; i < TM; i++) UNROLL for (int v = 0; v < TV; v++)
-            *(__local vec_u *)(tile + i * TN + v * VW) = acc[i][v];
+            LSTORE(acc[i][v], tile + i * TN + v * VW);
         for (int i = 0; i < min(TM, end - m); i++) {
             size_t at = (size_t)(m + i) * N + n0, from = flags & ADD_ROWS ? (size_t)rows[m + i] * N + n0 : at;
             for (int j = 0; j < min(TN, N - n0); j += VW) {
                 int n = N - n0 - j;
-                vec x = *(__local vec_u *)(tile + i * TN + j);
+                vec x = LLOAD(tile + i * TN + j);
                 if (n >= VW)
                     STORE(finish(x, flags, bias + n0 + j, add + from + j, pre + at + j, VW), c + at + j);
                 else

@@ -7,9 +7,6 @@
 
 #define TV (TN / VW)
 
-#define LLOAD(p)     (*(__local const vec_u *)(p))
-#define LSTORE(v, p) (*(__local vec_u *)(p) = (v))
-
 /* Global size: ceil(panels / PANELS) x ceil(K / columns_per_group). The reduction over M runs in ascending order
  * whatever the grid. Lanes beyond N receive zeros. */
 SINGLE_ITEM __kernel void gemm_gradient(__global const float *restrict d, __global const float *restrict a,
@@ -46,8 +43,8 @@ SINGLE_ITEM __kernel void gemm_gradient(__global const float *restrict d, __glob
                 __global float *gk = g + ((size_t)(first + p) * K + k) * TN;
                 __local const float *dm = dp + p * MBLOCK * TN;
                 vec acc[TM][TV];
-                UNROLL for (int i = 0; i < TM; i++) UNROLL for (int v = 0; v < TV; v++)
-                    acc[i][v] = m0 && i < here ? LOAD(gk + i * TN + v * VW) : (vec)(0.0f);
+                UNROLL for (int i = 0; i < TM; i++) UNROLL for (int v = 0; v < TV; v++) acc[i][v] =
+                    m0 && i < here ? LOAD(gk + i * TN + v * VW) : (vec)(0.0f);
                 for (int m = 0; m < tokens; m++) {
                     vec x[TV];
                     UNROLL for (int v = 0; v < TV; v++) x[v] = LLOAD(dm + m * TN + v * VW);

@@ -18,11 +18,11 @@ static const ij_group_info cpu_groups[IJ_GROUPS] = {
                            3},
     [IJ_GROUP_ATTENTION] = {"attention",
                             {{"TM", "queries of a register tile", {4, 6, 8, 10, 12}},
-                             {"KB", "keys held at a time, a multiple of TN", {32, 64, 128}}},
+                             {"KB", "keys held at a time, a multiple of TN", {32, 64, 128, 256}}},
                             2},
     [IJ_GROUP_ATTENTION_BACKWARD] = {"attention_backward",
                                      {{"TM", "queries of a register tile", {4, 6, 8, 10, 12}},
-                                      {"KB", "keys held at a time, a multiple of TN", {32, 64, 128}}},
+                                      {"KB", "keys held at a time, a multiple of TN", {32, 64, 128, 256}}},
                                      2},
     [IJ_GROUP_ROWS] = {.name = "rows"},
 };
@@ -79,7 +79,13 @@ static const struct {
 /* Blocks of attention: the first that fits registers and local memory, which hangs on the head width. */
 static const ij_choice blocks[] = {{{32, 16}}, {{16, 16}}, {{16, 8}}, {{8, 16}}, {{8, 8}}};
 enum { ACCUMULATORS = 48 }; /* of a work-item; 64 spill on some */
-enum { TILES = sizeof tiles / sizeof *tiles, BLOCKS = sizeof blocks / sizeof *blocks };
+/* On CPUs, likewise. Fewer rows than products have, for sequences are short. */
+static const ij_choice key_blocks[] = {{{8, 64}}, {{8, 32}}, {{6, 64}}, {{6, 32}}};
+enum {
+    TILES = sizeof tiles / sizeof *tiles,
+    BLOCKS = sizeof blocks / sizeof *blocks,
+    KEY_BLOCKS = sizeof key_blocks / sizeof *key_blocks
+};
 
 /* The local memory that every device has by the standard, where several work-groups can share what there is. */
 enum { LOCAL_BYTES = 32 * 1024, WORK_GROUP = 256 };
@@ -96,6 +102,7 @@ static ij_tuning gpu_default(void)
 
 void ij_tuning_fit(ij_tuning *t, const char *vendor, size_t max_work_group, size_t local_bytes, unsigned sub_groups)
 {
+    t->local_bytes = local_bytes;
     if (t->family != IJ_FAMILY_GPU)
         return;
     t->max_work_group = max_work_group;
@@ -126,8 +133,7 @@ ij_tuning ij_tuning_default(ij_family family, int vector_width)
     t.choice[IJ_GROUP_DEVICE] = (ij_choice){{vw, 2 * vw}};
     t.choice[IJ_GROUP_GEMM] = (ij_choice){{tm}};
     t.choice[IJ_GROUP_GRADIENT] = (ij_choice){{tm, 64, 3}};
-    t.choice[IJ_GROUP_ATTENTION] = (ij_choice){{tm, 64}};
-    t.choice[IJ_GROUP_ATTENTION_BACKWARD] = (ij_choice){{tm, 64}};
+    t.choice[IJ_GROUP_ATTENTION] = t.choice[IJ_GROUP_ATTENTION_BACKWARD] = key_blocks[vw == 16 ? 0 : 2];
     return t;
 }
 
@@ -175,7 +181,15 @@ static const char *product_illegal(const ij_tuning *t, ij_group group, const int
     return NULL;
 }
 
-/* Bytes of local memory that attention takes at this head width, as in cl/gpu_attention.cl. */
+/* Bytes of local memory that attention takes at this head width, as in cl/attention.cl. */
+static size_t key_block_bytes(const ij_tuning *t, ij_group group, const int *value, int dh)
+{
+    int tm = value[0], kb = value[1], tn = ij_tuning_tn(t), dp = (dh + tn - 1) / tn * tn;
+    int row = group == IJ_GROUP_ATTENTION ? dh + dp + tm : 2 * dh + 3 * dp + 8 * tm;
+    return (size_t)(kb * row) * sizeof(float);
+}
+
+/* The same of cl/gpu_attention.cl. */
 static size_t attention_bytes(ij_group group, const int *value, int dh)
 {
     int br = value[0], bc = value[1], lr = br + 4, pair = group == IJ_GROUP_ATTENTION ? 1 : 2;
@@ -237,6 +251,14 @@ const ij_choice *ij_choice_for(const ij_tuning *t, ij_group group, int shape0, i
         const ij_choice *choice = &t->choice[group];
         for (int i = 0; i < BLOCKS && !attention_fits(t, group, choice->value, shape0); i++)
             choice = &blocks[i];
+        return choice;
+    }
+    if (t->family == IJ_FAMILY_CPU && t->local_bytes &&
+        (group == IJ_GROUP_ATTENTION || group == IJ_GROUP_ATTENTION_BACKWARD)) {
+        const ij_choice *choice = &t->choice[group];
+        for (int i = 0; i < KEY_BLOCKS && key_block_bytes(t, group, choice->value, shape0) > t->local_bytes; i++)
+            if (key_blocks[i].value[0] == choice->value[0])
+                choice = &key_blocks[i];
         return choice;
     }
     return &t->choice[group];

@@ -52,8 +52,9 @@ typedef struct ij_tuning {
     ij_choice choice[IJ_GROUPS]; /* defaults of every group */
     ij_tuned *tuned;             /* better ones for single shapes; owned */
     int tuned_count;
-    size_t local_bytes, max_work_group; /* GPU: what the defaults keep to */
-    unsigned sub_groups;                /* GPU: the sum of the sub-group sizes that kernels may ask for */
+    size_t local_bytes;    /* what the defaults keep to, 0 for no limit */
+    size_t max_work_group; /* GPU: likewise */
+    unsigned sub_groups;   /* GPU: the sum of the sub-group sizes that kernels may ask for */
 } ij_tuning;
 
 const ij_group_info *ij_group_of(ij_family family, ij_group group);
@@ -61,7 +62,8 @@ const ij_group_info *ij_group_of(ij_family family, ij_group group);
 /* The start: from the family and the device's native vector width in floats. `tuned` is empty. */
 ij_tuning ij_tuning_default(ij_family family, int vector_width);
 
-/* Refines the defaults of the GPU family by a device's properties. sub_groups: as in ij_tuning. */
+/* Refines the defaults by a device's properties; all but local_bytes count for the GPU family alone. sub_groups: as in
+ * ij_tuning. */
 void ij_tuning_fit(ij_tuning *t, const char *vendor, size_t max_work_group, size_t local_bytes, unsigned sub_groups);
 
 /* Whether `choice` of `group` can be built beside the device's choice: NULL, or the reason why not.

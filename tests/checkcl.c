@@ -84,6 +84,8 @@ static void change(ij_tuning *t, const check_change *c)
 static void use(const check_variant *v)
 {
     ij_tuning t = ij_tuning_default(v->family, v->vector);
+    if (v->family == IJ_FAMILY_CPU)
+        t.local_bytes = (size_t)device->info.local_bytes;
     for (const check_change *c = v->change; c && c->macro; c++)
         change(&t, c);
     for (ij_group g = 0; g < IJ_GROUPS; g++) {
