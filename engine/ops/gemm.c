@@ -257,7 +257,9 @@ static ij_status panel_gradient(ij_gemm *gemm, const ij_linear *l, cl_mem x, cl_
     TRY(kernels_for(gemm, true, l->out, l->in, 0, &kernels));
     int each = ij_param_value(&gemm->device->tuning, IJ_GROUP_GRADIENT, "PANELS", l->out, l->in);
     int groups = ij_ceil_div(ij_ceil_div(l->out, ij_tuning_tn(&gemm->device->tuning)), each);
-    int shares = ij_ceil_div(4 * (int64_t)gemm->device->info.compute_units, groups);
+    int units = (int)gemm->device->info.compute_units, shares = ij_ceil_div(4 * (int64_t)units, groups);
+    while (groups * shares % units) /* every unit gets as much */
+        shares++;
     int columns = ij_ceil_div(ij_ceil_div(l->in, shares), kernels->tm) * kernels->tm;
     ij_grid grid = product_grid((size_t)groups, (size_t)ij_ceil_div(l->in, columns), l->out, l->in, rows);
     return IJ_LAUNCH(gemm->device, kernels->kernel[0], "gemm_gradient", grid, IJ_ARG(dy), IJ_ARG(x),
