@@ -25,6 +25,23 @@ static void print_kernel(const ij_kernel_time *t, double total, double peak, dou
     puts("");
 }
 
+/* All kernels whose names begin with `name` together. */
+static void print_group(const char *name, const char *title, const ij_kernel_time *times, int count, double total,
+                        double peak)
+{
+    double seconds = 0.0, flops = 0.0;
+    int calls = 0;
+    for (int i = 0; i < count; i++)
+        if (strncmp(times[i].kernel, name, strlen(name)) == 0) {
+            seconds += times[i].seconds;
+            flops += times[i].flops;
+            calls += times[i].calls;
+        }
+    if (seconds > 0.0)
+        printf("%-45s %5d %9.2f %6.1f%% %8.1f GFLOP/s %5.1f%% of peak\n", title, calls, 1e3 * seconds,
+               100.0 * seconds / total, 1e-9 * flops / seconds, 1e-7 * flops / seconds / peak);
+}
+
 /* Keeps the shorter time of each kernel; the same step launches the same ones. */
 static void keep_best(ij_kernel_time *best, int count, const ij_kernel_time *times)
 {
@@ -75,6 +92,8 @@ ij_status bench_print_kernels(ij_workload *w, int64_t k, int steps)
            "share", peak, bandwidth);
     for (int i = 0; i < count; i++)
         print_kernel(&best[i], total, peak, bandwidth);
+    print_group("gemm", "all matrix products", best, count, total, peak);
+    print_group("attention", "all of attention", best, count, total, peak);
     printf("%-45s %5d %9.2f of a step's %.2f ms\n", "all", launches, 1e3 * total, 1e3 * least);
     free(best);
     return IJ_OK;
