@@ -154,12 +154,12 @@ int ij_tuning_tn(const ij_tuning *t)
 
 int ij_tuning_columns(const ij_tuning *t)
 {
-    return t->family == IJ_FAMILY_GPU ? 4 * t->choice[IJ_GROUP_ROWS].value[2] : ij_tuning_vw(t);
+    return t->family == IJ_FAMILY_GPU ? 4 * ij_param_value(t, IJ_GROUP_ROWS, "COLS", 0, 0) : ij_tuning_vw(t);
 }
 
 int ij_tuning_row_items(const ij_tuning *t)
 {
-    return t->family == IJ_FAMILY_GPU ? t->choice[IJ_GROUP_ROWS].value[0] : 1;
+    return t->family == IJ_FAMILY_GPU ? ij_param_value(t, IJ_GROUP_ROWS, "WGS", 0, 0) : 1;
 }
 
 static int value_of(const ij_tuning *t, ij_group group, const ij_choice *choice, const char *macro)

@@ -19,7 +19,7 @@ tune() { "$autotune" "$config" --kernels attention "$@" >"$folder/out" 2>&1; }
 # Every fault costs its candidate alone.
 IJEPA_AUTOTUNE_FAULTS="none crash wrong build hang" tune --candidates 5 --watchdog 25 --minutes 5 || fail "status $?"
 expect '1 wrong, 1 failed, 1 crashed, 1 hung'
-expect '^attention +8 .* 5 +10 +4 .*GFLOP/s'
+expect '^attention +8 .* 5 +15 +4 .*GFLOP/s'
 grep -qE '^attention 8: TM=[0-9]+ KB=[0-9]+  # [0-9.]+ GFLOP/s' "$IJEPA_TUNING" || fail "nothing was kept"
 for word in ran crashed wrong failed hung; do
     grep -q ": $word" "$IJEPA_TUNING.tried" || fail "\"$word\" is not remembered"
@@ -27,7 +27,7 @@ done
 
 # What was tried is not tried again: the one candidate of this run is a new one.
 tune --resume --candidates 1 --minutes 5 || fail "status $?"
-expect '^attention +8 .* 6 +9 +4 '
+expect '^attention +8 .* 6 +14 +4 '
 [[ $(wc -l <"$IJEPA_TUNING.tried") == 6 ]] || fail "a candidate was tried twice"
 
 # An interruption loses nothing. The first candidate runs, the second one hangs.
@@ -48,6 +48,17 @@ grep -q '^attention 8: ' "$IJEPA_TUNING" || fail "the interruption lost what was
 
 "$autotune" --show >"$folder/out" 2>&1 || fail "--show: status $?"
 expect '^attention 8: '
+expect ' 1 line of it holds'
+
+# What all kernels of a CPU share, and the GPU family's passes over rows: the engine takes what was found.
+rm -r "$folder/deep"
+"$autotune" "$config" --kernels device --candidates 2 --minutes 5 >"$folder/out" 2>&1 || fail "device: status $?"
+expect '^device .* 2 +[0-9]+ +0 .*GFLOP/s'
+IJEPA_FAMILY=gpu "$autotune" "$config" --kernels rows --candidates 2 --minutes 5 >"$folder/out" 2>&1 ||
+    fail "rows: status $?"
+expect '^rows .* 2 +[0-9]+ +0 .*GB/s'
+grep -qE '^rows: WGS=[0-9]+ LANES=[0-9]+ COLS=[0-9]+  # [0-9.]+ GB/s' "$IJEPA_TUNING" || fail "no rows were kept"
+IJEPA_FAMILY=gpu "$autotune" --show >"$folder/out" 2>&1 || fail "--show: status $?"
 expect ' 1 line of it holds'
 
 # Wrong usage.

@@ -116,12 +116,15 @@ static ij_status find_jobs(ij_workload *w, const options *o, tuner *t)
     free(times);
     ij_trainer_destroy(w->trainer);
     w->trainer = NULL;
-    double peak;
+    double peak, bandwidth;
     TRY(ij_measure_fma_peak(w->device, &peak));
+    TRY(ij_measure_copy_bandwidth(w->device, (size_t)256 << 20, &bandwidth));
     t->device = w->device;
     t->table.peak = 1e9 * peak;
-    printf("%s (driver %s): a step takes %.1f ms; fp32 peak %.1f GFLOP/s; %d kernels and shapes to tune\n",
-           w->device->info.name, w->device->info.driver, 1e3 * seconds, peak, t->job_count);
+    t->table.bandwidth = 1e9 * bandwidth;
+    printf(
+        "%s (driver %s): a step takes %.1f ms; fp32 peak %.1f GFLOP/s, copy %.1f GB/s; %d kernels and shapes to tune\n",
+        w->device->info.name, w->device->info.driver, 1e3 * seconds, peak, bandwidth, t->job_count);
     fflush(stdout);
     return t->job_count ? IJ_OK : ij_fail(IJ_EINVAL, "no kernel of this step has parameters that --kernels names");
 }

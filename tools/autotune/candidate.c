@@ -79,17 +79,29 @@ static ij_status put_choice(candidate *c)
     return IJ_OK;
 }
 
-static bool is_attention(const tune_use *use)
+/* The operation that a kernel belongs to. */
+typedef struct trials {
+    const char *begin; /* of the kernel's name */
+    ij_status (*check)(trial *t, const tune_use *use);
+    ij_status (*time)(trial *t, const tune_use *use, double *seconds);
+} trials;
+
+static const trials *trials_of(const tune_use *use)
 {
-    return strncmp(use->kernel, "attention", 9) == 0;
+    static const trials all[] = {{"attention", trial_check_attention, trial_time_attention},
+                                 {"layernorm", trial_check_rows, trial_time_rows},
+                                 {"adamw", trial_check_rows, trial_time_rows},
+                                 {"", trial_check_product, trial_time_product}};
+    const trials *found = all;
+    while (strncmp(use->kernel, found->begin, strlen(found->begin)) != 0)
+        found++;
+    return found;
 }
 
 static ij_status check(candidate *c)
 {
-    for (int i = 0; i < c->job.use_count; i++) {
-        const tune_use *use = &c->job.uses[i];
-        TRY(is_attention(use) ? trial_check_attention(&c->trial, use) : trial_check_product(&c->trial, use));
-    }
+    for (int i = 0; i < c->job.use_count; i++)
+        TRY(trials_of(&c->job.uses[i])->check(&c->trial, &c->job.uses[i]));
     return IJ_OK;
 }
 
@@ -97,11 +109,9 @@ static ij_status measure(candidate *c, double *seconds)
 {
     *seconds = 0.0;
     for (int i = 0; i < c->job.use_count; i++) {
-        const tune_use *use = &c->job.uses[i];
         double once;
-        TRY(is_attention(use) ? trial_time_attention(&c->trial, use, &once)
-                              : trial_time_product(&c->trial, use, &once));
-        *seconds += once * use->calls;
+        TRY(trials_of(&c->job.uses[i])->time(&c->trial, &c->job.uses[i], &once));
+        *seconds += once * c->job.uses[i].calls;
     }
     return IJ_OK;
 }

@@ -18,6 +18,11 @@ static bool group_of(const ij_kernel_time *t, ij_group *group, int shape[2])
         shape[0] = t->shape[2];
         return true;
     }
+    if (strcmp(t->kernel, "layernorm") == 0 || strcmp(t->kernel, "layernorm_backward") == 0 ||
+        strcmp(t->kernel, "adamw") == 0) {
+        *group = IJ_GROUP_ROWS; /* one choice for all passes over rows */
+        return true;
+    }
     if (!begins(t->kernel, "gemm"))
         return false;
     bool gradient = begins(t->kernel, "gemm_gradient");
@@ -48,21 +53,25 @@ static void add_use(tune_job *job, const ij_kernel_time *t, double total)
 {
     /* The GPU family goes back through attention in two kernels, which are one use. */
     const char *name = begins(t->kernel, "attention_backward") ? "attention_backward" : t->kernel;
+    double work = t->flops > 0 ? t->flops : t->bytes;
+    int shape[3] = {t->shape[0], t->shape[1], t->shape[2]};
+    if (strcmp(name, "adamw") == 0)
+        shape[0] = (int)(t->bytes / t->calls / (9 * sizeof(float)));
     job->share += t->seconds / total;
     for (int i = 0; i < job->use_count; i++) {
         tune_use *use = &job->uses[i];
-        if (!strcmp(use->kernel, name) && !memcmp(use->shape, t->shape, sizeof use->shape)) {
-            use->flops += t->flops;
+        if (!strcmp(use->kernel, name) && !memcmp(use->shape, shape, sizeof use->shape)) {
+            use->work += work;
             return;
         }
     }
-    if (job->use_count == MOST_USES || t->flops <= 0) /* they come with the most expensive first */
+    if (job->use_count == MOST_USES || work <= 0) /* they come with the most expensive first */
         return;
     tune_use *use = &job->uses[job->use_count++];
     snprintf(use->kernel, sizeof use->kernel, "%s", name);
-    memcpy(use->shape, t->shape, sizeof use->shape);
+    memcpy(use->shape, shape, sizeof use->shape);
     use->calls = t->calls;
-    use->flops = t->flops;
+    use->work = work;
 }
 
 static tune_job *job_for(tune_job *jobs, int *n, ij_group group, const int shape[2])
@@ -110,12 +119,17 @@ int jobs_of_step(const ij_workload *w, const ij_kernel_time *times, int count, c
     return n;
 }
 
-double job_flops(const tune_job *job)
+bool job_moves(const tune_job *job)
 {
-    double flops = 0.0;
+    return job->group == IJ_GROUP_ROWS;
+}
+
+double job_work(const tune_job *job)
+{
+    double work = 0.0;
     for (int i = 0; i < job->use_count; i++)
-        flops += job->uses[i].flops;
-    return flops;
+        work += job->uses[i].work;
+    return work;
 }
 
 void use_print(const tune_use *use, char *text, size_t size)

@@ -8,13 +8,13 @@
 
 #include <stdbool.h>
 
-enum { MOST_USES = 3, MOST_JOBS = 64 };
+enum { MOST_USES = 4, MOST_JOBS = 64 };
 
 /* One kernel at one size, as the step launches it. */
 typedef struct tune_use {
     char kernel[32];
-    int shape[3], calls; /* a step */
-    double flops;        /* of all calls */
+    int shape[3], calls; /* a step; the shape of adamw is the floats of a call */
+    double work;         /* of all calls: flops, or bytes where a kernel only moves them */
 } tune_use;
 
 typedef struct tune_job {
@@ -35,8 +35,10 @@ int jobs_of_step(const ij_workload *w, const ij_kernel_time *times, int count, c
 /* Whether a list "gemm,attention" has a name. */
 bool jobs_named(const char *kernels, const char *name);
 
-/* Flops of all uses, one step. */
-double job_flops(const tune_job *job);
+/* Whether the job's kernels are measured by the bytes they move, and not by their arithmetic. */
+bool job_moves(const tune_job *job);
+/* Flops, or bytes, of all uses, one step. */
+double job_work(const tune_job *job);
 
 /* "NAME,SHAPE,SHAPE,SHAPE,CALLS" and back: how a use reaches the child. */
 void use_print(const tune_use *use, char *text, size_t size);

@@ -97,7 +97,7 @@ ij_status state_add(const tune_state *state, const ij_device *device, const tune
         return ij_fail(IJ_EIO, "%s: %s", state->path, strerror(errno));
     fprintf(out, "%s%s", name, words[outcome]);
     if (outcome == OUTCOME_FAST)
-        fprintf(out, " %.3f GFLOP/s", 1e-9 * rate);
+        fprintf(out, " %.3f %s", 1e-9 * rate, job_moves(job) ? "GB/s" : "GFLOP/s");
     bool good = fputc('\n', out) != EOF;
     good = fclose(out) == 0 && good;
     return good ? IJ_OK : ij_fail(IJ_EIO, "%s: %s", state->path, strerror(errno));

@@ -4,6 +4,11 @@
 #include <string.h>
 #include <unistd.h>
 
+const char *table_unit(const tune_row *row)
+{
+    return row->moves ? "GB/s" : "GFLOP/s";
+}
+
 static void print_heading(void)
 {
     printf("%-18s %-12s %6s %5s %4s %6s %16s %6s %7s  %s\n", "kernels", "shape", "share", "tried", "left", "failed",
@@ -18,8 +23,8 @@ static void print_row(const tune_table *t, const tune_row *r)
     else if (r->shape[0])
         snprintf(shape, sizeof shape, "%d", r->shape[0]);
     if (r->best_rate > 0) {
-        snprintf(rate, sizeof rate, "%.1f GFLOP/s", 1e-9 * r->best_rate);
-        snprintf(peak, sizeof peak, "%.1f%%", 100.0 * r->best_rate / t->peak);
+        snprintf(rate, sizeof rate, "%.1f %s", 1e-9 * r->best_rate, table_unit(r));
+        snprintf(peak, sizeof peak, "%.1f%%", 100.0 * r->best_rate / (r->moves ? t->bandwidth : t->peak));
     }
     if (r->best_rate > 0 && r->start_rate > 0)
         snprintf(gain, sizeof gain, "%+.1f%%", 100.0 * (r->best_rate / r->start_rate - 1.0));

@@ -11,18 +11,22 @@ typedef struct tune_row {
     int shape[2];
     double share;
     int tried, left, failed;
-    double start_rate, best_rate; /* flops a second; 0: not known yet */
+    bool moves;                   /* rates are of bytes, not of flops */
+    double start_rate, best_rate; /* a second; 0: not known yet */
     char choice[320];             /* the best one */
     bool working, done;
 } tune_row;
 
 typedef struct tune_table {
     bool terminal;
-    int drawn;   /* lines on the terminal that are the table's */
-    double peak; /* flops a second */
+    int drawn;              /* lines on the terminal that are the table's */
+    double peak, bandwidth; /* flops and bytes a second */
     tune_row rows[MOST_JOBS];
     int count;
 } tune_table;
+
+/* "GFLOP/s" or "GB/s". */
+const char *table_unit(const tune_row *row);
 
 void table_start(tune_table *table);
 /* Shows the table as it is now; `trying` says what is under way. */

@@ -21,12 +21,14 @@ typedef struct trial {
 /* Each runs `use`'s kernel on random input of a smaller, ragged batch at the full widths, and sets t->error. */
 ij_status trial_check_product(trial *t, const tune_use *use);
 ij_status trial_check_attention(trial *t, const tune_use *use);
+ij_status trial_check_rows(trial *t, const tune_use *use); /* layernorm, layernorm_backward, adamw */
 
 /* Each times `use` at its own size: seconds of one launch, the median of several. */
 ij_status trial_time_product(trial *t, const tune_use *use, double *seconds);
 ij_status trial_time_attention(trial *t, const tune_use *use, double *seconds);
+ij_status trial_time_rows(trial *t, const tune_use *use, double *seconds);
 
-/* ---- What both are made of ---- */
+/* ---- What these are made of ---- */
 
 /* n random floats, malloc'ed. */
 float *trial_normals(trial *t, size_t n);

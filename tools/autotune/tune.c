@@ -25,7 +25,7 @@ tune_outcome tune_try(tuner *t, int job, const char *choice, double *rate)
     tune_outcome outcome =
         child_run(t->device, j, choice, t->number++, t->watchdog, t->interrupted, &seconds, why, sizeof why);
     t->outcomes[outcome]++;
-    *rate = outcome == OUTCOME_FAST ? job_flops(j) / seconds : 0.0;
+    *rate = outcome == OUTCOME_FAST ? job_work(j) / seconds : 0.0;
     if (outcome != OUTCOME_FAST && outcome != OUTCOME_STOPPED) {
         t->table.rows[job].failed++;
         snprintf(t->last_failure, sizeof t->last_failure, "%s %s: %s", t->table.rows[job].kernel, choice, why);
@@ -36,10 +36,10 @@ tune_outcome tune_try(tuner *t, int job, const char *choice, double *rate)
 static void remark_of(const tune_row *row, char *text, size_t size)
 {
     if (row->start_rate > 0 && row->best_rate > row->start_rate)
-        snprintf(text, size, "%.1f GFLOP/s, %+.1f %%", 1e-9 * row->best_rate,
+        snprintf(text, size, "%.1f %s, %+.1f %%", 1e-9 * row->best_rate, table_unit(row),
                  100.0 * (row->best_rate / row->start_rate - 1.0));
     else
-        snprintf(text, size, "%.1f GFLOP/s", 1e-9 * row->best_rate);
+        snprintf(text, size, "%.1f %s", 1e-9 * row->best_rate, table_unit(row));
 }
 
 static ij_status keep_best(tuner *t, int job, const tune_search *s)
@@ -198,7 +198,8 @@ ij_status tune_all(tuner *t)
         const char *name = ij_group_of(t->device->tuning.family, t->jobs[i].group)->name;
         *row = (tune_row){.kernel = t->jobs[i].clblast ? "clblast" : name,
                           .shape = {t->jobs[i].shape[0], t->jobs[i].shape[1]},
-                          .share = t->jobs[i].share};
+                          .share = t->jobs[i].share,
+                          .moves = job_moves(&t->jobs[i])};
         shares += t->jobs[i].share;
     }
     table_start(&t->table);

@@ -28,7 +28,7 @@ typedef struct tuner {
 /* So often in a row, side by side. */
 enum { TUNE_DUELS = 3 };
 
-/* Runs one candidate of a job in its process; its rate in flops a second. Counts what becomes of it. */
+/* Runs one candidate of a job in its process; its rate in flops, or bytes, a second. Counts what becomes of it. */
 tune_outcome tune_try(tuner *t, int job, const char *choice, double *rate);
 /* Runs two choices in turn, TUNE_DUELS times: whether the second one wins each time. best: the highest rate of each. */
 bool tune_duel(tuner *t, int job, const char *const choice[2], double best[2]);

@@ -14,8 +14,10 @@ static void print_kernel(const ij_kernel_time *t, double total, double peak, dou
     const int *s = t->shape;
     if (strncmp(t->kernel, "attention", 9) == 0 && s[0])
         snprintf(shape, sizeof shape, "%d in %d, %d wide", s[1], s[0], s[2]);
-    else if (s[0])
+    else if (s[2])
         snprintf(shape, sizeof shape, "%d x %d x %d", s[0], s[1], s[2]);
+    else if (s[0])
+        snprintf(shape, sizeof shape, "%d x %d", s[0], s[1]);
     printf("%-22s %-22s %5d %9.2f %6.1f%%", t->kernel, shape, t->calls, 1e3 * t->seconds, 100.0 * t->seconds / total);
     if (t->flops > 0)
         printf(" %8.1f GFLOP/s %5.1f%% of peak", 1e-9 * t->flops / t->seconds, 1e-7 * t->flops / t->seconds / peak);
