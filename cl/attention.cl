@@ -11,12 +11,6 @@
 #define TK (VW == 16 ? 8 : 4) /* keys of a register tile of dk and dv */
 #define QB (4 * TM)           /* queries that dk and dv are added up over before they go back to memory */
 
-/* Lanes d .. d + VW of a head's row; those beyond DH are zero. */
-vec load_lanes(__global const float *row, int d)
-{
-    return d < DH ? load_n(row + d, DH - d) : (vec)(0.0f);
-}
-
 /* Which lanes of a and b alternate in the first and the second half of a zip. */
 #if VW == 16
 #define ZIP_LO 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
@@ -57,7 +51,7 @@ void load_panels(__global const float *from, size_t stride, int keys, __local fl
         for (int d = 0; d < DH; d += VW) {
             vec x[VW];
             UNROLL for (int i = 0; i < VW; i++) x[i] =
-                key + i < keys ? load_lanes(from + (key + i) * stride, d) : (vec)(0.0f);
+                key + i < keys ? load_left(from + (key + i) * stride + d, DH - d) : (vec)(0.0f);
             transpose(x);
             UNROLL for (int i = 0; i < VW; i++) if (d + i < DH) LSTORE(x[i], to + (d + i) * VW);
         }
@@ -68,7 +62,7 @@ void load_rows(__global const float *from, size_t stride, int keys, __local floa
 {
     for (int key = 0; key < keys; key++)
         for (int d = 0; d < DP; d += VW)
-            LSTORE(load_lanes(from + key * stride, d), to + key * DP + d);
+            LSTORE(load_left(from + key * stride + d, DH - d), to + key * DP + d);
 }
 
 /* The first `vectors` vectors of to [TM][KB] = rows row[TM][DH] times panels. */
@@ -154,7 +148,7 @@ SINGLE_ITEM __kernel void attention(__global const float *restrict qkv, __global
                 {
                     acc[i][x] = (vec)(0.0f);
                     if (k0 && d + x * VW < DH)
-                        acc[i][x] = shrink[i] * load_lanes(o + min(q0 + i, n - 1) * width, d + x * VW);
+                        acc[i][x] = shrink[i] * load_left(o + min(q0 + i, n - 1) * width + d + x * VW, DH - d - x * VW);
                 }
                 for (int j = 0; j < keys; j++) {
                     vec b[TV];
@@ -183,7 +177,7 @@ void add_outer_products(__local const float *weights, __global const float *rows
                 LLOAD(sum + (j + i) * DP + d + x * VW);
             for (int r = 0; r < count; r++) {
                 vec y[TV];
-                UNROLL for (int x = 0; x < TV; x++) y[x] = load_lanes(rows + r * stride, d + x * VW);
+                UNROLL for (int x = 0; x < TV; x++) y[x] = load_left(rows + r * stride + d + x * VW, DH - d - x * VW);
                 UNROLL for (int i = 0; i < TK; i++) UNROLL for (int x = 0; x < TV; x++) acc[i][x] =
                     fma((vec)(weights[r * KB + j + i]), y[x], acc[i][x]);
             }
@@ -210,7 +204,7 @@ SINGLE_ITEM __kernel void attention_backward(__global const float *restrict qkv,
     for (int i = 0; i < n; i++) { /* delta = dout . out, the softmax's share of its own gradient */
         vec s = (vec)(0.0f);
         for (int d = 0; d < DH; d += VW)
-            s = fma(load_lanes(o + i * width, d), load_lanes(go + i * width, d), s);
+            s = fma(load_left(o + i * width + d, DH - d), load_left(go + i * width + d, DH - d), s);
         delta[i * H] = sum_lanes(s);
     }
 
@@ -245,7 +239,7 @@ SINGLE_ITEM __kernel void attention_backward(__global const float *restrict qkv,
                     {
                         acc[i][x] = (vec)(0.0f);
                         if (k0 && i < here && d + x * VW < DH)
-                            acc[i][x] = load_lanes(gq + (q0 + r + i) * stride, d + x * VW);
+                            acc[i][x] = load_left(gq + (q0 + r + i) * stride + d + x * VW, DH - d - x * VW);
                     }
                     for (int j = 0; j < keys; j++) {
                         vec b[TV];

@@ -135,6 +135,11 @@ vec load_n(__global const float *p, int n)
 {
     return n >= VW ? LOAD(p) : load_part(p, n, 0.0f);
 }
+/* The same where n may be 0 or less: zeros then. */
+vec load_left(__global const float *p, int n)
+{
+    return n > 0 ? load_n(p, n) : (vec)(0.0f);
+}
 void store_n(vec v, __global float *p, int n)
 {
     if (n >= VW)

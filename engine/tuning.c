@@ -13,10 +13,9 @@ static const ij_group_info cpu_groups[IJ_GROUPS] = {
     [IJ_GROUP_GEMM] = {"gemm", {{"TM", "rows of a register tile", {4, 5, 6, 7, 8, 9, 10, 12, 13, 14}}}, 1},
     [IJ_GROUP_GRADIENT] = {"gradient",
                            {{"TM", "rows of a register tile", {4, 5, 6, 7, 8, 9, 10, 12, 13, 14}},
-                            {"MBLOCK", "tokens packed at once", {32, 64, 96, 128, 256}},
-                            {"PANELS", "panels that share the packing of the other side", {1, 2, 3, 4, 6}},
-                            {"TILES", "tiles packed at once", {1, 2, 4, 8}}},
-                           4},
+                            {"MBLOCK", "tokens that all tiles go through before the next", {32, 64, 96, 128, 256}},
+                            {"PANELS", "panels that read the other side one after another", {1, 2, 3, 4, 6}}},
+                           3},
     [IJ_GROUP_ATTENTION] = {"attention",
                             {{"TM", "queries of a register tile", {4, 6, 8, 10, 12}},
                              {"KB", "keys held at a time, a multiple of TN", {32, 64, 128, 256}}},
@@ -104,12 +103,8 @@ static ij_tuning gpu_default(void)
 void ij_tuning_fit(ij_tuning *t, const char *vendor, size_t max_work_group, size_t local_bytes, unsigned sub_groups)
 {
     t->local_bytes = local_bytes;
-    if (t->family != IJ_FAMILY_GPU) {
-        ij_choice *gradient = &t->choice[IJ_GROUP_GRADIENT];
-        if (ij_choice_illegal(t, IJ_GROUP_GRADIENT, gradient, local_bytes))
-            gradient->value[3] = 1;
+    if (t->family != IJ_FAMILY_GPU)
         return;
-    }
     t->max_work_group = max_work_group;
     t->local_bytes = local_bytes < LOCAL_BYTES ? local_bytes : LOCAL_BYTES;
     t->sub_groups = sub_groups;
@@ -137,7 +132,7 @@ ij_tuning ij_tuning_default(ij_family family, int vector_width)
     int vw = vector_width >= 16 ? 16 : vector_width >= 8 ? 8 : 4, tm = vw == 16 ? 12 : 6;
     t.choice[IJ_GROUP_DEVICE] = (ij_choice){{vw, 2 * vw}};
     t.choice[IJ_GROUP_GEMM] = (ij_choice){{tm}};
-    t.choice[IJ_GROUP_GRADIENT] = (ij_choice){{tm, 64, 3, 4}};
+    t.choice[IJ_GROUP_GRADIENT] = (ij_choice){{tm, 128, 3}};
     t.choice[IJ_GROUP_ATTENTION] = t.choice[IJ_GROUP_ATTENTION_BACKWARD] = key_blocks[vw == 16 ? 0 : 2];
     return t;
 }
@@ -236,15 +231,11 @@ const char *ij_choice_illegal(const ij_tuning *t, ij_group group, const ij_choic
         return tn % vw || tn > 4 * vw ? "TN is one to four times VW" : NULL;
     }
     int tm = value_of(t, group, choice, "TM"), kb = value_of(t, group, choice, "KB");
-    int mblock = value_of(t, group, choice, "MBLOCK"), panels = value_of(t, group, choice, "PANELS");
-    int packed = value_of(t, group, choice, "TILES");
     int registers = vw == 16 ? 32 : 16;
     if (tm && tm * (tn / vw) + tn / vw + 1 > registers)
         return "the tile TM x TN does not fit the vector registers";
     if (kb && kb % tn)
         return "KB is a multiple of TN";
-    if (mblock && (size_t)(mblock * (tn * panels + tm * packed) + vw * packed) * sizeof(float) > local_bytes)
-        return "MBLOCK (TN PANELS + TM TILES) + VW TILES floats do not fit the local memory";
     return NULL;
 }
 
