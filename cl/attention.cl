@@ -11,14 +11,25 @@
 #define TK (VW == 16 ? 8 : 4) /* keys of a register tile of dk and dv */
 #define QB (4 * TM)           /* queries that dk and dv are added up over before they go back to memory */
 
+#define ROWS ((TM + VW - 1) / VW * VW) /* numbers of TM rows, in whole vectors */
+
+#define PLOAD(p)     (*(const vec_u *)(p))
+#define PSTORE(v, p) (*(vec_u *)(p) = (v))
+
+/* Lanes d .. d + VW of a head's row; those beyond DH are zero. */
+#define HEAD(row, d) (DH % TN ? load_left((row) + (d), DH - (d)) : LOAD((row) + (d)))
+
 /* Which lanes of a and b alternate in the first and the second half of a zip. */
 #if VW == 16
+#define LANE   ((ivec)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15))
 #define ZIP_LO 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
 #define ZIP_HI 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
 #elif VW == 8
+#define LANE   ((ivec)(0, 1, 2, 3, 4, 5, 6, 7))
 #define ZIP_LO 0, 8, 1, 9, 2, 10, 3, 11
 #define ZIP_HI 4, 12, 5, 13, 6, 14, 7, 15
 #else
+#define LANE   ((ivec)(0, 1, 2, 3))
 #define ZIP_LO 0, 4, 1, 5
 #define ZIP_HI 2, 6, 3, 7
 #endif
@@ -51,18 +62,10 @@ void load_panels(__global const float *from, size_t stride, int keys, __local fl
         for (int d = 0; d < DH; d += VW) {
             vec x[VW];
             UNROLL for (int i = 0; i < VW; i++) x[i] =
-                key + i < keys ? load_left(from + (key + i) * stride + d, DH - d) : (vec)(0.0f);
+                key + i < keys ? HEAD(from + (key + i) * stride, d) : (vec)(0.0f);
             transpose(x);
             UNROLL for (int i = 0; i < VW; i++) if (d + i < DH) LSTORE(x[i], to + (d + i) * VW);
         }
-}
-
-/* rows [keys, stride] -> to [keys][DP]; lanes beyond DH are zero. */
-void load_rows(__global const float *from, size_t stride, int keys, __local float *to)
-{
-    for (int key = 0; key < keys; key++)
-        for (int d = 0; d < DP; d += VW)
-            LSTORE(load_left(from + key * stride + d, DH - d), to + key * DP + d);
 }
 
 /* The first `vectors` vectors of to [TM][KB] = rows row[TM][DH] times panels. */
@@ -97,49 +100,75 @@ void dot_products(__global const float *rows, size_t stride, int count, __local 
         dot_tile(row, panels + c * DH, to + c, 1);
 }
 
+/* Scores j .. j + VW of a row of p; those beyond the keys are -infinity. */
+vec scores(__local const float *row, int j, int keys)
+{
+    vec s = LLOAD(row + j);
+    return j + VW <= keys ? s : LANE < keys - j ? s : (vec)(-INFINITY);
+}
+
+/* One block of the online softmax of TM rows. Their scores p [TM][KB] become exp(scale p - biggest); biggest and sum
+ * [ROWS], of all keys so far, are brought up to date; what was added up before is to be multiplied by shrink [ROWS]. */
+void softmax_block(__local float *p, int keys, float scale, float *biggest, float *sum, float *shrink)
+{
+    float here[ROWS] = {0};
+    for (int i = 0; i < TM; i++) {
+        vec top = scores(p + i * KB, 0, keys);
+        for (int j = VW; j < keys; j += VW)
+            top = fmax(top, scores(p + i * KB, j, keys));
+        here[i] = max_lanes(top);
+    }
+    for (int i = 0; i < ROWS; i += VW) {
+        vec before = PLOAD(biggest + i), now = fmax(before, PLOAD(here + i) * scale);
+        PSTORE(exp_v(before - now), shrink + i);
+        PSTORE(now, biggest + i);
+    }
+    for (int i = 0; i < TM; i++) {
+        vec s = (vec)(0.0f);
+        for (int j = 0; j < keys; j += VW) {
+            vec e = exp_v(fma(scores(p + i * KB, j, keys), (vec)(scale), (vec)(-biggest[i])));
+            s += e;
+            LSTORE(e, p + i * KB + j);
+        }
+        here[i] = sum_lanes(s);
+    }
+    for (int i = 0; i < ROWS; i += VW)
+        PSTORE(fma(PLOAD(sum + i), PLOAD(shrink + i), PLOAD(here + i)), sum + i);
+}
+
 SINGLE_ITEM __kernel void attention(__global const float *restrict qkv, __global const int *restrict offset,
                                     __global float *restrict out, __global float *restrict stat, int H, int tokens,
                                     float scale)
 {
-    __local float kt[DH * KB], vp[KB * DP], p[TM * KB];
+    __local float kt[DH * KB], p[TM * KB];
     int head = get_global_id(0), begin = offset[get_global_id(1)], n = offset[get_global_id(1) + 1] - begin;
     size_t stride = (size_t)3 * H * DH, width = (size_t)H * DH;
     __global const float *q = qkv + begin * stride + head * DH, *k = q + width, *v = k + width;
     __global float *o = out + begin * width + head * DH;
-    __global float *biggest = stat + (size_t)begin * H + head, *sums = biggest + (size_t)tokens * H;
+    __global float *biggests = stat + (size_t)begin * H + head, *sums = biggests + (size_t)tokens * H;
 
     for (int k0 = 0; k0 < n; k0 += KB) {
         int keys = min(KB, n - k0), last = k0 + KB >= n;
         load_panels(k + k0 * stride, stride, keys, kt);
-        load_rows(v + k0 * stride, stride, keys, vp);
         for (int q0 = 0; q0 < n; q0 += TM) {
             int here = min(TM, n - q0);
             dot_products(q + q0 * stride, stride, here, kt, keys, p);
 
-            float shrink[TM], finish[TM];
+            float biggest[ROWS] = {0}, sum[ROWS] = {0}, shrink[ROWS], finish[ROWS];
             for (int i = 0; i < TM; i++) {
-                __local float *pi = p + i * KB;
                 int at = min(q0 + i, n - 1) * H;
-                for (int j = keys; j % VW; j++)
-                    pi[j] = -INFINITY;
-                vec top = LLOAD(pi);
-                for (int j = VW; j < keys; j += VW)
-                    top = fmax(top, LLOAD(pi + j));
-                float m = max_lanes(top) * scale, old = k0 ? biggest[at] : -INFINITY;
-                m = fmax(m, old);
-                vec sum = (vec)(0.0f);
-                for (int j = 0; j < keys; j += VW) {
-                    vec e = exp_v(fma(LLOAD(pi + j), (vec)(scale), (vec)(-m)));
-                    sum += e;
-                    LSTORE(e, pi + j);
-                }
-                shrink[i] = k0 ? exp(old - m) : 0.0f;
-                float l = sum_lanes(sum) + (k0 ? sums[at] * shrink[i] : 0.0f);
-                finish[i] = last ? 1.0f / l : 1.0f;
-                if (i < here) {
-                    biggest[at] = last ? m + log(l) : m;
-                    sums[at] = l;
-                }
+                biggest[i] = k0 ? biggests[at] : -INFINITY;
+                sum[i] = k0 ? sums[at] : 0.0f;
+            }
+            softmax_block(p, keys, scale, biggest, sum, shrink);
+            for (int i = 0; i < ROWS; i += VW) {
+                PSTORE(last ? 1.0f / PLOAD(sum + i) : (vec)(1.0f), finish + i);
+                if (last)
+                    PSTORE(PLOAD(biggest + i) + log(PLOAD(sum + i)), biggest + i);
+            }
+            for (int i = 0; i < here; i++) {
+                biggests[(q0 + i) * H] = biggest[i];
+                sums[(q0 + i) * H] = sum[i];
             }
 
             for (int d = 0; d < DP; d += TN) {
@@ -148,11 +177,11 @@ SINGLE_ITEM __kernel void attention(__global const float *restrict qkv, __global
                 {
                     acc[i][x] = (vec)(0.0f);
                     if (k0 && d + x * VW < DH)
-                        acc[i][x] = shrink[i] * load_left(o + min(q0 + i, n - 1) * width + d + x * VW, DH - d - x * VW);
+                        acc[i][x] = shrink[i] * HEAD(o + min(q0 + i, n - 1) * width, d + x * VW);
                 }
                 for (int j = 0; j < keys; j++) {
                     vec b[TV];
-                    UNROLL for (int x = 0; x < TV; x++) b[x] = LLOAD(vp + j * DP + d + x * VW);
+                    UNROLL for (int x = 0; x < TV; x++) b[x] = HEAD(v + (k0 + j) * stride, d + x * VW);
                     UNROLL for (int i = 0; i < TM; i++)
                     {
                         vec s = (vec)(p[i * KB + j]);
@@ -177,7 +206,7 @@ void add_outer_products(__local const float *weights, __global const float *rows
                 LLOAD(sum + (j + i) * DP + d + x * VW);
             for (int r = 0; r < count; r++) {
                 vec y[TV];
-                UNROLL for (int x = 0; x < TV; x++) y[x] = load_left(rows + r * stride + d + x * VW, DH - d - x * VW);
+                UNROLL for (int x = 0; x < TV; x++) y[x] = HEAD(rows + r * stride, d + x * VW);
                 UNROLL for (int i = 0; i < TK; i++) UNROLL for (int x = 0; x < TV; x++) acc[i][x] =
                     fma((vec)(weights[r * KB + j + i]), y[x], acc[i][x]);
             }
@@ -192,7 +221,7 @@ SINGLE_ITEM __kernel void attention_backward(__global const float *restrict qkv,
                                              __global const float *restrict dout, __global float *restrict dqkv, int H,
                                              int tokens, float scale)
 {
-    __local float kt[DH * KB], vt[DH * KB], kp[KB * DP], dk[KB * DP], dv[KB * DP], p[QB * KB], ds[QB * KB];
+    __local float kt[DH * KB], vt[DH * KB], dk[KB * DP], dv[KB * DP], p[QB * KB], ds[QB * KB];
     int head = get_global_id(0), begin = offset[get_global_id(1)], n = offset[get_global_id(1) + 1] - begin;
     size_t stride = (size_t)3 * H * DH, width = (size_t)H * DH;
     __global const float *q = qkv + begin * stride + head * DH, *k = q + width, *v = k + width;
@@ -204,7 +233,7 @@ SINGLE_ITEM __kernel void attention_backward(__global const float *restrict qkv,
     for (int i = 0; i < n; i++) { /* delta = dout . out, the softmax's share of its own gradient */
         vec s = (vec)(0.0f);
         for (int d = 0; d < DH; d += VW)
-            s = fma(load_left(o + i * width + d, DH - d), load_left(go + i * width + d, DH - d), s);
+            s = fma(HEAD(o + i * width, d), HEAD(go + i * width, d), s);
         delta[i * H] = sum_lanes(s);
     }
 
@@ -212,7 +241,6 @@ SINGLE_ITEM __kernel void attention_backward(__global const float *restrict qkv,
         int keys = min(KB, n - k0);
         load_panels(k + k0 * stride, stride, keys, kt);
         load_panels(v + k0 * stride, stride, keys, vt);
-        load_rows(k + k0 * stride, stride, keys, kp);
         for (int i = 0; i < (keys + TK - 1) / TK * TK * DP; i += VW) {
             LSTORE((vec)(0.0f), dk + i);
             LSTORE((vec)(0.0f), dv + i);
@@ -239,11 +267,11 @@ SINGLE_ITEM __kernel void attention_backward(__global const float *restrict qkv,
                     {
                         acc[i][x] = (vec)(0.0f);
                         if (k0 && i < here && d + x * VW < DH)
-                            acc[i][x] = load_left(gq + (q0 + r + i) * stride + d + x * VW, DH - d - x * VW);
+                            acc[i][x] = HEAD(gq + (q0 + r + i) * stride, d + x * VW);
                     }
                     for (int j = 0; j < keys; j++) {
                         vec b[TV];
-                        UNROLL for (int x = 0; x < TV; x++) b[x] = LLOAD(kp + j * DP + d + x * VW);
+                        UNROLL for (int x = 0; x < TV; x++) b[x] = HEAD(k + (k0 + j) * stride, d + x * VW);
                         UNROLL for (int i = 0; i < TM; i++)
                         {
                             vec s = (vec)(dr[i * KB + j]);
