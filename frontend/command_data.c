@@ -20,7 +20,7 @@ enum { SAMPLE = 20000, SHEET_IMAGES = 12, MOST_SHEET_IMAGES = 400 };
 static void print_help(void)
 {
     printf(
-        "Usage: ijepa data PATH [--check] [--sheet OUT.png --config CONFIG.ini [--set section.key=value]...]\n"
+        "Usage: ijepa data PATH [--check] [--config CONFIG.ini [--set section.key=value]...] [--sheet OUT.png]\n"
         "\n"
         "Tells what training would find at PATH (a folder, tar shards, an IDX file or a list of paths): images,\n"
         "classes, sizes, formats, and which images cannot be read and why. It looks at the headers of all images,\n"
@@ -28,12 +28,13 @@ static void print_help(void)
         "  --check              decodes every image to its end, with all processors\n"
         "  --sheet OUT.png      draws the crops of a training batch, with what the encoder gets to see (bright) and\n"
         "                       the blocks that the predictor has to fill in (outlined)\n"
-        "  --config CONFIG.ini  the configuration whose crops and masks the sheet shows\n"
-        "  --set ...            replaces one value of it; may be repeated. run.seed=N shows others\n"
+        "  --config CONFIG.ini  the configuration whose crops and masks the sheet shows, and whose data.max_pixels is\n"
+        "                       the limit above which an image cannot be read; %lld pixels unless told\n"
+        "  --set ...            replaces one value of it; may be repeated. run.seed=N shows other crops\n"
         "  --images N           crops on the sheet; %d unless told\n"
         "\n"
         "Exit status: 0; 1 where an image that was looked at cannot be read, or something failed; 2 wrong usage.\n",
-        (int)SAMPLE, (int)SHEET_IMAGES);
+        (int)SAMPLE, (long long)IJ_MAX_PIXELS_DEFAULT, (int)SHEET_IMAGES);
 }
 
 typedef struct data_options {
@@ -102,8 +103,8 @@ static bool read_options(data_options *o, int argc, char **argv)
         return wrong("which images? Name a folder", "");
     if (o->sheet && !o->config.path)
         return wrong("--sheet needs --config CONFIG.ini, whose crops and masks it shows", "");
-    if (!o->sheet && o->config.path)
-        return wrong("--config without --sheet OUT.png has no effect", "");
+    if (o->config.n_sets && !o->config.path)
+        return wrong("--set needs --config CONFIG.ini, one value of which it replaces", "");
     return true;
 }
 
@@ -219,8 +220,9 @@ static void print_survey(const ij_survey *s, int64_t count, bool decoded, double
         puts("unreadable: none");
 }
 
-/* *unreadable: how many of the images looked at. */
-static ij_status print_report(const ij_dataset *dataset, const char *path, bool decode, int64_t *unreadable)
+/* max_pixels: larger images are unreadable; 0 for the default. *unreadable: how many of the images looked at. */
+static ij_status print_report(const ij_dataset *dataset, const char *path, bool decode, int64_t max_pixels,
+                              int64_t *unreadable)
 {
     int64_t count = ij_dataset_count(dataset), ignored = ij_dataset_ignored(dataset);
     report r = {.dataset = dataset, .terminal = isatty(STDOUT_FILENO), .started = ij_clock()};
@@ -240,6 +242,7 @@ static ij_status print_report(const ij_dataset *dataset, const char *path, bool 
     status = ij_survey_run(&survey, &(ij_survey_config){.dataset = dataset,
                                                         .most = decode ? 0 : SAMPLE,
                                                         .decode = decode,
+                                                        .max_pixels = max_pixels,
                                                         .unreadable = print_unreadable,
                                                         .progress = print_progress,
                                                         .context = &r});
@@ -327,9 +330,10 @@ static int run(const data_options *o)
     int exit_status = IJ_EXIT_FAILED;
     if (!config)
         ij_complain("out of memory");
-    else if (o->sheet && !ij_options_config(&o->config, config))
+    else if (o->config.path && !ij_options_config(&o->config, config))
         exit_status = IJ_EXIT_FAILED; /* it has complained */
-    else if (ij_dataset_open(&dataset, o->path) || print_report(dataset, o->path, o->check, &unreadable) ||
+    else if (ij_dataset_open(&dataset, o->path) ||
+             print_report(dataset, o->path, o->check, config->data.max_pixels, &unreadable) ||
              (o->sheet && write_sheet(dataset, o, config)))
         ij_complain("%s", ij_error());
     else if (unreadable)

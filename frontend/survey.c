@@ -144,7 +144,7 @@ static ij_status open_looking(looking *l)
     if (!l->lookers || !l->findings || !l->widths || !l->heights)
         return ij_fail(IJ_ENOMEM, "no memory to look through the images");
     for (size_t i = 0; i < threads && !status; i++)
-        status = ij_decoder_create(&l->lookers[i].decoder, 0);
+        status = ij_decoder_create(&l->lookers[i].decoder, l->config->max_pixels);
     return status;
 }
 

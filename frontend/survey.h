@@ -13,8 +13,9 @@
 /* What is asked for, and who is told. Both calls come from the caller's thread. */
 typedef struct ij_survey_config {
     const ij_dataset *dataset;
-    int64_t most; /* images to look at, evenly spread over the data set; 0: all */
-    bool decode;  /* every pixel, not only the header */
+    int64_t most;       /* images to look at, evenly spread over the data set; 0: all */
+    bool decode;        /* every pixel, not only the header */
+    int64_t max_pixels; /* larger images are unreadable; 0: Pillow's limit */
     void (*unreadable)(void *context, int64_t sample, const char *reason); /* in the data set's order */
     void (*progress)(void *context, int64_t done, int64_t of);             /* from time to time */
     void *context;

@@ -46,7 +46,7 @@ expect 2 'unknown option --chekc' "$images" --chekc
 expect 2 'one data set at a time' "$images" "$images"
 expect 2 'a file must follow --sheet' "$images" --sheet
 expect 2 'needs --config' "$images" --sheet "$work/x.png"
-expect 2 'has no effect' "$images" --config "$presets/tiny.ini"
+expect 2 '--set needs --config' "$images" --check --set data.max_pixels=100
 expect 2 'an INI file must follow' "$images" --sheet "$work/x.png" --config
 expect 2 'a number from 1 to 400' "$images" "${sheet[@]}" --images 0
 expect 2 'a number from 1 to 400' "$images" "${sheet[@]}" --images=many
@@ -64,6 +64,24 @@ expect 0 '^formats: 13 JPEG$' "$images"
 expect 0 '^unreadable: none$' "$images" --check
 expect 0 '^checked: all 13 images decoded' "$images" --check
 expect 0 '^classes: none' "$images/one"
+
+# ---- The configuration's limit on pixels is that of the report, as it is that of training: 32 x 24 is 768.
+limited=(--config "$presets/tiny.ini" --set)
+expect 0 '^checked: all 13 images decoded' "$images" --check "${limited[@]}" data.max_pixels=768
+expect 1 '^unreadable: 13 of 13$' "$images" --check "${limited[@]}" data.max_pixels=767
+expect 1 "^unreadable: $images/one/0.jpg: 32 x 24 pixels are more than the limit of 767$" "$images" --check \
+    "${limited[@]}" data.max_pixels=767
+expect 1 '^unreadable: 13 of 13$' "$images" "${limited[@]}" data.max_pixels=767
+expect 1 'did you mean' "$images" --check "${limited[@]}" data.max_pixel=767
+# Without a word of it, the default: 13378 x 13378, as this header claims, is just above that.
+mkdir "$work/large"
+LC_ALL=C sed 's/\xff\xc0\x00\x11\x08\x00\x18\x00\x20/\xff\xc0\x00\x11\x08\x34\x42\x34\x42/' "$images/one/0.jpg" \
+    >"$work/large/0.jpg"
+for config in "" "--config=$presets/tiny.ini"; do
+    # shellcheck disable=SC2086
+    expect 1 ': 13378 x 13378 pixels are more than the limit of 178956970$' "$work/large" --check $config
+done
+expect 0 '^sizes:   width 13378 to 13378' "$work/large" "${limited[@]}" data.max_pixels=178970884
 
 # ---- The sheet: a PNG
 if "$ijepa" data "$images" "${sheet[@]}" 2>&1 | grep -q 'built without libpng'; then
