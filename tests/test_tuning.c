@@ -151,10 +151,18 @@ static void test_choices_as_text(void **state)
 
 /* ---- With a device ----------------------------------------------------------------------------------------------- */
 
+static bool device_found = true; /* the tests that need one are skipped otherwise */
+
 static ij_device *open_device(void)
 {
     ij_device *device;
-    if (ij_device_open(&device, NULL))
+    ij_status status = ij_device_open(&device, NULL);
+    if (status == IJ_EDEVICE && strstr(ij_error(), "no OpenCL device found")) {
+        fprintf(stderr, "tuning: SKIPPING: %s\n", ij_error());
+        device_found = false;
+        skip();
+    }
+    if (status)
         fail_msg("%s", ij_error());
     return device;
 }
@@ -351,5 +359,5 @@ int main(void)
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     remove(path);
-    return failed;
+    return failed || device_found ? failed : 77; /* ctest shows it as skipped */
 }

@@ -18,14 +18,11 @@ target_compile_definitions(test_idx2jpeg PRIVATE IDX2JPEG="$<TARGET_FILE:idx2jpe
 add_dependencies(test_idx2jpeg idx2jpeg)
 add_test(NAME idx2jpeg COMMAND test_idx2jpeg)
 
-# The numbers that every build must reproduce, with both kinds of matrix products.
+# The numbers that every build must reproduce, with both kinds of matrix products. Where the golden files or a device are
+# missing the test is there all the same, says so and is skipped.
 set(IJEPA_GOLDEN "${PROJECT_SOURCE_DIR}/../shared/golden" CACHE PATH "Folder of golden training steps (*.safetensors)")
-file(GLOB golden_files "${IJEPA_GOLDEN}/*.safetensors")
-if(golden_files)
-  foreach(gemm own clblast)
-    add_test(NAME replay-${gemm} COMMAND replay --gemm ${gemm} ${golden_files})
-    set_tests_properties(replay-${gemm} PROPERTIES ENVIRONMENT "${environment}")
-  endforeach()
-else()
-  message(STATUS "No golden training steps in ${IJEPA_GOLDEN}: the replay tests are left out")
-endif()
+set(replay_golden ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_replay.sh $<TARGET_FILE:replay> ${IJEPA_GOLDEN})
+foreach(gemm own clblast)
+  add_test(NAME replay-${gemm} COMMAND ${replay_golden} --gemm ${gemm})
+  set_tests_properties(replay-${gemm} PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${environment}")
+endforeach()
