@@ -18,6 +18,9 @@ target_compile_definitions(test_idx2jpeg PRIVATE IDX2JPEG="$<TARGET_FILE:idx2jpe
 add_dependencies(test_idx2jpeg idx2jpeg)
 add_test(NAME idx2jpeg COMMAND test_idx2jpeg)
 
+add_test(NAME bench COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_bench.sh $<TARGET_FILE:bench>
+                            ${PROJECT_SOURCE_DIR}/ini)
+
 # The numbers that every build must reproduce, with both kinds of matrix products. Where the golden files or a device are
 # missing the test is there all the same, says so and is skipped.
 set(IJEPA_GOLDEN "${PROJECT_SOURCE_DIR}/../shared/golden" CACHE PATH "Folder of golden training steps (*.safetensors)")

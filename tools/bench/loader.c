@@ -1,4 +1,5 @@
-/* bench loader: how many images a second the configured data set yields, and where the time goes. */
+/* bench loader: how many images a second the configured data set yields, and where the time goes: reading the file,
+ * decoding what the crop needs of it, resizing (which crops and mirrors in passing), augmenting (colours and blur). */
 #include "data/loader.h"
 
 #include "engine/base/try.h"
@@ -59,7 +60,7 @@ static ij_status run_batches(ij_workload *w, ij_batch *b, int batches, bool time
 static void print_stage(const char *name, double seconds, const ij_reader_times *t)
 {
     double all = t->read + t->decode + t->resize + t->augment;
-    printf("%-22s %10.1f %7.1f%% %14.1f\n", name, 1e6 * seconds / (double)t->images, 100.0 * seconds / all,
+    printf("%-10s %10.1f %7.1f%% %18.1f\n", name, 1e6 * seconds / (double)t->images, 100.0 * seconds / all,
            seconds > 0 ? (double)t->images / seconds : 0.0);
 }
 
@@ -76,12 +77,12 @@ static ij_status measure(ij_workload *w, const ij_workload_options *o, int batch
     TRY(run_batches(w, b, batches, false, &seconds, &none, &workers));
     printf("%lld images, %d threads, batches of %d images of %d pixels\n", (long long)ij_dataset_count(w->dataset),
            workers, b->images, b->crop);
-    printf("%-22s %10s %8s %14s\n", "stage", "us/image", "share", "images/s/thread");
+    printf("%-10s %10s %8s %18s\n", "stage", "us/image", "share", "images/s a thread");
     print_stage("read", times.read, &times);
     print_stage("decode", times.decode, &times);
-    print_stage("crop, resize, flip", times.resize, &times);
-    print_stage("colours, blur", times.augment, &times);
-    print_stage("all, on one thread", times.read + times.decode + times.resize + times.augment, &times);
+    print_stage("resize", times.resize, &times); /* crops and flips in passing */
+    print_stage("augment", times.augment, &times);
+    print_stage("all", times.read + times.decode + times.resize + times.augment, &times);
     printf("images_per_second %.1f\n", (double)batches * b->images / seconds);
     return IJ_OK;
 }

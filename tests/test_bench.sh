@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# What bench prints of the twelve small images: the loader's stages.
+#   test_bench.sh BENCH PRESETS
+# shellcheck source=tests/drive_ijepa.sh
+. "$(dirname "$0")/drive_ijepa.sh"
+bench=$1
+
+# last PATTERN: what was printed last is a line of that kind.
+last() {
+    checks=$((checks + 1))
+    tail -1 "$work/out" | grep -q "$1" || fail "the last line" "\"$1\" is not in:" "$(cat "$work/out")"
+}
+
+# row STAGE: its microseconds an image, of the table in $work/out.
+row() { awk -v stage="$1" '$1 == stage { print $2 }' "$work/out"; }
+
+# ---- Stages
+expect 0 '^stage .*images/s a thread$' loader "${tiny[@]}" --steps 20
+last '^images_per_second [0-9.]*$'
+check "the stages" "$(awk '/%/ { print $1 }' "$work/out" | xargs)" 'read decode resize augment all'
+expect 0 '^augment ' loader "${tiny[@]}" --steps 20 --set data.use_color_distortion=true \
+    --set data.color_jitter_strength=1 --set data.use_gaussian_blur=true
+check "colours and blur are counted as augment" "$(awk -v us="$(row augment)" 'BEGIN { print (us > 1) }')" 1
+
+echo "$checks checks, $failures failed"
+[ "$failures" -eq 0 ]
