@@ -27,13 +27,4 @@ set_source_files_properties(opencl_spy.c PROPERTIES COMPILE_DEFINITIONS _GNU_SOU
 target_link_libraries(test_training PRIVATE ij_test_images)
 target_compile_definitions(test_training PRIVATE IJEPA_SHARED="${PROJECT_SOURCE_DIR}/../shared")
 
-# 77: there is no OpenCL device. Under AddressSanitizer only PoCL can be loaded: Intel's driver opens libraries in a way
-# (RTLD_DEEPBIND) that ends the program.
-set(environment "")
-if(IJEPA_SANITIZE MATCHES address)
-  set(environment "LSAN_OPTIONS=suppressions=${CMAKE_CURRENT_LIST_DIR}/lsan.supp")
-  if(EXISTS /etc/OpenCL/vendors/pocl.icd)
-    list(APPEND environment "OCL_ICD_VENDORS=/etc/OpenCL/vendors/pocl.icd")
-  endif()
-endif()
-set_tests_properties(${device_tests} PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${environment}")
+set_tests_properties(${device_tests} PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${device_environment}") # 77: no device

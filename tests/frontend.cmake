@@ -13,7 +13,7 @@ add_test(NAME schedule COMMAND test_schedule)
 foreach(name frontend frontend_runs data_command)
   add_test(NAME ${name} COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_${name}.sh $<TARGET_FILE:ijepa>
                                 ${PROJECT_SOURCE_DIR}/ini)
-  set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77)
+  set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${device_environment}")
 endforeach()
 
 if(IJEPA_FUZZ)

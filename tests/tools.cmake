@@ -1,4 +1,4 @@
-# Tests of the engine's files and of the tools. `environment` is engine.cmake's: what the sanitizers need.
+# Tests of the engine's files and of the tools. Included by tests/CMakeLists.txt.
 add_executable(test_safetensors test_safetensors.c)
 target_link_libraries(test_safetensors PRIVATE ij_engine PkgConfig::CMOCKA)
 add_test(NAME safetensors COMMAND test_safetensors)
@@ -6,7 +6,7 @@ add_test(NAME safetensors COMMAND test_safetensors)
 add_executable(test_checkpoint test_checkpoint.c)
 target_link_libraries(test_checkpoint PRIVATE ij_engine PkgConfig::CMOCKA)
 add_test(NAME checkpoint COMMAND test_checkpoint)
-set_tests_properties(checkpoint PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${environment}")
+set_tests_properties(checkpoint PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${device_environment}")
 
 add_executable(test_ridge test_ridge.c ${PROJECT_SOURCE_DIR}/tools/ridge.c)
 target_link_libraries(test_ridge PRIVATE ij_base PkgConfig::CMOCKA)
@@ -27,5 +27,5 @@ set(IJEPA_GOLDEN "${PROJECT_SOURCE_DIR}/../shared/golden" CACHE PATH "Folder of 
 set(replay_golden ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_replay.sh $<TARGET_FILE:replay> ${IJEPA_GOLDEN})
 foreach(gemm own clblast)
   add_test(NAME replay-${gemm} COMMAND ${replay_golden} --gemm ${gemm})
-  set_tests_properties(replay-${gemm} PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${environment}")
+  set_tests_properties(replay-${gemm} PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${device_environment}")
 endforeach()
