@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What bench prints of the twelve small images: the loader's stages.
+# What bench prints, on the twelve small images: the loader's stages, and (with an OpenCL device) the device's waits.
 #   test_bench.sh BENCH PRESETS
 # shellcheck source=tests/drive_ijepa.sh
 . "$(dirname "$0")/drive_ijepa.sh"
@@ -21,6 +21,20 @@ check "the stages" "$(awk '/%/ { print $1 }' "$work/out" | xargs)" 'read decode 
 expect 0 '^augment ' loader "${tiny[@]}" --steps 20 --set data.use_color_distortion=true \
     --set data.color_jitter_strength=1 --set data.use_gaussian_blur=true
 check "colours and blur are counted as augment" "$(awk -v us="$(row augment)" 'BEGIN { print (us > 1) }')" 1
+
+# ---- Waits
+if ! "$bench" peak >"$work/out" 2>&1 && grep -q 'no OpenCL device found' "$work/out"; then
+    [ "$failures" -eq 0 ] || exit 1
+    echo "SKIPPED: bench step (there is no OpenCL device here)"
+    exit 77
+fi
+trace=$work/trace.json
+expect 0 '^device idle between steps [0-9.]* ms a step, [0-9.]* % of the time; of that for want of images ' step \
+    "${tiny[@]}" --data --steps 3 --profile "$trace"
+last '^images_per_second .* step_ms '
+check "the waits in the trace" "$(grep -c '"waited_for_images_percent":"[0-9.]*"' "$trace")" 1
+expect 0 '^images_per_second ' step "${tiny[@]}" --steps 3
+check "waits for images that are made up" "$(grep -c 'want of images' "$work/out")" 0
 
 echo "$checks checks, $failures failed"
 [ "$failures" -eq 0 ]

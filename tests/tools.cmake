@@ -18,8 +18,13 @@ target_compile_definitions(test_idx2jpeg PRIVATE IDX2JPEG="$<TARGET_FILE:idx2jpe
 add_dependencies(test_idx2jpeg idx2jpeg)
 add_test(NAME idx2jpeg COMMAND test_idx2jpeg)
 
+add_executable(test_step_gaps test_step_gaps.c ${PROJECT_SOURCE_DIR}/tools/bench/waits.c)
+target_link_libraries(test_step_gaps PRIVATE ij_engine PkgConfig::CMOCKA m)
+add_test(NAME step_gaps COMMAND test_step_gaps)
+
 add_test(NAME bench COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_bench.sh $<TARGET_FILE:bench>
                             ${PROJECT_SOURCE_DIR}/ini)
+set_tests_properties(bench PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${device_environment}")
 
 # The numbers that every build must reproduce, with both kinds of matrix products. Where the golden files or a device are
 # missing the test is there all the same, says so and is skipped.

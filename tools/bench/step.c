@@ -6,12 +6,14 @@
 #include "tools/bench/flops.h"
 #include "tools/bench/peak.h"
 #include "tools/bench/trace.h"
+#include "tools/bench/waits.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { WARM_UP = 2, TRACED = 3 };
+/* Commands of a step are some hundreds to some thousands. */
+enum { WARM_UP = 2, TRACED = 3, MOST_COMMANDS = 1 << 14 };
 
 typedef struct options {
     ij_workload_options workload;
@@ -66,7 +68,8 @@ static ij_status separate_steps(ij_workload *w, int steps, double *times, double
 /* ---- As a training run does it ----------------------------------------------------------------------------------- */
 
 /* Step k of a loop in which batch k + 1 is prepared while the device computes batch k. `last`: there is no next. */
-static ij_status overlapped_step(ij_workload *w, int64_t k, bool first, bool last, double *flops, ij_trace *trace)
+static ij_status overlapped_step(ij_workload *w, int64_t k, bool first, bool last, double *flops, ij_step_mark *mark,
+                                 ij_trace *trace)
 {
     ij_batch *batch;
     ij_step_result result;
@@ -80,6 +83,7 @@ static ij_status overlapped_step(ij_workload *w, int64_t k, bool first, bool las
     *flops = ij_step_flops(&w->trained.model, batch);
     TRY(ij_workload_enqueue(w, k));
     t[2] = ij_now();
+    *mark = (ij_step_mark){t[0], t[1], t[2]};
     if (!last)
         TRY(ij_workload_begin(w, k + 1));
     t[3] = ij_now();
@@ -94,12 +98,12 @@ static ij_status overlapped_step(ij_workload *w, int64_t k, bool first, bool las
 }
 
 static ij_status overlapped_steps(ij_workload *w, int64_t from, int steps, double *times, double *flops,
-                                  ij_trace *trace)
+                                  ij_step_mark *marks, ij_trace *trace)
 {
     double before = ij_now();
     for (int i = 0; i < steps; i++) {
         double f;
-        TRY(overlapped_step(w, from + i, i == 0, i == steps - 1, &f, trace));
+        TRY(overlapped_step(w, from + i, i == 0, i == steps - 1, &f, &marks[i], trace));
         double now = ij_now();
         if (times && i >= WARM_UP) {
             times[i - WARM_UP] = now - before;
@@ -110,7 +114,53 @@ static ij_status overlapped_steps(ij_workload *w, int64_t from, int steps, doubl
     return ij_trainer_finish(w->trainer);
 }
 
-/* ---- Trace ------------------------------------------------------------------------------------------------------- */
+/* ---- With the device's own times -------------------------------------------------------------------------------- */
+
+/* Steps as a training run does them, with the events of all commands kept: what of the time from step `settled` on the
+ * device had nothing to do, and what of that because the images were not there. */
+typedef struct watched {
+    int steps, settled;
+    ij_step_mark *marks;
+    ij_step_gap *gaps;
+    ij_profile_entry *entries;
+    int count;
+    ij_gap_sum sum;
+} watched;
+
+static void free_watched(watched *o)
+{
+    free(o->marks);
+    free(o->gaps);
+    free(o->entries);
+}
+
+static ij_status watch_steps(watched *o, ij_workload *w, int64_t from, double *times, double *flops, ij_trace *trace)
+{
+    o->marks = calloc((size_t)o->steps, sizeof *o->marks);
+    o->gaps = calloc((size_t)o->steps, sizeof *o->gaps);
+    if (!o->marks || !o->gaps)
+        return ij_fail(IJ_ENOMEM, "out of memory");
+    TRY(ij_profile_start(w->device, o->steps * MOST_COMMANDS));
+    ij_status status = overlapped_steps(w, from, o->steps, times, flops, o->marks, trace);
+    ij_status stopped = ij_profile_stop(w->device, &o->entries, &o->count);
+    if (status || (status = stopped))
+        return status;
+    if (o->count == o->steps * MOST_COMMANDS)
+        return ij_fail(IJ_EINVAL, "a step is of more than the %d commands that can be recorded", (int)MOST_COMMANDS);
+    ij_step_gaps(o->marks, o->steps, o->entries, o->count, o->gaps);
+    o->sum = ij_step_gaps_sum(o->gaps, o->settled, o->steps, o->entries, o->count);
+    return IJ_OK;
+}
+
+/* Where the images come from a data set. */
+static void print_waits(const watched *o)
+{
+    int steps = o->steps - o->settled;
+    printf(
+        "device idle between steps %.3f ms a step, %.3f %% of the time; of that for want of images %.3f ms, %.3f %%\n",
+        1e3 * o->sum.idle / steps, 100.0 * o->sum.idle / o->sum.of, 1e3 * o->sum.images / steps,
+        100.0 * o->sum.images / o->sum.of);
+}
 
 static ij_status open_loader(ij_workload *w, ij_trace *trace)
 {
@@ -121,19 +171,30 @@ static ij_status open_loader(ij_workload *w, ij_trace *trace)
     return ij_loader_open(&w->loader, &c);
 }
 
+static ij_status data_steps(ij_workload *w, int steps, double *times, double *flops)
+{
+    watched o = {.steps = steps, .settled = WARM_UP};
+    ij_status status = watch_steps(&o, w, 0, times, flops, NULL);
+    if (!status)
+        print_waits(&o);
+    free_watched(&o);
+    return status;
+}
+
+/* The first of these steps begins with an idle device and no batch: what comes after it counts. */
 static ij_status write_trace(ij_workload *w, int64_t k, ij_trace *trace, const char *path)
 {
-    ij_profile_entry *entries;
-    int count;
+    watched o = {.steps = TRACED, .settled = 1};
     trace->count = 0; /* what the loader did before */
-    TRY(ij_profile_start(w->device, 1 << 16));
-    ij_status status = overlapped_steps(w, k, TRACED, NULL, NULL, trace);
-    ij_status stopped = ij_profile_stop(w->device, &entries, &count);
-    if (!status && !(status = stopped))
-        status = ij_trace_write(trace, w->device->info.name, entries, count, path);
-    free(entries);
+    ij_status status = watch_steps(&o, w, k, NULL, NULL, trace);
+    if (!status)
+        status = ij_trace_write(
+            trace, &(ij_trace_device){w->device->info.name, o.entries, o.count, o.gaps, k, o.steps, o.sum}, path);
     if (!status)
         printf("%d steps traced in %s\n", TRACED, path);
+    if (!status && w->loader)
+        print_waits(&o);
+    free_watched(&o);
     return status;
 }
 
@@ -148,7 +209,7 @@ static ij_status measure(ij_workload *w, const options *o, double *times, ij_tra
     TRY(ij_measure_fma_peak(w->device, &peak));
     if (o->data) {
         TRY(open_loader(w, o->profile ? trace : NULL));
-        TRY(overlapped_steps(w, 0, (int)next, times, &flops, NULL));
+        TRY(data_steps(w, (int)next, times, &flops));
     } else {
         TRY(separate_steps(w, o->steps, times, &flops));
     }

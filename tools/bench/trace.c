@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEVICE = 1, HOST = 2 };      /* "processes" of the trace */
-enum { COMPUTE = 1, TRANSFER = 2 }; /* rows of the device */
+enum { DEVICE = 1, HOST = 2 };                /* "processes" of the trace */
+enum { COMPUTE = 1, TRANSFER = 2, IDLE = 3 }; /* rows of the device */
 
 void ij_trace_start(ij_trace *t)
 {
@@ -71,18 +71,6 @@ static void name_row(FILE *out, int process, int row, const char *what, const ch
     fputs("\"}},\n", out);
 }
 
-/* The device's clock minus the host's, in nanoseconds: a command is queued just after it was enqueued, so the smallest
- * difference is the best estimate. */
-static double clock_difference(const ij_profile_entry *entries, int count)
-{
-    double least = 0.0;
-    for (int i = 0; i < count; i++) {
-        double d = (double)entries[i].queued - (double)entries[i].host;
-        least = i == 0 || d < least ? d : least;
-    }
-    return least;
-}
-
 static void write_command(FILE *out, const ij_profile_entry *e, double difference, double origin)
 {
     double start = 1e-3 * ((double)e->start - difference) - origin, length = 1e-3 * (double)(e->end - e->start);
@@ -97,18 +85,31 @@ static void write_command(FILE *out, const ij_profile_entry *e, double differenc
     fputs("}},\n", out);
 }
 
-static void write_all(const ij_trace *t, const char *device, const ij_profile_entry *entries, int count, FILE *out)
+/* Nested in the row of what keeps the device idle: that no images are there. */
+static void write_gap(FILE *out, const char *what, long long step, double from, double to, double origin)
 {
-    double difference = clock_difference(entries, count), origin = 0.0; /* microseconds of the host's clock */
+    if (to > from)
+        fprintf(out, "{\"ph\":\"X\",\"pid\":%d,\"tid\":%d,\"name\":\"%s %lld\",\"ts\":%.3f,\"dur\":%.3f},\n", DEVICE,
+                IDLE, what, step, 1e6 * from - origin, 1e6 * (to - from));
+}
+
+static void write_all(const ij_trace *t, const ij_trace_device *d, FILE *out)
+{
+    double difference = ij_clock_difference(d->entries, d->count), origin = 0.0; /* microseconds of the host's clock */
     int threads = 0;
     for (int i = 0; i < t->count; i++) {
         origin = i == 0 || 1e6 * t->spans[i].start < origin ? 1e6 * t->spans[i].start : origin;
         threads = t->spans[i].thread > threads ? t->spans[i].thread : threads;
     }
-    fputs("{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n", out);
-    name_row(out, DEVICE, 0, "process_name", device);
+    fprintf(
+        out,
+        "{\"displayTimeUnit\":\"ms\",\"otherData\":{\"idle_percent\":\"%.4f\",\"waited_for_images_percent\":\"%.4f\"},"
+        "\"traceEvents\":[\n",
+        100.0 * d->sum.idle / d->sum.of, 100.0 * d->sum.images / d->sum.of);
+    name_row(out, DEVICE, 0, "process_name", d->name);
     name_row(out, DEVICE, COMPUTE, "thread_name", "compute");
     name_row(out, DEVICE, TRANSFER, "thread_name", "transfer");
+    name_row(out, DEVICE, IDLE, "thread_name", "idle between steps");
     name_row(out, HOST, 0, "process_name", "host");
     name_row(out, HOST, 1, "thread_name", "training loop");
     for (int i = 0; i < threads; i++) {
@@ -116,8 +117,13 @@ static void write_all(const ij_trace *t, const char *device, const ij_profile_en
         snprintf(name, sizeof name, "decoding thread %d", i);
         name_row(out, HOST, 2 + i, "thread_name", name);
     }
-    for (int i = 0; i < count; i++)
-        write_command(out, &entries[i], difference, origin);
+    for (int i = 0; i < d->count; i++)
+        write_command(out, &d->entries[i], difference, origin);
+    for (int k = 0; k < d->steps; k++) {
+        const ij_step_gap *g = &d->gaps[k];
+        write_gap(out, "before step", (long long)(d->first + k), g->from, g->to, origin);
+        write_gap(out, "no images for step", (long long)(d->first + k), g->images_from, g->images_to, origin);
+    }
     for (int i = 0; i < t->count; i++) {
         const ij_trace_span *s = &t->spans[i];
         fprintf(out, "{\"ph\":\"X\",\"pid\":%d,\"tid\":%d,\"name\":\"%s\",\"ts\":%.3f,\"dur\":%.3f},\n", HOST,
@@ -127,13 +133,12 @@ static void write_all(const ij_trace *t, const char *device, const ij_profile_en
     fputs("{\"ph\":\"M\",\"pid\":1,\"tid\":0,\"name\":\"process_sort_index\",\"args\":{\"sort_index\":1}}\n]}\n", out);
 }
 
-ij_status ij_trace_write(const ij_trace *t, const char *device, const ij_profile_entry *entries, int count,
-                         const char *path)
+ij_status ij_trace_write(const ij_trace *t, const ij_trace_device *device, const char *path)
 {
     FILE *out = fopen(path, "w");
     if (!out)
         return ij_fail(IJ_EIO, "%s: %s", path, strerror(errno));
-    write_all(t, device, entries, count, out);
+    write_all(t, device, out);
     bool good = !ferror(out);
     good = fclose(out) == 0 && good;
     return good ? IJ_OK : ij_fail(IJ_EIO, "%s: %s", path, strerror(errno));

@@ -3,6 +3,7 @@
 #define IJ_BENCH_TRACE_H
 
 #include "engine/profile.h"
+#include "tools/bench/waits.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -32,8 +33,18 @@ void ij_trace_add(ij_trace *trace, int thread, double start, double end, const c
 /* As ij_loader_config.watch, with the trace as the watcher. */
 void ij_trace_loader(void *trace, int worker, int item, bool begins);
 
+/* What the device did: its commands, and the gaps between steps first .. first + steps - 1. */
+typedef struct ij_trace_device {
+    const char *name;
+    const ij_profile_entry *entries;
+    int count;
+    const ij_step_gap *gaps;
+    int64_t first;
+    int steps;
+    ij_gap_sum sum;
+} ij_trace_device;
+
 /* Writes spans and device events to `path`. IJ_EIO. */
-ij_status ij_trace_write(const ij_trace *trace, const char *device, const ij_profile_entry *entries, int count,
-                         const char *path);
+ij_status ij_trace_write(const ij_trace *trace, const ij_trace_device *device, const char *path);
 
 #endif
