@@ -222,6 +222,7 @@ static ij_status measure(ij_workload *w, const options *o, double *times, ij_tra
         TRY(bench_print_kernels(w, next, 1));
     qsort(times, (size_t)o->steps, sizeof *times, by_value);
     double median = times[o->steps / 2];
+    printf("%d steps: fastest %.1f ms, slowest %.1f ms\n", o->steps, 1e3 * times[0], 1e3 * times[o->steps - 1]);
     printf("images_per_second %.1f step_ms %.1f gflops %.1f peak_fraction %.3f kernels %d device_bytes %llu\n",
            w->trained.batch / median, 1e3 * median, 1e-9 * flops / median, 1e-9 * flops / median / peak, kernels,
            (unsigned long long)ij_trainer_device_bytes(w->trainer));
