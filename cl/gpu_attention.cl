@@ -64,7 +64,7 @@ INLINE void load_columns(__global const float *from, size_t stride, int count, _
 /* s [row][column] = row . column. */
 INLINE void dot_products(float s[TR][TC], __local const float *rows, __local const float *columns)
 {
-    int x = get_local_id(0) % 8, y = get_local_id(0) / 8;
+    int x = ITEM % 8, y = ITEM / 8;
     UNROLL for (int i = 0; i < TR; i++) UNROLL for (int j = 0; j < TC; j++) s[i][j] = 0.0f;
     UNROLL_BY(2) for (int d = 0; d < DH; d++)
     {
@@ -81,7 +81,7 @@ INLINE void dot_products(float s[TR][TC], __local const float *rows, __local con
 /* acc [row][feature] += sum over the columns of weight [column][row] column [feature]. */
 INLINE void add_columns(float acc[TR][TD], __local const float *weights, __local const float *columns)
 {
-    int x = get_local_id(0) % 8, y = get_local_id(0) / 8;
+    int x = ITEM % 8, y = ITEM / 8;
     UNROLL_BY(2) for (int c = 0; c < BC; c++)
     {
         float a[TR];
@@ -97,7 +97,7 @@ INLINE void add_columns(float acc[TR][TD], __local const float *weights, __local
 /* This item's weights to [BC][LR]. */
 INLINE void store_weights(float w[TR][TC], __local float *to)
 {
-    int x = get_local_id(0) % 8, y = get_local_id(0) / 8;
+    int x = ITEM % 8, y = ITEM / 8;
     UNROLL for (int i = 0; i < TR; i++) UNROLL for (int j = 0; j < TC; j++) to[(x + 8 * j) * LR + y * TR + i] = w[i][j];
 }
 
@@ -109,7 +109,7 @@ INLINE void clear(float acc[TR][TD])
 /* The first `count` rows of acc to rows `stride` apart. */
 INLINE void store_rows(float acc[TR][TD], __global float *to, size_t stride, int count)
 {
-    int x = get_local_id(0) % 8, y = get_local_id(0) / 8;
+    int x = ITEM % 8, y = ITEM / 8;
     UNROLL for (int i = 0; i < TR; i++) if (y * TR + i < count) UNROLL for (int j = 0; j < TD; j++)
         to[(y * TR + i) * stride + x + 8 * j] = acc[i][j];
 }
@@ -118,7 +118,7 @@ INLINE void store_rows(float acc[TR][TD], __global float *to, size_t stride, int
  * a barrier between them. */
 INLINE void combine(float v[TR], const int largest, __local float *room)
 {
-    int x = get_local_id(0) % 8, y = get_local_id(0) / 8;
+    int x = ITEM % 8, y = ITEM / 8;
     UNROLL for (int i = 0; i < TR; i++) room[(y * TR + i) * 8 + x] = v[i];
     barrier(CLK_LOCAL_MEM_FENCE);
     UNROLL for (int i = 0; i < TR; i++)
@@ -138,7 +138,7 @@ TILE_GROUP(ITEMS) __kernel void attention(__global const float *restrict qkv, __
     int head = get_group_id(0), begin = offset[sequence], n = offset[sequence + 1] - begin;
     if (r0 >= n)
         return;
-    int x = get_local_id(0) % 8, y = get_local_id(0) / 8;
+    int x = ITEM % 8, y = ITEM / 8;
     size_t stride = (size_t)3 * H * DH, width = (size_t)H * DH;
     __global const float *q = qkv + begin * stride + head * DH, *k = q + width, *v = k + width;
 
@@ -206,7 +206,7 @@ TILE_GROUP(ITEMS) __kernel void attention_backward_q(__global const float *restr
     int head = get_group_id(0), begin = offset[sequence], n = offset[sequence + 1] - begin;
     if (r0 >= n)
         return;
-    int x = get_local_id(0) % 8, y = get_local_id(0) / 8;
+    int x = ITEM % 8, y = ITEM / 8;
     size_t stride = (size_t)3 * H * DH, width = (size_t)H * DH;
     __global const float *q = qkv + begin * stride + head * DH, *k = q + width, *v = k + width;
     __global const float *o = out + begin * width + head * DH, *go = dout + begin * width + head * DH;
@@ -258,7 +258,7 @@ TILE_GROUP(ITEMS) __kernel void attention_backward_kv(__global const float *rest
     int head = get_group_id(0), begin = offset[sequence], n = offset[sequence + 1] - begin;
     if (r0 >= n)
         return;
-    int x = get_local_id(0) % 8;
+    int x = ITEM % 8;
     size_t stride = (size_t)3 * H * DH, width = (size_t)H * DH;
     __global const float *q = qkv + begin * stride + head * DH, *k = q + width, *v = k + width;
     __global const float *go = dout + begin * width + head * DH;

@@ -23,6 +23,10 @@
 #define TILE_GROUP(size) GROUP(size)
 #endif
 
+/* This work-item's number in its group, in 32 bits: where it is divided while it is a size_t and the quotient goes to an
+ * int, Intel's compiler for CPUs indexes memory as if by the number itself (docs/portability.md). */
+#define ITEM ((uint)get_local_id(0))
+
 /* The first n of four floats; the others are zero, and nothing is read where n <= 0. */
 INLINE float4 load4(__global const float *p, int n)
 {
@@ -234,7 +238,7 @@ INLINE void stash(const float4 *from, const int across, const int width, __local
 
 INLINE void multiply(float4 acc[TM][TN / 4], __local const float *as, __local const float *bs)
 {
-    int tx = get_local_id(0) % TX, ty = get_local_id(0) / TX;
+    int tx = ITEM % TX, ty = ITEM / TX;
     UNROLL_BY(KU) for (int k = 0; k < WGK; k++)
     {
         float a[TM];
@@ -256,11 +260,11 @@ INLINE void multiply(float4 acc[TM][TN / 4], __local const float *as, __local co
 /* Where piece i of a work-item's rows, piece j of its columns lies within the tile of C. */
 INLINE int row_of(int i)
 {
-    return i / 4 * 4 * TY + get_local_id(0) / TX * 4 + i % 4;
+    return i / 4 * 4 * TY + ITEM / TX * 4 + i % 4;
 }
 INLINE int column_of(int j)
 {
-    return (j * TX + get_local_id(0) % TX) * 4;
+    return (j * TX + ITEM % TX) * 4;
 }
 
 /* acc = the tile at (m0, n0) of sum over k in begin .. end of A(k, m) B(k, n). `column`: work-item i also gets

@@ -25,7 +25,7 @@ GROUP(WGS) __kernel void layernorm(__global const float *x, __global float *y, _
                                    int M, int D, float eps, int rows_per_group)
 {
     __local float room[WGS];
-    int lane = get_local_id(0) % LANES, m = get_group_id(0) * rows_per_group + get_local_id(0) / LANES;
+    int lane = ITEM % LANES, m = get_group_id(0) * rows_per_group + ITEM / LANES;
     int here = min(m, M - 1); /* beyond the end the last row once more, for the barriers' sake */
     __global const float *xr = x + (size_t)(use_rows ? rows[here] : here) * D;
     __global float *yr = y + (size_t)here * D;
