@@ -236,7 +236,10 @@ TILE_GROUP(ITEMS) __kernel void attention_backward_q(__global const float *restr
         dot_products(dp, gs, vs);
         UNROLL for (int i = 0; i < TR; i++) UNROLL for (int j = 0; j < TC; j++)
         {
-            float p = c0 + x + 8 * j < n ? exp1(s[i][j] * scale - log_sum[i]) : 0.0f;
+            /* Not one expression: contracted it is fma(s, scale, -log_sum), and a negation that is moved out of a loop
+             * with barriers becomes another item's with Intel's compiler for CPUs (docs/portability.md). */
+            float score = s[i][j] * scale;
+            float p = c0 + x + 8 * j < n ? exp1(score - log_sum[i]) : 0.0f;
             s[i][j] = p * (dp[i][j] - delta[i]) * scale;
         }
         store_weights(s, weights);
