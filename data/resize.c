@@ -95,22 +95,24 @@ static ij_status reserve(void *memory, size_t *capacity, size_t count, size_t si
 
 static double triangle(double x)
 {
-    return fmax(0, 1 - fabs(x));
+    double y = 1 - fabs(x);
+    return y > 0 ? y : 0; /* fmax is a call */
 }
 
 /* Pillow's precompute_coeffs for one output, less the taps of weight zero at its ends. */
 static ij_taps taps_at(double centre, double stretch, int source, float *weight)
 {
-    int first = (int)fmax(centre - stretch + 0.5, 0), end = (int)fmin(centre + stretch + 0.5, source);
-    while (first < end - 1 && triangle((first - centre + 0.5) / stretch) <= 0)
+    double begins = centre - stretch + 0.5, ends = centre + stretch + 0.5, shrink = 1 / stretch;
+    int first = begins > 0 ? (int)begins : 0, end = ends < source ? (int)ends : source;
+    while (first < end - 1 && triangle((first - centre + 0.5) * shrink) <= 0)
         first++;
-    while (first < end - 1 && triangle((end - 1 - centre + 0.5) / stretch) <= 0)
+    while (first < end - 1 && triangle((end - 1 - centre + 0.5) * shrink) <= 0)
         end--;
     double sum = 0;
     for (int x = first; x < end; x++)
-        sum += triangle((x - centre + 0.5) / stretch);
+        sum += triangle((x - centre + 0.5) * shrink);
     for (int x = first; x < end; x++)
-        weight[x - first] = (float)(triangle((x - centre + 0.5) / stretch) / sum);
+        weight[x - first] = (float)(triangle((x - centre + 0.5) * shrink) / sum);
     return (ij_taps){first, end - first};
 }
 
