@@ -4,7 +4,7 @@
  *
  * qkv [tokens, 3, H, DH]; offset [sequences + 1] in tokens; out [tokens, H, DH]; stat [2][tokens][H] holds the log of
  * the softmax's denominator, and room for one number more. Global size: H x sequences. DH is a build option, KB a
- * multiple of TN. Local arrays pad DH to DP lanes with zeros. */
+ * multiple of TN. Rows of dk and dv are padded to DP lanes. */
 
 #define TV (TN / VW)
 #define DP ((DH + TN - 1) / TN * TN)
@@ -145,7 +145,7 @@ SINGLE_ITEM __kernel void attention(__global const float *restrict qkv, __global
     size_t stride = (size_t)3 * H * DH, width = (size_t)H * DH;
     __global const float *q = qkv + begin * stride + head * DH, *k = q + width, *v = k + width;
     __global float *o = out + begin * width + head * DH;
-    __global float *biggests = stat + (size_t)begin * H + head, *sums = biggests + (size_t)tokens * H;
+    __global float *tops = stat + (size_t)begin * H + head, *sums = tops + (size_t)tokens * H;
 
     for (int k0 = 0; k0 < n; k0 += KB) {
         int keys = min(KB, n - k0), last = k0 + KB >= n;
@@ -157,7 +157,7 @@ SINGLE_ITEM __kernel void attention(__global const float *restrict qkv, __global
             float biggest[ROWS] = {0}, sum[ROWS] = {0}, shrink[ROWS], finish[ROWS];
             for (int i = 0; i < TM; i++) {
                 int at = min(q0 + i, n - 1) * H;
-                biggest[i] = k0 ? biggests[at] : -INFINITY;
+                biggest[i] = k0 ? tops[at] : -INFINITY;
                 sum[i] = k0 ? sums[at] : 0.0f;
             }
             softmax_block(p, keys, scale, biggest, sum, shrink);
@@ -167,7 +167,7 @@ SINGLE_ITEM __kernel void attention(__global const float *restrict qkv, __global
                     PSTORE(PLOAD(biggest + i) + log(PLOAD(sum + i)), biggest + i);
             }
             for (int i = 0; i < here; i++) {
-                biggests[(q0 + i) * H] = biggest[i];
+                tops[(q0 + i) * H] = biggest[i];
                 sums[(q0 + i) * H] = sum[i];
             }
 

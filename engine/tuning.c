@@ -185,7 +185,7 @@ static const char *product_illegal(const ij_tuning *t, ij_group group, const int
 static size_t key_block_bytes(const ij_tuning *t, ij_group group, const int *value, int dh)
 {
     int tm = value[0], kb = value[1], tn = ij_tuning_tn(t), dp = (dh + tn - 1) / tn * tn;
-    int row = group == IJ_GROUP_ATTENTION ? dh + dp + tm : 2 * dh + 3 * dp + 8 * tm;
+    int row = group == IJ_GROUP_ATTENTION ? dh + tm : 2 * dh + 2 * dp + 8 * tm;
     return (size_t)(kb * row) * sizeof(float);
 }
 
