@@ -198,8 +198,21 @@ static size_t attention_bytes(ij_group group, const int *value, int dh)
 
 static bool attention_fits(const ij_tuning *t, ij_group group, const int *value, int dh)
 {
+    if (t->family == IJ_FAMILY_CPU)
+        return !t->local_bytes || key_block_bytes(t, group, value, dh) <= t->local_bytes;
     int pair = group == IJ_GROUP_ATTENTION ? 1 : 2, accumulators = pair * (value[0] / 8) * (dh / 8);
     return accumulators <= ACCUMULATORS && attention_bytes(group, value, dh) <= t->local_bytes;
+}
+
+/* The group's default, or what of the family's blocks follows it and fits; on CPUs with as many rows. */
+static const ij_choice *attention_choice(const ij_tuning *t, ij_group group, int dh)
+{
+    bool gpu = t->family == IJ_FAMILY_GPU;
+    const ij_choice *choice = &t->choice[group], *list = gpu ? blocks : key_blocks;
+    for (int i = 0; i < (gpu ? BLOCKS : KEY_BLOCKS) && !attention_fits(t, group, choice->value, dh); i++)
+        if (gpu || list[i].value[0] == choice->value[0])
+            choice = &list[i];
+    return choice;
 }
 
 static const char *gpu_illegal(const ij_tuning *t, ij_group group, const ij_choice *choice, size_t local_bytes)
@@ -244,20 +257,8 @@ const ij_choice *ij_choice_for(const ij_tuning *t, ij_group group, int shape0, i
     for (int i = 0; i < t->tuned_count; i++)
         if (t->tuned[i].group == group && t->tuned[i].shape[0] == shape0 && t->tuned[i].shape[1] == shape1)
             return &t->tuned[i].choice;
-    if (t->family == IJ_FAMILY_GPU && (group == IJ_GROUP_ATTENTION || group == IJ_GROUP_ATTENTION_BACKWARD)) {
-        const ij_choice *choice = &t->choice[group];
-        for (int i = 0; i < BLOCKS && !attention_fits(t, group, choice->value, shape0); i++)
-            choice = &blocks[i];
-        return choice;
-    }
-    if (t->family == IJ_FAMILY_CPU && t->local_bytes &&
-        (group == IJ_GROUP_ATTENTION || group == IJ_GROUP_ATTENTION_BACKWARD)) {
-        const ij_choice *choice = &t->choice[group];
-        for (int i = 0; i < KEY_BLOCKS && key_block_bytes(t, group, choice->value, shape0) > t->local_bytes; i++)
-            if (key_blocks[i].value[0] == choice->value[0])
-                choice = &key_blocks[i];
-        return choice;
-    }
+    if (group == IJ_GROUP_ATTENTION || group == IJ_GROUP_ATTENTION_BACKWARD)
+        return attention_choice(t, group, shape0);
     return &t->choice[group];
 }
 
