@@ -96,9 +96,11 @@ static double *widened(const float *values, size_t n)
     return wide;
 }
 
-enum { X, Y, DX, GAIN, BIAS, VALUES };
+enum { X, Y, DX, GAIN, BIAS };
+enum { WEIGHT, GRADIENT, MOMENT1, MOMENT2, TARGET };
+enum { ARRAYS = 5 }; /* of LayerNorm as of AdamW */
 
-static ij_status check_norm(pass *p, float *values[VALUES], double *want[3])
+static ij_status check_norm(pass *p, float *values[ARRAYS], double *want[3])
 {
     trial *t = p->trial;
     size_t width = (size_t)p->dim, n = (size_t)p->rows * width;
@@ -126,8 +128,6 @@ static ij_status check_norm(pass *p, float *values[VALUES], double *want[3])
     TRY(trial_compare_memory(t, p->norm.gain_grad, want[1], width));
     return trial_compare_memory(t, p->norm.bias_grad, want[2], width);
 }
-
-enum { WEIGHT, GRADIENT, MOMENT1, MOMENT2, TARGET, ARRAYS };
 
 static ij_status check_adamw(pass *p, float *values[ARRAYS], double *want[ARRAYS])
 {
@@ -158,14 +158,14 @@ static ij_status check_adamw(pass *p, float *values[ARRAYS], double *want[ARRAYS
 ij_status trial_check_rows(trial *t, const tune_use *use)
 {
     pass p = pass_of(t, use);
-    float *values[VALUES] = {0};
+    float *values[ARRAYS] = {0};
     double *want[ARRAYS] = {0};
     p.rows = 301;
     ij_status status = create(&p);
     if (!status)
         status = p.adamw ? check_adamw(&p, values, want) : check_norm(&p, values, want);
     drop(&p);
-    for (int i = 0; i < VALUES; i++)
+    for (int i = 0; i < ARRAYS; i++)
         free(values[i]);
     for (int i = 0; i < ARRAYS; i++)
         free(want[i]);
