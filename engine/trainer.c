@@ -38,13 +38,38 @@ struct ij_trainer {
     ij_optimizer optimizer;
     slot slots[2];
     measurement measured[2];
+    cl_mem images; /* those that features are asked for: a batch under way in a slot is left alone */
     int64_t step;
+    int64_t failed_step; /* see `usable`; -1: none */
     int kernels;
     int last_slot;
     ij_tensor_info *infos; /* encoder, predictor, target encoder */
     char (*names)[112];
     float *pos_embed, *predictor_pos_embed;
 };
+
+/* ---- Failures of the device ----------------------------------------------------------------------------------------
+ */
+
+/* A step that fails on its way may leave weights behind of which some are a step ahead of others. Nobody may go on with
+ * them, nor write them over a good checkpoint. */
+static ij_status usable(const ij_trainer *t)
+{
+    if (t->failed_step < 0)
+        return IJ_OK;
+    return ij_fail(IJ_EDEVICE,
+                   "step %lld failed on the device, so the weights there may be no step's: this trainer can no longer "
+                   "be used; go on from the last checkpoint",
+                   (long long)t->failed_step);
+}
+
+/* ij_cl_check for a wait: what fails then are the commands that were waited for, those of a step among them. */
+static ij_status check_wait(ij_trainer *t, cl_int code, const char *what)
+{
+    if (code != CL_SUCCESS && t->failed_step < 0)
+        t->failed_step = t->step > 0 ? t->step - 1 : 0;
+    return ij_cl_check(code, what);
+}
 
 /* ---- Slots ------------------------------------------------------------------------------------------------------- */
 
@@ -164,10 +189,11 @@ static ij_status upload_lists(ij_trainer *t, slot *s)
 ij_status ij_trainer_slot(ij_trainer *t, int number, ij_batch **batch)
 {
     slot *s = &t->slots[number];
+    TRY(usable(t));
     if (s->uploaded)
-        TRY(ij_cl_check(clWaitForEvents(1, &s->uploaded), "waiting for an upload"));
+        TRY(check_wait(t, clWaitForEvents(1, &s->uploaded), "waiting for an upload"));
     if (s->consumed) /* also: the lists' copy on the host is free again */
-        TRY(ij_cl_check(clWaitForEvents(1, &s->consumed), "waiting for the device to read a batch"));
+        TRY(check_wait(t, clWaitForEvents(1, &s->consumed), "waiting for the device to read a batch"));
     forget(&s->uploaded);
     forget(&s->consumed);
     if (!s->batch.pixels)
@@ -242,6 +268,7 @@ static ij_status create(ij_trainer *t)
         if (!t->measured[i].values)
             return ij_fail(IJ_ENOMEM, "out of memory for a step's results");
     }
+    TRY(ij_plan_add(t->plan, "batches", pixel_bytes(t), CL_MEM_READ_ONLY, &t->images));
     TRY(ij_plan_commit(t->plan, t->device));
     TRY(ij_model_start(&t->model));
     for (int i = 0; i < 2; i++)
@@ -258,6 +285,7 @@ ij_status ij_trainer_create(ij_trainer **trainer, ij_device *device, const ij_tr
         return ij_fail(IJ_ENOMEM, "out of memory for a trainer");
     t->device = device;
     t->config = *config;
+    t->failed_step = -1;
     ij_status status = create(t);
     if (status) {
         ij_trainer_destroy(t);
@@ -319,7 +347,7 @@ static ij_status measure(ij_trainer *t, int partials, const ij_batch_index *inde
     ij_model *m = &t->model;
     measurement *r = &t->measured[t->step % 2];
     if (r->ready)
-        TRY(ij_cl_check(clWaitForEvents(1, &r->ready), "waiting for a result"));
+        TRY(check_wait(t, clWaitForEvents(1, &r->ready), "waiting for a result"));
     forget(&r->ready);
     r->partials = partials;
     r->elements = (int64_t)index->predictions * m->encoder.dim;
@@ -330,12 +358,10 @@ static ij_status measure(ij_trainer *t, int partials, const ij_batch_index *inde
         "reading a result");
 }
 
-ij_status ij_trainer_step(ij_trainer *t, int number, const ij_hyper *hyper)
+/* Enqueues the whole step on a batch whose lists are filled. */
+static ij_status enqueue(ij_trainer *t, slot *s, const ij_hyper *hyper)
 {
     ij_model *m = &t->model;
-    slot *s = &t->slots[number];
-    t->device->launches = 0;
-    TRY(ij_batch_index_fill(&s->index, &s->batch, m->patches, s->host_ints));
     TRY(upload_slot(t, s));
     TRY(upload_lists(t, s));
 
@@ -351,7 +377,20 @@ ij_status ij_trainer_step(ij_trainer *t, int number, const ij_hyper *hyper)
     TRY(measure(t, partials, &s->index));
     TRY(ij_model_backward(m, &batch));
     TRY(update(t, hyper));
-    TRY(ij_cl_check(clFlush(t->device->compute), "starting a step"));
+    return ij_cl_check(clFlush(t->device->compute), "starting a step");
+}
+
+ij_status ij_trainer_step(ij_trainer *t, int number, const ij_hyper *hyper)
+{
+    slot *s = &t->slots[number];
+    TRY(usable(t));
+    TRY(ij_batch_index_fill(&s->index, &s->batch, t->model.patches, s->host_ints));
+    t->device->launches = 0;
+    ij_status status = enqueue(t, s, hyper);
+    if (status) {
+        t->failed_step = t->step;
+        return status;
+    }
     t->kernels = t->device->launches;
     t->last_slot = number;
     t->step++;
@@ -376,7 +415,7 @@ ij_status ij_trainer_result(ij_trainer *t, int64_t k, ij_step_result *result)
     const measurement *r = &t->measured[k & 1];
     if (k < 0 || r->step != k)
         return ij_fail(IJ_EINVAL, "the result of step %lld is not kept", (long long)k);
-    TRY(ij_cl_check(clWaitForEvents(1, &r->ready), "waiting for a step"));
+    TRY(check_wait(t, clWaitForEvents(1, &r->ready), "waiting for a step"));
     double sum = 0.0;
     for (int i = 0; i < r->partials; i++)
         sum += r->values[i];
@@ -390,8 +429,8 @@ ij_status ij_trainer_result(ij_trainer *t, int64_t k, ij_step_result *result)
 
 ij_status ij_trainer_finish(ij_trainer *t)
 {
-    TRY(ij_cl_check(clFinish(t->device->transfer), "waiting for the device"));
-    return ij_cl_check(clFinish(t->device->compute), "waiting for the device");
+    TRY(check_wait(t, clFinish(t->device->transfer), "waiting for the device"));
+    return check_wait(t, clFinish(t->device->compute), "waiting for the device");
 }
 
 /* ---- Weights ----------------------------------------------------------------------------------------------------- */
@@ -409,12 +448,14 @@ const ij_tensor_info *ij_trainer_tensor(const ij_trainer *t, int index)
 ij_status ij_trainer_read(ij_trainer *t, int index, ij_store store, float *values)
 {
     int count = t->model.params.count;
+    TRY(usable(t));
     return ij_params_read(&t->model.params, index % count, store, index >= count, values);
 }
 
 ij_status ij_trainer_write(ij_trainer *t, int index, ij_store store, const float *values)
 {
     int count = t->model.params.count;
+    TRY(usable(t));
     return ij_params_write(&t->model.params, index % count, store, index >= count, values);
 }
 
@@ -443,6 +484,7 @@ ij_status ij_trainer_output(ij_trainer *t, ij_output which, float *values, int64
     const ij_model *m = &t->model;
     const ij_batch_index *n = &t->slots[t->last_slot].index;
     int dim = t->config.model.dim;
+    TRY(usable(t));
     *tokens = which == IJ_OUTPUT_CONTEXT ? n->context_tokens : n->predictions;
     if (*tokens * dim > capacity)
         return ij_fail(IJ_EINVAL, "an output of %lld floats does not fit into %lld", (long long)(*tokens * dim),
@@ -460,11 +502,10 @@ ij_status ij_trainer_features(ij_trainer *t, const uint8_t *pixels, int images, 
 {
     if (images < 1 || images > t->config.batch)
         return ij_fail(IJ_EINVAL, "features of %d images were asked for; a batch holds %d", images, t->config.batch);
-    TRY(ij_trainer_finish(t));
-    ij_batch *batch;
-    TRY(ij_trainer_slot(t, 0, &batch));
-    memcpy(batch->pixels, pixels, pixel_bytes(t) / (size_t)t->config.batch * (size_t)images);
-    TRY(upload_slot(t, &t->slots[0]));
-    TRY(ij_model_features(&t->model, t->slots[0].pixels, images));
+    TRY(usable(t));
+    size_t bytes = pixel_bytes(t) / (size_t)t->config.batch * (size_t)images;
+    TRY(ij_cl_check(clEnqueueWriteBuffer(t->device->compute, t->images, CL_TRUE, 0, bytes, pixels, 0, NULL, NULL),
+                    "uploading images"));
+    TRY(ij_model_features(&t->model, t->images, images));
     return read_rows(t, t->model.features, 0, images, features);
 }

@@ -63,7 +63,9 @@ int ij_trainer_kernels(const ij_trainer *trainer);
 /* The staging memory of slot 0 or 1, ready to be filled: waits until the device has read what was there before. */
 ij_status ij_trainer_slot(ij_trainer *trainer, int slot, ij_batch **batch);
 
-/* Enqueues upload and training step number k = 0, 1, ... on the batch in `slot` and returns without waiting. */
+/* Enqueues upload and training step number k = 0, 1, ... on the batch in `slot` and returns without waiting. Masks that
+ * do not fit are IJ_EINVAL and change nothing. After any other failure, here or in a later wait, the weights may be no
+ * step's: the trainer can no longer be used, and says so (IJ_EDEVICE) to whoever tries or reads it. */
 ij_status ij_trainer_step(ij_trainer *trainer, int slot, const ij_hyper *hyper);
 
 /* Steps enqueued so far (also after ij_trainer_set_step, for a resumed run). */
@@ -109,7 +111,8 @@ typedef enum ij_output { IJ_OUTPUT_CONTEXT, IJ_OUTPUT_TARGET, IJ_OUTPUT_PREDICTI
 ij_status ij_trainer_output(ij_trainer *trainer, ij_output which, float *values, int64_t capacity, int64_t *tokens);
 
 /* Frozen features: for each of the `images` (<= batch) in pixels [images, S, S, 3], the mean over patches of the
- * target encoder's last layer (after its final LayerNorm), into features [images, D]. Waits. */
+ * target encoder's last layer (after its final LayerNorm), into features [images, D]. Waits for the device; batches in
+ * the slots, also one that is being filled, are left alone. */
 ij_status ij_trainer_features(ij_trainer *trainer, const uint8_t *pixels, int images, float *features);
 
 #endif

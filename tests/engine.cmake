@@ -13,18 +13,28 @@ endforeach()
 # The model and the training step, on models of a few thousand weights. opencl_spy.c stands in front of OpenCL.
 add_library(ij_test_model STATIC test_model_case.c)
 target_link_libraries(ij_test_model PUBLIC ij_engine PkgConfig::CMOCKA m)
-foreach(name model model_determinism model_index model_params model_errors model_programs training training_memory)
+foreach(name model model_determinism model_index model_params model_state model_errors model_programs training
+             training_memory)
   add_executable(test_${name} test_${name}.c)
   target_link_libraries(test_${name} PRIVATE ij_test_model)
   add_test(NAME ${name} COMMAND test_${name})
   list(APPEND device_tests ${name})
 endforeach()
-foreach(name model_errors model_programs training_memory)
+foreach(name model_state model_errors model_programs training_memory)
   target_sources(test_${name} PRIVATE opencl_spy.c)
   target_link_libraries(test_${name} PRIVATE ${CMAKE_DL_LIBS})
 endforeach()
 set_source_files_properties(opencl_spy.c PROPERTIES COMPILE_DEFINITIONS _GNU_SOURCE) # for RTLD_NEXT
+target_sources(test_model_state PRIVATE ${PROJECT_SOURCE_DIR}/tools/golden.c)
+target_compile_definitions(test_model_state PRIVATE IJEPA_TESTS="${CMAKE_CURRENT_LIST_DIR}")
 target_link_libraries(test_training PRIVATE ij_test_images)
 target_compile_definitions(test_training PRIVATE IJEPA_SHARED="${PROJECT_SOURCE_DIR}/../shared")
 
 set_tests_properties(${device_tests} PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${device_environment}") # 77: no device
+
+# Batches as devices with memory of their own get them: through pinned memory, by a copy. CPUs would never go that way.
+foreach(name model model_determinism model_state model_errors training)
+  add_test(NAME ${name}-discrete COMMAND test_${name})
+  set_tests_properties(${name}-discrete PROPERTIES SKIP_RETURN_CODE 77
+                                                   ENVIRONMENT "${device_environment};IJEPA_MEMORY=discrete")
+endforeach()

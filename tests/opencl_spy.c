@@ -113,6 +113,8 @@ DOER(clEnqueueWriteBuffer, SPY_ENQUEUE_WRITE,
       cl_uint count, const cl_event *wait, cl_event *event),
      (queue, buffer, blocking, offset, size, from, count, wait, event))
 
+DOER(clWaitForEvents, SPY_WAIT, (cl_uint count, const cl_event *events), (count, events))
+
 DOER(clReleaseMemObject, SPY_RELEASE_MEMORY, (cl_mem memory), (memory))
 DOER(clReleaseProgram, SPY_RELEASE_PROGRAM, (cl_program program), (program))
 DOER(clReleaseKernel, SPY_RELEASE_KERNEL, (cl_kernel kernel), (kernel))

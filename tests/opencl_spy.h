@@ -15,6 +15,7 @@ typedef enum spy_call {
     SPY_ENQUEUE_READ,
     SPY_ENQUEUE_WRITE,
     SPY_ENQUEUE_MAP,
+    SPY_WAIT,           /* for events */
     SPY_RELEASE_MEMORY, /* buffers and sub-buffers */
     SPY_RELEASE_PROGRAM,
     SPY_RELEASE_KERNEL,
