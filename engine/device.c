@@ -191,6 +191,16 @@ static ij_status default_tuning(const found *f, ij_tuning *tuning)
     return IJ_OK;
 }
 
+/* Whether the device is to be treated as one with memory of its own. */
+static ij_status forced_memory(bool *discrete)
+{
+    const char *forced = getenv("IJEPA_MEMORY");
+    *discrete = forced && strcmp(forced, "discrete") == 0;
+    if (!forced || !*forced || *discrete)
+        return IJ_OK;
+    return ij_fail(IJ_EINVAL, "environment variable IJEPA_MEMORY is discrete or not set, not \"%s\"", forced);
+}
+
 static ij_status no_match(const found *all, int count, const char *choice)
 {
     char list[4096] = "";
@@ -219,7 +229,10 @@ ij_status ij_device_open(ij_device **device, const char *choice)
         return status;
     }
     ij_tuning tuning;
-    status = default_tuning(&all[index], &tuning);
+    bool discrete;
+    status = forced_memory(&discrete);
+    if (!status)
+        status = default_tuning(&all[index], &tuning);
     if (status) {
         free(all);
         return status;
@@ -230,6 +243,7 @@ ij_status ij_device_open(ij_device **device, const char *choice)
         return ij_fail(IJ_ENOMEM, "out of memory while opening a device");
     }
     d->info = all[index].info;
+    d->info.unified_memory = d->info.unified_memory && !discrete;
     d->platform = all[index].platform;
     d->id = all[index].id;
     d->tuning = tuning;

@@ -69,6 +69,29 @@ static void contradictions(void **state)
     REFUSE((c.batch = 1000000, c.targets = 1000000), "1000000", "smaller batch");
 }
 
+/* ---- The device's environment --------------------------------------------------------------------------------------
+ */
+
+/* IJEPA_MEMORY=discrete gives any device memory of its own; the tests that are run that way go that way. */
+static void memory_switch(void **state)
+{
+    (void)state;
+    const char *now = getenv("IJEPA_MEMORY");
+    char before[32];
+    snprintf(before, sizeof before, "%s", now ? now : "");
+    if (*before)
+        assert_false(ij_device_describe(case_device())->unified_memory);
+    ij_device *device;
+    setenv("IJEPA_MEMORY", "discrete", 1);
+    case_ok(ij_device_open(&device, NULL));
+    assert_false(ij_device_describe(device)->unified_memory);
+    ij_device_close(device);
+    setenv("IJEPA_MEMORY", "shared", 1);
+    assert_int_equal(ij_device_open(&device, NULL), IJ_EINVAL);
+    expect_words((const char *const[]){"IJEPA_MEMORY", "discrete", "shared", NULL});
+    setenv("IJEPA_MEMORY", before, 1);
+}
+
 /* ---- Memory -------------------------------------------------------------------------------------------------------
  */
 
@@ -112,6 +135,7 @@ static void plan_is_what_is_made(void **state)
     text[fread(text, 1, sizeof text - 1, out)] = 0;
     fclose(out);
     assert_non_null(strstr(text, "weights"));
+    assert_true((strstr(text, "batches (pinned)") == NULL) == ij_device_describe(case_device())->unified_memory);
     const char *sum = strstr(text, "sum");
     assert_non_null(sum);
     double megabytes = strtod(sum + strlen("sum"), NULL);
@@ -280,6 +304,7 @@ int main(void)
     if (!case_device())
         return CASE_NO_DEVICE;
     const struct CMUnitTest tests[] = {cmocka_unit_test(contradictions),
+                                       cmocka_unit_test(memory_switch),
                                        cmocka_unit_test(too_large),
                                        cmocka_unit_test(plan_is_what_is_made),
                                        cmocka_unit_test(everything_is_given_back),
