@@ -59,12 +59,8 @@ static const char *place(const checking *k, const char *section, const char *nam
 static void check_available(const checking *k)
 {
     const ij_config *c = k->config;
-    if (c->meta.load_checkpoint)
-        refuse(k, "meta.load_checkpoint",
-               "[meta] load_checkpoint = true is not available in this version; every run "
-               "starts from the beginning");
-    if (*c->meta.read_checkpoint)
-        refuse(k, "meta.read_checkpoint", "[meta] read_checkpoint is not available in this version; leave it empty");
+    if (*c->meta.read_checkpoint && !c->meta.load_checkpoint)
+        note(k, "[meta] read_checkpoint has no effect: load_checkpoint is false");
     if (c->meta.use_bfloat16)
         note(k, "[meta] use_bfloat16 = true: this version trains in float32 all the same");
 }

@@ -78,7 +78,10 @@ typedef struct ij_config_optimization {
 typedef struct ij_config_logging {
     char folder[IJ_CONFIG_TEXT];
     char write_tag[IJ_CONFIG_TEXT];
-    int checkpoint_freq; /* epochs; 0: only at the end */
+    int checkpoint_freq;       /* epochs; 0: none at an epoch's end */
+    int64_t checkpoint_steps;  /* 0: none by steps */
+    double checkpoint_minutes; /* 0: none by time */
+    int keep_last, keep_every; /* checkpoints; epochs */
 } ij_config_logging;
 
 typedef struct ij_config_run {
@@ -119,6 +122,12 @@ void ij_config_print(const ij_config *config, FILE *out);
 
 /* Writes every section and key with type, range and default: the reference for `--help`. */
 void ij_config_print_keys(FILE *out);
+
+/* Compares the configuration of a run with the one it is to go on with. What decides the numbers and differs is written
+ * into `contradictions`, one line "  [data] batch_size = 64 (run.ini:12), the run's is 32" each; what decides them from
+ * now on (epochs) into `changes` likewise; what decides nothing (folders, threads) is passed over. Returns how many
+ * contradictions there are. */
+int ij_config_compare(const ij_config *run, const ij_config *now, char *contradictions, char *changes, size_t size);
 
 /* Where the value of "section.key" was set: "run.ini:12", "--set" or "run.ini, default". For messages about values that
  * turn out wrong only later, when the data or the device are known. Returns `buffer`. */

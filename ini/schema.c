@@ -29,37 +29,39 @@ static const char *const model_names[] = {"custom",    "vit_tiny", "vit_small", 
     {                                                                                                                  \
 #s, #n, IJ_KEY_PAIR, offsetof(ij_config, s.n), min, max, flags, NULL, fallback, help                           \
     }
-#define BOOL(s, n, fallback, help)                                                                                     \
+#define BOOL(s, n, flags, fallback, help)                                                                              \
     {                                                                                                                  \
-#s, #n, IJ_KEY_BOOL, offsetof(ij_config, s.n), 0, 1, 0, NULL, fallback, help                                   \
+#s, #n, IJ_KEY_BOOL, offsetof(ij_config, s.n), 0, 1, flags, NULL, fallback, help                               \
     }
-#define TEXT(s, n, fallback, help)                                                                                     \
+#define TEXT(s, n, flags, fallback, help)                                                                              \
     {                                                                                                                  \
-#s, #n, IJ_KEY_TEXT, offsetof(ij_config, s.n), 0, 0, 0, NULL, fallback, help                                   \
+#s, #n, IJ_KEY_TEXT, offsetof(ij_config, s.n), 0, 0, flags, NULL, fallback, help                               \
     }
-#define CHOICE(s, n, names, fallback, help)                                                                            \
+#define CHOICE(s, n, names, flags, fallback, help)                                                                     \
     {                                                                                                                  \
-#s, #n, IJ_KEY_CHOICE, offsetof(ij_config, s.n), 0, 0, 0, names, fallback, help                                \
+#s, #n, IJ_KEY_CHOICE, offsetof(ij_config, s.n), 0, 0, flags, names, fallback, help                            \
     }
 
 const ij_key ij_schema[] = {
     INT(data, batch_size, 1, 65536, 0, "128", "images a training step"),
-    REAL(data, color_jitter_strength, 0, 2, 0, "0", "strength s of the colour jitter, where there is distortion: 0.8s, hue 0.2s"),
+    REAL(data, color_jitter_strength, 0, 2, 0, "0",
+         "strength s of the colour jitter, where there is distortion: 0.8s, hue 0.2s"),
     PAIR(data, crop_scale, 0, 1, IJ_OPEN_MIN | IJ_ASCENDING, "0.3, 1",
          "share of an image's area that a random crop takes"),
     INT(data, crop_size, 4, 4096, 0, "224", "side of the training images, in pixels"),
-    TEXT(data, image_folder, "", "folder of the images inside root_path; empty: root_path itself"),
-    INT(data, num_workers, 0, 256, 0, "0", "threads that decode images; 0: one per processor, less one"),
-    BOOL(data, pin_mem, "false", "official key without a meaning here: staging memory is the device's own"),
-    TEXT(data, root_path, "", "the images: a folder, tar shards (a-{000..146}.tar), a list of paths, an IDX file"),
-    BOOL(data, use_color_distortion, "false", "colour jitter for 4 images in 5, grey for 1 in 5, at random"),
-    BOOL(data, use_gaussian_blur, "false", "blur every other image at random, by a radius of 0.1 to 2 pixels"),
-    BOOL(data, use_horizontal_flip, "false", "mirror every other image at random"),
-    CHOICE(data, decode, decode_names, "fast", "JPEG decoding: fast, at reduced size where that suffices, or exact"),
-    REAL(data, max_bad_share, 0, 1, 0, "0.05", "share of unreadable images above which a run stops"),
+    TEXT(data, image_folder, IJ_FREE, "", "folder of the images inside root_path; empty: root_path itself"),
+    INT(data, num_workers, 0, 256, IJ_FREE, "0", "threads that decode images; 0: one per processor, less one"),
+    BOOL(data, pin_mem, IJ_FREE, "false", "official key without a meaning here: staging memory is the device's own"),
+    TEXT(data, root_path, IJ_FREE, "",
+         "the images: a folder, tar shards (a-{000..146}.tar), a list of paths, an IDX file"),
+    BOOL(data, use_color_distortion, 0, "false", "colour jitter for 4 images in 5, grey for 1 in 5, at random"),
+    BOOL(data, use_gaussian_blur, 0, "false", "blur every other image at random, by a radius of 0.1 to 2 pixels"),
+    BOOL(data, use_horizontal_flip, 0, "false", "mirror every other image at random"),
+    CHOICE(data, decode, decode_names, 0, "fast", "JPEG decoding: fast, at reduced size where that suffices, or exact"),
+    REAL(data, max_bad_share, 0, 1, IJ_FREE, "0.05", "share of unreadable images above which a run stops"),
     LONG(data, max_pixels, 1, 9e15, 0, "178956970", "an image of more counts as unreadable; the default is Pillow's"),
 
-    BOOL(mask, allow_overlap, "false", "let context blocks keep the patches of target blocks"),
+    BOOL(mask, allow_overlap, 0, "false", "let context blocks keep the patches of target blocks"),
     PAIR(mask, aspect_ratio, 0.01, 100, IJ_ASCENDING, "0.75, 1.5", "height to width of a target block"),
     PAIR(mask, enc_mask_scale, 0, 1, IJ_OPEN_MIN | IJ_ASCENDING, "0.85, 1", "share of the patches in a context block"),
     INT(mask, min_keep, 0, 65536, 0, "10", "a block with this many patches or fewer is drawn again"),
@@ -68,24 +70,27 @@ const ij_key ij_schema[] = {
     INT(mask, patch_size, 1, 256, 0, "14", "side of a patch, in pixels"),
     PAIR(mask, pred_mask_scale, 0, 1, IJ_OPEN_MIN | IJ_ASCENDING, "0.15, 0.2",
          "share of the patches in a target block"),
-    CHOICE(mask, truncate, truncate_names, "batch",
+    CHOICE(mask, truncate, truncate_names, 0, "batch",
            "cut contexts to the batch's shortest (official), or keep them whole"),
 
-    BOOL(meta, copy_data, "false", "official key without a meaning here: images are read where they lie"),
-    BOOL(meta, load_checkpoint, "false", "official key, not available yet: must be false"),
-    CHOICE(meta, model_name, model_names, "vit_huge", "the encoder; custom takes width, depth, heads and mlp_ratio"),
+    BOOL(meta, copy_data, IJ_FREE, "false", "official key without a meaning here: images are read where they lie"),
+    BOOL(meta, load_checkpoint, IJ_FREE, "false",
+         "start from read_checkpoint; where that is empty, go on as --resume does"),
+    CHOICE(meta, model_name, model_names, IJ_FREE, "vit_huge",
+           "the encoder; custom takes width, depth, heads and mlp_ratio"),
     INT(meta, pred_depth, 1, 256, 0, "12", "blocks of the predictor"),
     INT(meta, pred_emb_dim, 4, 16384, 0, "384", "width of the predictor"),
-    TEXT(meta, read_checkpoint, "", "official key, not available yet: must be empty"),
-    BOOL(meta, use_bfloat16, "false", "official key, accepted: training runs in float32 all the same"),
+    TEXT(meta, read_checkpoint, IJ_FREE, "", "weights to start from, as --init; a file in folder, or a path"),
+    BOOL(meta, use_bfloat16, IJ_FREE, "false", "official key, accepted: training runs in float32 all the same"),
     INT(meta, width, 4, 16384, IJ_CUSTOM, "192", "width of a custom encoder"),
     INT(meta, depth, 1, 256, IJ_CUSTOM, "12", "blocks of a custom encoder"),
     INT(meta, heads, 1, 256, IJ_CUSTOM, "3", "attention heads of a custom encoder and of its predictor"),
     REAL(meta, mlp_ratio, 0, 16, IJ_OPEN_MIN | IJ_CUSTOM, "4", "hidden width of a custom encoder's MLP, in widths"),
-    BOOL(meta, rescale_residual, "false", "divide block l's first proj and fc2 by sqrt(2l), as the paper says"),
+    BOOL(meta, rescale_residual, IJ_FREE, "false",
+         "divide block l's first proj and fc2 by sqrt(2l), as the paper says"),
 
     PAIR(optimization, ema, 0, 1, 0, "0.996, 1", "target encoder's momentum at the first and last step"),
-    INT(optimization, epochs, 1, 1000000, 0, "300", "passes over the data set"),
+    INT(optimization, epochs, 1, 1000000, IJ_LATER, "300", "passes over the data set"),
     REAL(optimization, final_lr, 0, 1000, 0, "1e-6", "learning rate at the end"),
     REAL(optimization, final_weight_decay, 0, 1000, 0, "0.4", "weight decay at the end"),
     REAL(optimization, ipe_scale, 0, 100, IJ_OPEN_MIN, "1", "stretches the schedules beyond the run's end"),
@@ -93,17 +98,24 @@ const ij_key ij_schema[] = {
     REAL(optimization, start_lr, 0, 1000, 0, "2e-4", "learning rate at the start"),
     REAL(optimization, warmup, 0, 1000000, 0, "40", "epochs of linear warm-up"),
     REAL(optimization, weight_decay, 0, 1000, 0, "0.04", "weight decay at the start"),
-    CHOICE(optimization, loss, loss_names, "smooth_l1", "smooth_l1 as the official code, l2 as the paper"),
+    CHOICE(optimization, loss, loss_names, 0, "smooth_l1", "smooth_l1 as the official code, l2 as the paper"),
     PAIR(optimization, betas, 0, 1, IJ_OPEN_MAX, "0.9, 0.999", "AdamW's decay rates"),
     REAL(optimization, eps, 0, 1, IJ_OPEN_MIN, "1e-8", "AdamW's epsilon"),
-    LONG(optimization, max_steps, 0, 9e15, 0, "0", "stop after this many steps; 0: when the epochs are done"),
+    LONG(optimization, max_steps, 0, 9e15, IJ_FREE, "0", "stop after this many steps; 0: when the epochs are done"),
 
-    TEXT(logging, folder, "run", "where the log and the checkpoints go; made if missing"),
-    TEXT(logging, write_tag, "jepa", "how the files in it begin"),
-    INT(logging, checkpoint_freq, 0, 1000000, 0, "1", "epochs between checkpoints; 0: only at the end"),
+    TEXT(logging, folder, IJ_FREE, "run", "where the log and the checkpoints go; made if missing"),
+    TEXT(logging, write_tag, IJ_FREE, "jepa", "how the files in it begin"),
+    INT(logging, checkpoint_freq, 0, 1000000, IJ_FREE, "1",
+        "epochs between the checkpoints at epochs' ends; 0: none there"),
+    LONG(logging, checkpoint_steps, 0, 9e15, IJ_FREE, "0", "steps between checkpoints; 0: not by steps"),
+    REAL(logging, checkpoint_minutes, 0, 1e6, IJ_FREE, "15", "minutes between checkpoints; 0: not by time"),
+    INT(logging, keep_last, 1, 1000000, IJ_FREE, "2", "newest checkpoints that are kept"),
+    INT(logging, keep_every, 0, 1000000, IJ_FREE, "0",
+        "every so many epochs the checkpoint at the end is kept; 0: none"),
 
-    TEXT(run, device, "", "device: its number, part of its name, or a type; empty: IJEPA_DEVICE or the first GPU"),
-    CHOICE(run, gemm, gemm_names, "auto", "whose matrix products: ours, CLBlast's, or what suits the device"),
+    TEXT(run, device, IJ_FREE, "",
+         "device: its number, part of its name, or a type; empty: IJEPA_DEVICE or the first GPU"),
+    CHOICE(run, gemm, gemm_names, IJ_FREE, "auto", "whose matrix products: ours, CLBlast's, or what suits the device"),
     LONG(run, seed, 0, 9e15, 0, "0", "of weights, order, crops and masks"),
 };
 

@@ -20,7 +20,9 @@ enum {
     IJ_OPEN_MIN = 1,  /* the minimum itself is not allowed */
     IJ_OPEN_MAX = 2,  /* the maximum itself is not allowed */
     IJ_ASCENDING = 4, /* a pair's second number is not under its first */
-    IJ_CUSTOM = 8     /* counts only where model_name = custom */
+    IJ_CUSTOM = 8,    /* counts only where model_name = custom */
+    IJ_FREE = 16,     /* does not decide what a run computes: a continuation may have another value ... */
+    IJ_LATER = 32     /* ... decides it from then on: likewise, but it is said */
 };
 
 typedef struct ij_key {
