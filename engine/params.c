@@ -250,9 +250,9 @@ const ij_tensor *ij_params_find(const ij_params *p, const char *format, ...)
 
 /* ---- To and from the host ---------------------------------------------------------------------------------------- */
 
-static cl_mem store_of(const ij_params *p, const ij_tensor *t, ij_store store, bool target)
+cl_mem ij_params_memory(const ij_params *p, int segment, ij_store store, bool target)
 {
-    const ij_segment *s = &p->segments[t->segment];
+    const ij_segment *s = &p->segments[segment];
     switch (store) {
     case IJ_STORE_WEIGHT:
         return target ? s->target : s->weight;
@@ -284,10 +284,16 @@ static void reorder(const ij_params *p, const ij_tensor *t, const float *from, f
     }
 }
 
+void ij_params_unpack(const ij_params *p, int index, const float *segment, float *values)
+{
+    const ij_tensor *t = &p->tensors[index];
+    reorder(p, t, segment + t->offset, values, false);
+}
+
 static ij_status transfer(ij_params *p, int index, ij_store store, bool target, float *read_to, const float *write_from)
 {
     const ij_tensor *t = &p->tensors[index];
-    cl_mem memory = store_of(p, t, store, target);
+    cl_mem memory = ij_params_memory(p, t->segment, store, target);
     if (!memory || (target && store != IJ_STORE_WEIGHT))
         return ij_fail(IJ_EINVAL, "%s has no such copy", t->name);
     float *buffer = calloc(t->floats, sizeof *buffer);

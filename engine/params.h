@@ -49,6 +49,11 @@ const ij_tensor *ij_params_find(const ij_params *p, const char *format, ...) IJ_
 ij_status ij_params_read(ij_params *p, int index, ij_store store, bool target, float *values);
 ij_status ij_params_write(ij_params *p, int index, ij_store store, bool target, const float *values);
 
+/* The device's memory that holds a tensor's copy, NULL where there is none. */
+cl_mem ij_params_memory(const ij_params *p, int segment, ij_store store, bool target);
+/* A tensor in the official order from a host copy of its segment. */
+void ij_params_unpack(const ij_params *p, int index, const float *segment, float *values);
+
 /* Draws the initial weights (method.md "Initial weights") and copies the encoder to the target. */
 ij_status ij_params_initialise(ij_params *p, uint64_t seed, bool rescale_residual);
 

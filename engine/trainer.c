@@ -4,6 +4,7 @@
 #include "engine/model.h"
 #include "engine/ops/optimizer.h"
 #include "engine/position.h"
+#include "engine/snapshot_memory.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -457,6 +458,17 @@ ij_status ij_trainer_write(ij_trainer *t, int index, ij_store store, const float
     int count = t->model.params.count;
     TRY(usable(t));
     return ij_params_write(&t->model.params, index % count, store, index >= count, values);
+}
+
+ij_status ij_trainer_make_snapshot(ij_trainer *t, ij_snapshot **snapshot)
+{
+    return ij_snapshot_create(snapshot, &t->model.params);
+}
+
+ij_status ij_trainer_take_snapshot(ij_trainer *t, ij_snapshot *snapshot)
+{
+    TRY(usable(t));
+    return ij_snapshot_take(snapshot);
 }
 
 const float *ij_trainer_pos_embed(const ij_trainer *t)

@@ -16,6 +16,7 @@
 #include "engine/device.h"
 #include "engine/model_config.h"
 #include "engine/schedule.h"
+#include "engine/snapshot.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -80,9 +81,6 @@ ij_status ij_trainer_finish(ij_trainer *trainer);
 
 /* ---- Weights, by their official names ------------------------------------------------------------------------- */
 
-/* The networks that share a tensor layout. MOMENT1/2 and GRADIENT have the shape of ENCODER + PREDICTOR. */
-typedef enum ij_store { IJ_STORE_WEIGHT, IJ_STORE_GRADIENT, IJ_STORE_MOMENT1, IJ_STORE_MOMENT2 } ij_store;
-
 /* One trainable tensor. Names are the official ones without "module.": "encoder.blocks.0.attn.qkv.weight",
  * "predictor.mask_token", "target_encoder.norm.bias". */
 typedef struct ij_tensor_info {
@@ -98,6 +96,11 @@ const ij_tensor_info *ij_trainer_tensor(const ij_trainer *trainer, int index);
 /* Copies between the device and `values` ([elements] floats); waits. Target tensors have only IJ_STORE_WEIGHT. */
 ij_status ij_trainer_read(ij_trainer *trainer, int index, ij_store store, float *values);
 ij_status ij_trainer_write(ij_trainer *trainer, int index, ij_store store, const float *values);
+
+/* Host memory for a copy of all that training changes; the caller destroys it before the trainer. IJ_ENOMEM. */
+ij_status ij_trainer_make_snapshot(ij_trainer *trainer, ij_snapshot **snapshot);
+/* Enqueues the copy of the state after the steps enqueued so far, and returns without waiting. */
+ij_status ij_trainer_take_snapshot(ij_trainer *trainer, ij_snapshot *snapshot);
 
 /* Fixed position tables, [N, D] and [N, Dp], for checkpoints. */
 const float *ij_trainer_pos_embed(const ij_trainer *trainer);

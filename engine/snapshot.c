@@ -1,0 +1,130 @@
+#include "engine/snapshot.h"
+
+#include "engine/base/try.h"
+#include "engine/snapshot_memory.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+/* The copies of a segment of the parameter store. */
+enum { WEIGHT, TARGET, MOMENT1, MOMENT2, COPIES };
+static const struct {
+    ij_store store;
+    bool target;
+} copies[COPIES] = {
+    {IJ_STORE_WEIGHT, false}, {IJ_STORE_WEIGHT, true}, {IJ_STORE_MOMENT1, false}, {IJ_STORE_MOMENT2, false}};
+
+struct ij_snapshot {
+    const ij_params *params;
+    float *memory;
+    uint64_t bytes;
+    float *(*at)[COPIES]; /* [segments] into memory; NULL: the segment has no such copy */
+    cl_event last;        /* the last copy is there, and so are all: the queue is in order */
+};
+
+/* Places every copy in memory; with memory NULL only counts. */
+static void place(ij_snapshot *s)
+{
+    uint64_t floats = 0;
+    for (int i = 0; i < s->params->segment_count; i++)
+        for (int k = 0; k < COPIES; k++) {
+            bool there = ij_params_memory(s->params, i, copies[k].store, copies[k].target) != NULL;
+            s->at[i][k] = there && s->memory ? s->memory + floats : NULL;
+            floats += there ? s->params->segments[i].floats : 0;
+        }
+    s->bytes = floats * sizeof(float);
+}
+
+ij_status ij_snapshot_create(ij_snapshot **snapshot, const ij_params *params)
+{
+    *snapshot = NULL;
+    ij_snapshot *s = calloc(1, sizeof *s);
+    if (!s || !(s->at = calloc((size_t)params->segment_count, sizeof *s->at))) {
+        free(s);
+        return ij_fail(IJ_ENOMEM, "out of memory for a copy of the training's state");
+    }
+    s->params = params;
+    place(s);
+    s->memory = malloc(s->bytes);
+    if (!s->memory) {
+        ij_fail(IJ_ENOMEM, "out of host memory: a copy of the training's state takes %.1f MiB",
+                (double)s->bytes / 0x1p20);
+        ij_snapshot_destroy(s);
+        return IJ_ENOMEM;
+    }
+    place(s);
+    *snapshot = s;
+    return IJ_OK;
+}
+
+static void forget(ij_snapshot *s)
+{
+    if (s->last)
+        clReleaseEvent(s->last);
+    s->last = NULL;
+}
+
+void ij_snapshot_destroy(ij_snapshot *s)
+{
+    if (!s)
+        return;
+    if (s->last) /* nothing may write into the memory any more */
+        clWaitForEvents(1, &s->last);
+    forget(s);
+    free(s->memory);
+    free(s->at);
+    free(s);
+}
+
+uint64_t ij_snapshot_bytes(const ij_snapshot *s)
+{
+    return s->bytes;
+}
+
+static ij_status enqueue(ij_snapshot *s, int segment, int copy)
+{
+    ij_device *device = s->params->device;
+    size_t bytes = s->params->segments[segment].floats * sizeof(float);
+    cl_mem from = ij_params_memory(s->params, segment, copies[copy].store, copies[copy].target);
+    cl_event copied;
+    TRY(ij_cl_check(
+        clEnqueueReadBuffer(device->compute, from, CL_FALSE, 0, bytes, s->at[segment][copy], 0, NULL, &copied),
+        "copying the training's state"));
+    ij_launch_record *record = ij_profile_record(device, "copy state");
+    if (record && !clRetainEvent(copied)) {
+        record->event = copied;
+        record->bytes = (double)bytes;
+    }
+    forget(s);
+    s->last = copied;
+    return IJ_OK;
+}
+
+ij_status ij_snapshot_take(ij_snapshot *s)
+{
+    for (int i = 0; i < s->params->segment_count; i++)
+        for (int k = 0; k < COPIES; k++)
+            if (s->at[i][k])
+                TRY(enqueue(s, i, k));
+    return ij_cl_check(clFlush(s->params->device->compute), "copying the training's state");
+}
+
+ij_status ij_snapshot_wait(ij_snapshot *s)
+{
+    if (!s->last)
+        return ij_fail(IJ_EINVAL, "no copy of the training's state was taken");
+    return ij_cl_check(clWaitForEvents(1, &s->last), "waiting for a copy of the training's state");
+}
+
+ij_status ij_snapshot_read(const ij_snapshot *s, int index, ij_store store, float *values)
+{
+    int count = s->params->count;
+    bool target = index >= count;
+    const ij_tensor *t = &s->params->tensors[index % count];
+    for (int k = 0; k < COPIES; k++)
+        if (copies[k].store == store && copies[k].target == target && s->at[t->segment][k]) {
+            ij_params_unpack(s->params, index % count, s->at[t->segment][k], values);
+            return IJ_OK;
+        }
+    return ij_fail(IJ_EINVAL, "%s has no such copy", t->name);
+}

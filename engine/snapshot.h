@@ -1,0 +1,26 @@
+/* A copy of everything that training changes (weights, target encoder, both moments) in host memory, taken between two
+ * steps: the device copies, then computes on, while any thread reads the copy. Made and taken by the trainer. */
+#ifndef IJ_SNAPSHOT_H
+#define IJ_SNAPSHOT_H
+
+#include "engine/base/error.h"
+
+#include <stdint.h>
+
+/* The networks that share a tensor layout. MOMENT1/2 and GRADIENT have the shape of ENCODER + PREDICTOR. */
+typedef enum ij_store { IJ_STORE_WEIGHT, IJ_STORE_GRADIENT, IJ_STORE_MOMENT1, IJ_STORE_MOMENT2 } ij_store;
+
+typedef struct ij_snapshot ij_snapshot;
+void ij_snapshot_destroy(ij_snapshot *snapshot); /* NULL is fine */
+
+/* Host memory it takes. */
+uint64_t ij_snapshot_bytes(const ij_snapshot *snapshot);
+
+/* Waits until the copy that was taken last is there. */
+ij_status ij_snapshot_wait(ij_snapshot *snapshot);
+
+/* A tensor of the copy, by the trainer's number, in the official order, after ij_snapshot_wait; any thread may. There
+ * are no gradients in it, and of the target encoder only weights: IJ_EINVAL. */
+ij_status ij_snapshot_read(const ij_snapshot *snapshot, int index, ij_store store, float *values);
+
+#endif
