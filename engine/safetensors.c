@@ -3,6 +3,8 @@
  * first, then the tensors as they come. */
 #include "engine/safetensors.h"
 
+#include "engine/whole_file.h"
+
 #include <cjson/cJSON.h>
 
 #include <errno.h>
@@ -320,8 +322,8 @@ const char *ij_safetensors_metadata(const ij_safetensors *file, const char *key)
 /* ---- Writing -------------------------------------------------------------------------------------------------- */
 
 struct ij_st_writer {
-    int fd;
-    char *path, *temporary;
+    ij_whole_file *file;
+    char *path;    /* for messages */
     size_t *sizes; /* bytes of each announced tensor */
     int announced, written;
 };
@@ -366,22 +368,6 @@ static ij_status describe(ij_st_writer *writer, const ij_st_entry *entries, cons
     return status;
 }
 
-static ij_status write_all(ij_st_writer *writer, const void *data, size_t bytes)
-{
-    const char *p = data;
-    while (bytes > 0) {
-        ssize_t n = write(writer->fd, p, bytes);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return ij_fail(IJ_EIO, "%s: cannot write: %s; what was there before is untouched", writer->path,
-                           strerror(errno));
-        p += n;
-        bytes -= (size_t)n;
-    }
-    return IJ_OK;
-}
-
 /* Length, text, and spaces so that the data begins at a multiple of 8 bytes. */
 static ij_status write_header(ij_st_writer *writer, const char *text)
 {
@@ -390,32 +376,15 @@ static ij_status write_header(ij_st_writer *writer, const char *text)
     unsigned char prefix[LENGTH_BYTES];
     for (int i = 0; i < LENGTH_BYTES; i++)
         prefix[i] = (unsigned char)(total >> (8 * i));
-    ij_status status = write_all(writer, prefix, sizeof prefix);
+    ij_status status = ij_whole_file_write(writer->file, prefix, sizeof prefix);
     if (!status)
-        status = write_all(writer, text, length);
-    return status ? status : write_all(writer, "        ", padding);
-}
-
-/* The process number keeps two programs that write one path from mixing their bytes. */
-static ij_status open_temporary(ij_st_writer *writer, const char *path)
-{
-    size_t room = strlen(path) + 32;
-    writer->path = malloc(room);
-    writer->temporary = malloc(room);
-    if (!writer->path || !writer->temporary)
-        return ij_fail(IJ_ENOMEM, "%s: no memory to write it", path);
-    snprintf(writer->path, room, "%s", path);
-    snprintf(writer->temporary, room, "%s.%ld.tmp", path, (long)getpid());
-    writer->fd = open(writer->temporary, O_WRONLY | O_CREAT | O_TRUNC, 0666);
-    if (writer->fd < 0)
-        return ij_fail(IJ_EIO, "%s: cannot create: %s", writer->temporary, strerror(errno));
-    return IJ_OK;
+        status = ij_whole_file_write(writer->file, text, length);
+    return status ? status : ij_whole_file_write(writer->file, "        ", padding);
 }
 
 static void free_writer(ij_st_writer *writer)
 {
     free(writer->path);
-    free(writer->temporary);
     free(writer->sizes);
     free(writer);
 }
@@ -428,14 +397,16 @@ ij_status ij_safetensors_create(ij_st_writer **out, const char *path, const ij_s
     ij_st_writer *writer = calloc(1, sizeof *writer);
     if (!writer)
         return ij_fail(IJ_ENOMEM, "%s: no memory to write it", path);
-    writer->fd = -1;
     writer->announced = n_entries;
     writer->sizes = calloc((size_t)n_entries + 1, sizeof *writer->sizes);
-    ij_status status = writer->sizes ? IJ_OK : ij_fail(IJ_ENOMEM, "%s: no memory to write it", path);
+    writer->path = malloc(strlen(path) + 1);
+    ij_status status = writer->sizes && writer->path ? IJ_OK : ij_fail(IJ_ENOMEM, "%s: no memory to write it", path);
+    if (!status)
+        strcpy(writer->path, path);
     if (!status && (status = describe(writer, entries, metadata, n_metadata, &text)))
         ij_fail_in(status, "%s: ", path);
     if (!status)
-        status = open_temporary(writer, path);
+        status = ij_whole_file_create(&writer->file, path);
     if (!status)
         status = write_header(writer, text);
     free(text);
@@ -452,52 +423,21 @@ ij_status ij_safetensors_write(ij_st_writer *writer, const void *data, size_t by
     if (writer->written == writer->announced || bytes != writer->sizes[writer->written])
         return ij_fail(IJ_EINVAL, "%s: tensor number %d is not the one that was announced", writer->path,
                        writer->written);
-    ij_status status = write_all(writer, data, bytes);
+    ij_status status = ij_whole_file_write(writer->file, data, bytes);
     if (!status)
         writer->written++;
     return status;
 }
 
-/* Makes the rename last through a power cut. Some file systems cannot flush a folder (EINVAL); that is no failure. */
-static ij_status flush_folder(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    size_t length = !slash ? 1 : slash == path ? 1 : (size_t)(slash - path);
-    char *folder = malloc(length + 1);
-    if (!folder)
-        return ij_fail(IJ_ENOMEM, "%s: no memory to flush its folder", path);
-    memcpy(folder, slash ? path : ".", length);
-    folder[length] = '\0';
-    int fd = open(folder, O_RDONLY);
-    ij_status status = IJ_OK;
-    if (fd >= 0 && fsync(fd) != 0 && errno != EINVAL)
-        status = ij_fail(IJ_EIO, "%s: cannot flush the folder to disk: %s", folder, strerror(errno));
-    if (fd >= 0)
-        close(fd);
-    free(folder);
-    return status;
-}
-
 ij_status ij_safetensors_finish(ij_st_writer *writer)
 {
-    ij_status status = IJ_OK;
-    if (writer->written != writer->announced)
-        status = ij_fail(IJ_EINVAL, "%s: %d of %d tensors were never written", writer->path,
-                         writer->announced - writer->written, writer->announced);
-    if (!status && fsync(writer->fd) != 0)
-        status = ij_fail(IJ_EIO, "%s: cannot flush to disk: %s; what was there before is untouched", writer->path,
-                         strerror(errno));
-    if (!status) {
-        int closed = close(writer->fd);
-        writer->fd = -1;
-        if (closed != 0 || rename(writer->temporary, writer->path) != 0)
-            status = ij_fail(IJ_EIO, "%s: cannot put the finished file in place: %s", writer->path, strerror(errno));
-    }
-    if (status) {
+    if (writer->written != writer->announced) {
+        ij_status status = ij_fail(IJ_EINVAL, "%s: %d of %d tensors were never written", writer->path,
+                                   writer->announced - writer->written, writer->announced);
         ij_safetensors_abandon(writer);
         return status;
     }
-    status = flush_folder(writer->path);
+    ij_status status = ij_whole_file_finish(writer->file);
     free_writer(writer);
     return status;
 }
@@ -506,9 +446,6 @@ void ij_safetensors_abandon(ij_st_writer *writer)
 {
     if (!writer)
         return;
-    if (writer->fd >= 0)
-        close(writer->fd);
-    if (writer->temporary)
-        unlink(writer->temporary);
+    ij_whole_file_abandon(writer->file);
     free_writer(writer);
 }
