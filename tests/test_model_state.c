@@ -46,7 +46,7 @@ typedef struct golden_case {
     golden golden;
     ij_trainer *t;
     ij_safetensors *oracle;
-    const float *expected; /* [images, dim] */
+    float *expected; /* [images, dim] */
     int images, dim;
 } golden_case;
 
@@ -58,9 +58,10 @@ static void open_case(golden_case *c, const char *name)
     c->t = case_trainer(&c->golden.config);
     for (int i = 0; i < ij_trainer_tensor_count(c->t); i++) {
         const ij_tensor_info *info = ij_trainer_tensor(c->t, i);
-        const float *values;
-        case_ok(golden_floats(&c->golden, "", info->name, info->elements, &values));
+        float *values = floats(info->elements);
+        case_ok(golden_floats(&c->golden, "", info->name, info->elements, values));
         case_ok(ij_trainer_write(c->t, i, IJ_STORE_WEIGHT, values));
+        free(values);
     }
     case_ok(ij_safetensors_open(&c->oracle, IJEPA_TESTS "/golden/features.safetensors"));
     const ij_st_tensor *tensor = ij_safetensors_find(c->oracle, name);
@@ -69,11 +70,13 @@ static void open_case(golden_case *c, const char *name)
     assert_non_null(tensor);
     assert_int_equal(tensor->shape[0], c->images);
     assert_int_equal(tensor->shape[1], c->dim);
-    c->expected = tensor->data;
+    c->expected = floats((int64_t)c->images * c->dim);
+    case_ok(ij_safetensors_read_floats(c->oracle, tensor, c->expected));
 }
 
 static void close_case(golden_case *c)
 {
+    free(c->expected);
     ij_safetensors_close(c->oracle);
     ij_trainer_destroy(c->t);
     golden_close(&c->golden);
