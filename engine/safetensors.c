@@ -1,25 +1,34 @@
 /* Reading trusts nothing in a file: the header is bounded, UTF-8 and JSON, every tensor's range is the product of its
  * shape, and the ranges tile the data without gap or overlap, as the format demands. Data is read when it is asked for.
- * Writing streams: header first, then the tensors as they come. */
+ * Writing is safetensors_writer.c's. */
 #include "engine/safetensors.h"
 
+#include "engine/checksum.h"
 #include "engine/file_read.h"
 #include "engine/json_text.h"
-#include "engine/whole_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 /* The reference implementation takes headers of up to 100 MB; a model of a thousand tensors needs some 200 KB. */
 enum { LENGTH_BYTES = 8, MAX_DIMS = 8, MAX_HEADER = 16 << 20 };
 static const char metadata_key[] = "__metadata__";
 
-/* ---- Reading -------------------------------------------------------------------------------------------------- */
+/* ---- Reading ----------------------------------------------------------------------------------------------------- */
+
+/* A file's sum while it is read. */
+typedef struct checking {
+    XXH64_state_t *sum;
+    char wanted[IJ_CHECKSUM_DIGITS + 1];
+    int next; /* the tensor, in the file's order, that is to be added next */
+} checking;
 
 struct ij_safetensors {
     int fd;
@@ -30,6 +39,7 @@ struct ij_safetensors {
     ij_st_tensor *tensors;       /* by position in the file */
     const ij_st_tensor **byname; /* the same, sorted by name */
     int count;
+    checking *check; /* NULL: nobody wants to know */
 };
 
 /* Parses the header; file->data is where the tensors' bytes begin. */
@@ -228,12 +238,21 @@ ij_status ij_safetensors_open(ij_safetensors **out, const char *path)
     return IJ_OK;
 }
 
+static void forget_check(ij_safetensors *file)
+{
+    if (file->check)
+        XXH64_freeState(file->check->sum);
+    free(file->check);
+    file->check = NULL;
+}
+
 void ij_safetensors_close(ij_safetensors *file)
 {
     if (!file)
         return;
     if (file->fd >= 0)
         close(file->fd);
+    forget_check(file);
     cJSON_Delete(file->header);
     free(file->tensors);
     free(file->byname);
@@ -258,10 +277,23 @@ const ij_st_tensor *ij_safetensors_find(const ij_safetensors *file, const char *
     return found ? *found : NULL;
 }
 
+/* Tensors that are read in order are part of the sum. */
+static void add_read(const ij_safetensors *file, const ij_st_tensor *tensor, const void *bytes)
+{
+    checking *c = file->check;
+    if (!c || c->next == file->count || tensor != &file->tensors[c->next])
+        return;
+    XXH64_update(c->sum, bytes, tensor->bytes);
+    c->next++;
+}
+
 ij_status ij_safetensors_read(const ij_safetensors *file, const ij_st_tensor *tensor, void *buffer)
 {
     ij_status status = ij_file_read(file->fd, file->path, tensor->offset, buffer, tensor->bytes);
-    return status ? ij_fail_in(status, "tensor %s: ", tensor->name) : IJ_OK;
+    if (status)
+        return ij_fail_in(status, "tensor %s: ", tensor->name);
+    add_read(file, tensor, buffer);
+    return IJ_OK;
 }
 
 ij_status ij_safetensors_read_floats(const ij_safetensors *file, const ij_st_tensor *tensor, float *values)
@@ -272,141 +304,90 @@ ij_status ij_safetensors_read_floats(const ij_safetensors *file, const ij_st_ten
                        tensor->name, ij_dtype_name(tensor->dtype));
     ij_status status =
         ij_file_read_floats(file->fd, file->path, tensor->offset, tensor->dtype, tensor->bytes / width, values);
-    return status ? ij_fail_in(status, "tensor %s: ", tensor->name) : IJ_OK;
+    if (status)
+        return ij_fail_in(status, "tensor %s: ", tensor->name);
+    if (tensor->dtype == IJ_F32)
+        add_read(file, tensor, values);
+    return IJ_OK;
+}
+
+bool ij_safetensors_has_checksum(const ij_safetensors *file)
+{
+    const char *digits = ij_safetensors_metadata(file, IJ_ST_CHECKSUM);
+    return digits && strlen(digits) == IJ_CHECKSUM_DIGITS;
+}
+
+/* The header's part, its digits taken as zeros. */
+static ij_status add_header(const ij_safetensors *file, checking *c)
+{
+    size_t length = (size_t)(file->data - LENGTH_BYTES);
+    char *text = calloc(1, length + 1);
+    ij_status status = text ? IJ_OK : ij_fail(IJ_ENOMEM, "%s: no memory for its header", file->path);
+    if (!status)
+        status = ij_file_read(file->fd, file->path, LENGTH_BYTES, text, length);
+    char *digits = status ? NULL : ij_checksum_find(text);
+    if (!status && !digits)
+        status = ij_fail(IJ_EFORMAT, "%s: its checksum is not where this program writes it", file->path);
+    if (!status) {
+        memcpy(c->wanted, digits, IJ_CHECKSUM_DIGITS);
+        memcpy(digits, ij_checksum_open, IJ_CHECKSUM_DIGITS);
+        XXH64_update(c->sum, text, length);
+    }
+    free(text);
+    return status;
+}
+
+ij_status ij_safetensors_check_begin(ij_safetensors *file)
+{
+    forget_check(file);
+    if (!ij_safetensors_has_checksum(file))
+        return IJ_OK;
+    file->check = calloc(1, sizeof *file->check);
+    if (!file->check || !(file->check->sum = XXH64_createState())) {
+        forget_check(file);
+        return ij_fail(IJ_ENOMEM, "%s: no memory to check it", file->path);
+    }
+    XXH64_reset(file->check->sum, 0);
+    ij_status status = add_header(file, file->check);
+    if (status)
+        forget_check(file);
+    return status;
+}
+
+/* Adds the rest of the file from the first tensor on that was not read in order. */
+static ij_status add_rest(const ij_safetensors *file, checking *c)
+{
+    enum { CHUNK = 1 << 20 };
+    if (c->next == file->count)
+        return IJ_OK;
+    unsigned char *chunk = malloc(CHUNK);
+    ij_status status = chunk ? IJ_OK : ij_fail(IJ_ENOMEM, "%s: no memory to check it", file->path);
+    for (uint64_t at = file->tensors[c->next].offset; !status && at < file->bytes;) {
+        size_t n = file->bytes - at < CHUNK ? (size_t)(file->bytes - at) : CHUNK;
+        status = ij_file_read(file->fd, file->path, at, chunk, n);
+        if (!status)
+            XXH64_update(c->sum, chunk, n);
+        at += n;
+    }
+    free(chunk);
+    return status;
+}
+
+ij_status ij_safetensors_check_end(ij_safetensors *file)
+{
+    if (!file->check)
+        return IJ_OK;
+    ij_status status = add_rest(file, file->check);
+    char found[IJ_CHECKSUM_DIGITS + 1];
+    ij_checksum_print(XXH64_digest(file->check->sum), found);
+    if (!status && strcmp(found, file->check->wanted) != 0)
+        status = ij_fail(IJ_EFORMAT, "%s: damaged: its checksum is %s, that of what was written was %s", file->path,
+                         found, file->check->wanted);
+    forget_check(file);
+    return status;
 }
 
 const char *ij_safetensors_metadata(const ij_safetensors *file, const char *key)
 {
     return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(file->metadata, key));
-}
-
-/* ---- Writing -------------------------------------------------------------------------------------------------- */
-
-struct ij_st_writer {
-    ij_whole_file *file;
-    char *path;    /* for messages */
-    size_t *sizes; /* bytes of each announced tensor */
-    int announced, written;
-};
-
-/* Adds entry number i, which begins at *offset; advances it. */
-static ij_status describe_entry(cJSON *header, const ij_st_entry *e, size_t *size, size_t *offset)
-{
-    if (e->dims < 0 || e->dims > MAX_DIMS || !ij_dtype_bytes(e->dtype, e->dims, e->shape, size) ||
-        *size > SIZE_MAX - *offset)
-        return ij_fail(IJ_EINVAL, "tensor %s has an impossible shape", e->name);
-    if (strcmp(e->name, metadata_key) == 0 || cJSON_GetObjectItemCaseSensitive(header, e->name))
-        return ij_fail(IJ_EINVAL, "tensor name %s is taken", e->name);
-    const double offsets[2] = {(double)*offset, (double)(*offset + *size)};
-    double shape[MAX_DIMS];
-    for (int i = 0; i < e->dims; i++)
-        shape[i] = (double)e->shape[i];
-    *offset += *size;
-    cJSON *item = cJSON_AddObjectToObject(header, e->name);
-    bool done = cJSON_AddStringToObject(item, "dtype", ij_dtype_name(e->dtype)) != NULL;
-    done = cJSON_AddItemToObject(item, "shape", cJSON_CreateDoubleArray(shape, e->dims)) && done;
-    done = cJSON_AddItemToObject(item, "data_offsets", cJSON_CreateDoubleArray(offsets, 2)) && done;
-    return done ? IJ_OK : ij_fail(IJ_ENOMEM, "no memory for a safetensors header");
-}
-
-/* The header as text; malloc'ed. */
-static ij_status describe(ij_st_writer *writer, const ij_st_entry *entries, const char *const (*metadata)[2],
-                          int n_metadata, char **text)
-{
-    ij_status status = IJ_OK;
-    size_t offset = 0;
-    *text = NULL;
-    cJSON *header = cJSON_CreateObject();
-    cJSON *pairs = n_metadata > 0 ? cJSON_AddObjectToObject(header, metadata_key) : NULL;
-    for (int i = 0; i < n_metadata && !status; i++)
-        if (!cJSON_AddStringToObject(pairs, metadata[i][0], metadata[i][1]))
-            status = ij_fail(IJ_ENOMEM, "no memory for a safetensors header");
-    for (int i = 0; i < writer->announced && !status; i++)
-        status = describe_entry(header, &entries[i], &writer->sizes[i], &offset);
-    if (!status && !(*text = cJSON_PrintUnformatted(header)))
-        status = ij_fail(IJ_ENOMEM, "no memory for a safetensors header");
-    cJSON_Delete(header);
-    return status;
-}
-
-/* Length, text, and spaces so that the data begins at a multiple of 8 bytes. */
-static ij_status write_header(ij_st_writer *writer, const char *text)
-{
-    size_t length = strlen(text), padding = (8 - length % 8) % 8;
-    uint64_t total = length + padding;
-    unsigned char prefix[LENGTH_BYTES];
-    for (int i = 0; i < LENGTH_BYTES; i++)
-        prefix[i] = (unsigned char)(total >> (8 * i));
-    ij_status status = ij_whole_file_write(writer->file, prefix, sizeof prefix);
-    if (!status)
-        status = ij_whole_file_write(writer->file, text, length);
-    return status ? status : ij_whole_file_write(writer->file, "        ", padding);
-}
-
-static void free_writer(ij_st_writer *writer)
-{
-    free(writer->path);
-    free(writer->sizes);
-    free(writer);
-}
-
-ij_status ij_safetensors_create(ij_st_writer **out, const char *path, const ij_st_entry *entries, int n_entries,
-                                const char *const (*metadata)[2], int n_metadata)
-{
-    *out = NULL;
-    char *text = NULL;
-    ij_st_writer *writer = calloc(1, sizeof *writer);
-    if (!writer)
-        return ij_fail(IJ_ENOMEM, "%s: no memory to write it", path);
-    writer->announced = n_entries;
-    writer->sizes = calloc((size_t)n_entries + 1, sizeof *writer->sizes);
-    writer->path = malloc(strlen(path) + 1);
-    ij_status status = writer->sizes && writer->path ? IJ_OK : ij_fail(IJ_ENOMEM, "%s: no memory to write it", path);
-    if (!status)
-        strcpy(writer->path, path);
-    if (!status && (status = describe(writer, entries, metadata, n_metadata, &text)))
-        ij_fail_in(status, "%s: ", path);
-    if (!status)
-        status = ij_whole_file_create(&writer->file, path);
-    if (!status)
-        status = write_header(writer, text);
-    free(text);
-    if (status) {
-        ij_safetensors_abandon(writer);
-        return status;
-    }
-    *out = writer;
-    return IJ_OK;
-}
-
-ij_status ij_safetensors_write(ij_st_writer *writer, const void *data, size_t bytes)
-{
-    if (writer->written == writer->announced || bytes != writer->sizes[writer->written])
-        return ij_fail(IJ_EINVAL, "%s: tensor number %d is not the one that was announced", writer->path,
-                       writer->written);
-    ij_status status = ij_whole_file_write(writer->file, data, bytes);
-    if (!status)
-        writer->written++;
-    return status;
-}
-
-ij_status ij_safetensors_finish(ij_st_writer *writer)
-{
-    if (writer->written != writer->announced) {
-        ij_status status = ij_fail(IJ_EINVAL, "%s: %d of %d tensors were never written", writer->path,
-                                   writer->announced - writer->written, writer->announced);
-        ij_safetensors_abandon(writer);
-        return status;
-    }
-    ij_status status = ij_whole_file_finish(writer->file);
-    free_writer(writer);
-    return status;
-}
-
-void ij_safetensors_abandon(ij_st_writer *writer)
-{
-    if (!writer)
-        return;
-    ij_whole_file_abandon(writer->file);
-    free_writer(writer);
 }

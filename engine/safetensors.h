@@ -6,6 +6,7 @@
 #include "engine/base/error.h"
 #include "engine/dtype.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,14 @@ const ij_st_tensor *ij_safetensors_find(const ij_safetensors *file, const char *
 ij_status ij_safetensors_read(const ij_safetensors *file, const ij_st_tensor *tensor, void *buffer);
 /* The same as float32, from any of the types of ij_dtype_is_float. */
 ij_status ij_safetensors_read_floats(const ij_safetensors *file, const ij_st_tensor *tensor, float *values);
+
+/* Files with a checksum, as ij_safetensors_create writes them: begin, read tensors (those that are read in the file's
+ * order are summed as they pass), end. end reads what was not read, and is IJ_EFORMAT where the file is not what was
+ * written; IJ_OK without a look where it has no checksum, which ij_safetensors_has_checksum tells. */
+bool ij_safetensors_has_checksum(const ij_safetensors *file);
+ij_status ij_safetensors_check_begin(ij_safetensors *file);
+ij_status ij_safetensors_check_end(ij_safetensors *file);
+
 /* A string of __metadata__; NULL where there is none. */
 const char *ij_safetensors_metadata(const ij_safetensors *file, const char *key);
 
@@ -46,7 +55,10 @@ typedef struct ij_st_entry {
     int dims;
     int64_t shape[8];
 } ij_st_entry;
-/* metadata: n_metadata pairs key, value. */
+/* The metadata's key of a checksum: 16 hexadecimal digits, XXH64 (seed 0) of the file from its ninth byte on, these
+ * digits taken as zeros. */
+#define IJ_ST_CHECKSUM "xxh64"
+/* metadata: n_metadata pairs key, value. The value of IJ_ST_CHECKSUM is NULL: it becomes known when all is written. */
 ij_status ij_safetensors_create(ij_st_writer **writer, const char *path, const ij_st_entry *entries, int n_entries,
                                 const char *const (*metadata)[2], int n_metadata);
 ij_status ij_safetensors_write(ij_st_writer *writer, const void *data, size_t bytes); /* the next tensor */

@@ -50,6 +50,11 @@ ij_status ij_whole_file_create(ij_whole_file **out, const char *path)
     return status;
 }
 
+static ij_status write_failed(const ij_whole_file *file)
+{
+    return ij_fail(IJ_EIO, "%s: cannot write: %s; what was there before is untouched", file->path, strerror(errno));
+}
+
 ij_status ij_whole_file_write(ij_whole_file *file, const void *data, size_t bytes)
 {
     const char *p = data;
@@ -58,9 +63,24 @@ ij_status ij_whole_file_write(ij_whole_file *file, const void *data, size_t byte
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return ij_fail(IJ_EIO, "%s: cannot write: %s; what was there before is untouched", file->path,
-                           strerror(errno));
+            return write_failed(file);
         p += n;
+        bytes -= (size_t)n;
+    }
+    return IJ_OK;
+}
+
+ij_status ij_whole_file_patch(ij_whole_file *file, uint64_t offset, const void *data, size_t bytes)
+{
+    const char *p = data;
+    while (bytes > 0) {
+        ssize_t n = pwrite(file->fd, p, bytes, (off_t)offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return write_failed(file);
+        p += n;
+        offset += (uint64_t)n;
         bytes -= (size_t)n;
     }
     return IJ_OK;
