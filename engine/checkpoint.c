@@ -1,41 +1,46 @@
 #include "engine/checkpoint.h"
 
-#include "engine/safetensors.h"
+#include "engine/base/try.h"
+#include "engine/official_names.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- Metadata: ij_checkpoint_meta as text ----------------------------------------------------------------------- */
+static const char encoder[] = "encoder.", target_encoder[] = "target_encoder.", predictor[] = "predictor.";
 
-static const char version_key[] = "ijepa.checkpoint", version[] = "1";
-
-enum { MAX_PAIRS = 20, VALUE_BYTES = 32 };
-
-/* The integers of the model's shape. */
+/* What a checkpoint is made of, in the order of ij_model_file_at: a network's tensors, or one of its moments. */
 static const struct {
-    const char *key;
-    size_t offset;
-} shape_fields[] = {
-    {"model.crop", offsetof(ij_model_config, crop)},
-    {"model.patch", offsetof(ij_model_config, patch)},
-    {"model.dim", offsetof(ij_model_config, dim)},
-    {"model.depth", offsetof(ij_model_config, depth)},
-    {"model.heads", offsetof(ij_model_config, heads)},
-    {"model.hidden", offsetof(ij_model_config, hidden)},
-    {"model.pred_dim", offsetof(ij_model_config, pred_dim)},
-    {"model.pred_depth", offsetof(ij_model_config, pred_depth)},
-};
-enum { N_SHAPE = sizeof shape_fields / sizeof shape_fields[0] };
+    const char *prefix, *network;
+    ij_store store;
+} parts[] = {{"", encoder, IJ_STORE_WEIGHT},
+             {"", predictor, IJ_STORE_WEIGHT},
+             {"", target_encoder, IJ_STORE_WEIGHT},
+             {"optimizer.exp_avg.", encoder, IJ_STORE_MOMENT1},
+             {"optimizer.exp_avg.", predictor, IJ_STORE_MOMENT1},
+             {"optimizer.exp_avg_sq.", encoder, IJ_STORE_MOMENT2},
+             {"optimizer.exp_avg_sq.", predictor, IJ_STORE_MOMENT2}};
+enum { N_PARTS = sizeof parts / sizeof parts[0] };
+
+/* The trainer's tensor of that name; -1 where there is none. */
+static int number_of(const ij_trainer *t, const char *name)
+{
+    for (int i = 0; i < ij_trainer_tensor_count(t); i++)
+        if (strcmp(ij_trainer_tensor(t, i)->name, name) == 0)
+            return i;
+    return -1;
+}
+
+/* ---- Metadata: ij_checkpoint_meta as text -------------------------------------------------------------------------
+ */
+
+enum { OUR_PAIRS = 20, VALUE_BYTES = 32 };
 
 typedef struct metadata {
-    const char *pair[MAX_PAIRS][2];
-    char value[MAX_PAIRS][VALUE_BYTES];
+    const char *(*pair)[2]; /* malloc'ed */
+    char value[OUR_PAIRS][VALUE_BYTES];
     int count;
 } metadata;
 
@@ -47,257 +52,274 @@ static char *add_pair(metadata *m, const char *key)
     return m->value[m->count++];
 }
 
-static void fill_metadata(metadata *m, const ij_checkpoint_meta *meta)
+static ij_status fill_metadata(metadata *m, const ij_checkpoint_meta *meta)
 {
+    const ij_model_config *c = &meta->model;
+    const struct {
+        const char *key;
+        int value;
+    } shape[] = {{"model.crop", c->crop},         {"model.patch", c->patch},          {"model.dim", c->dim},
+                 {"model.depth", c->depth},       {"model.heads", c->heads},          {"model.hidden", c->hidden},
+                 {"model.pred_dim", c->pred_dim}, {"model.pred_depth", c->pred_depth}};
     m->count = 0;
+    m->pair = malloc((size_t)(OUR_PAIRS + meta->more_count) * sizeof *m->pair);
+    if (!m->pair)
+        return ij_fail(IJ_ENOMEM, "out of memory for a checkpoint's metadata");
+    m->pair[m->count][0] = IJ_ST_CHECKSUM;
+    m->pair[m->count++][1] = NULL;
     snprintf(add_pair(m, "format"), VALUE_BYTES, "pt"); /* what PyTorch's loaders expect to find */
-    snprintf(add_pair(m, version_key), VALUE_BYTES, "%s", version);
-    for (int i = 0; i < N_SHAPE; i++) {
-        int n;
-        memcpy(&n, (const char *)&meta->model + shape_fields[i].offset, sizeof n);
-        snprintf(add_pair(m, shape_fields[i].key), VALUE_BYTES, "%d", n);
-    }
-    snprintf(add_pair(m, "model.norm_eps"), VALUE_BYTES, "%.9g", (double)meta->model.norm_eps);
-    snprintf(add_pair(m, "model.target_eps"), VALUE_BYTES, "%.9g", (double)meta->model.target_eps);
+    snprintf(add_pair(m, "ijepa.checkpoint"), VALUE_BYTES, "1");
+    for (size_t i = 0; i < sizeof shape / sizeof *shape; i++)
+        snprintf(add_pair(m, shape[i].key), VALUE_BYTES, "%d", shape[i].value);
+    snprintf(add_pair(m, "model.norm_eps"), VALUE_BYTES, "%.9g", (double)c->norm_eps);
+    snprintf(add_pair(m, "model.target_eps"), VALUE_BYTES, "%.9g", (double)c->target_eps);
     snprintf(add_pair(m, "epoch"), VALUE_BYTES, "%" PRId64, meta->epoch);
     snprintf(add_pair(m, "iteration"), VALUE_BYTES, "%" PRId64, meta->iteration);
     snprintf(add_pair(m, "seed"), VALUE_BYTES, "%" PRIu64, meta->seed);
     snprintf(add_pair(m, "rescale_residual"), VALUE_BYTES, "%d", meta->rescale_residual);
-}
-
-static ij_status missing_value(const char *path, const char *key)
-{
-    return ij_fail(IJ_EFORMAT, "%s: not a checkpoint of this program: its metadata have no usable %s", path, key);
-}
-
-static ij_status read_integer(const ij_safetensors *file, const char *path, const char *key, int64_t limit,
-                              int64_t *value)
-{
-    const char *text = ij_safetensors_metadata(file, key);
-    char *end;
-    errno = 0;
-    *value = text ? strtoll(text, &end, 10) : -1;
-    if (!text || end == text || *end || errno || *value < 0 || *value > limit)
-        return missing_value(path, key);
-    return IJ_OK;
-}
-
-static ij_status read_epsilon(const ij_safetensors *file, const char *path, const char *key, float *value)
-{
-    const char *text = ij_safetensors_metadata(file, key);
-    char *end;
-    *value = text ? strtof(text, &end) : 0;
-    if (!text || end == text || *end || !(*value > 0 && *value < 1))
-        return missing_value(path, key);
-    return IJ_OK;
-}
-
-static ij_status read_metadata(const ij_safetensors *file, const char *path, ij_checkpoint_meta *meta)
-{
-    const char *found = ij_safetensors_metadata(file, version_key);
-    if (!found)
-        return missing_value(path, version_key);
-    if (strcmp(found, version) != 0)
-        return ij_fail(IJ_EFORMAT, "%s: checkpoint of version %s; this program reads version %s", path, found, version);
-    ij_status status = IJ_OK;
-    for (int i = 0; i < N_SHAPE && !status; i++) {
-        int64_t value = 0;
-        status = read_integer(file, path, shape_fields[i].key, INT_MAX, &value);
-        int n = (int)value;
-        memcpy((char *)&meta->model + shape_fields[i].offset, &n, sizeof n);
+    for (int i = 0; i < meta->more_count; i++, m->count++) {
+        m->pair[m->count][0] = meta->more[i][0];
+        m->pair[m->count][1] = meta->more[i][1];
     }
-    if (!status)
-        status = read_epsilon(file, path, "model.norm_eps", &meta->model.norm_eps);
-    if (!status)
-        status = read_epsilon(file, path, "model.target_eps", &meta->model.target_eps);
-    if (!status)
-        status = read_integer(file, path, "epoch", INT64_MAX, &meta->epoch);
-    if (!status)
-        status = read_integer(file, path, "iteration", INT64_MAX, &meta->iteration);
-    const char *seed = ij_safetensors_metadata(file, "seed");
-    if (!status && (!seed || sscanf(seed, "%" SCNu64, &meta->seed) != 1))
-        status = missing_value(path, "seed");
-    int64_t rescale = 0;
-    if (!status)
-        status = read_integer(file, path, "rescale_residual", 1, &rescale);
-    meta->rescale_residual = rescale == 1;
-    if (!status && ij_model_config_check(&meta->model))
-        status = ij_fail_in(IJ_EFORMAT, "%s: damaged metadata: ", path);
-    return status;
+    return IJ_OK;
 }
 
-ij_status ij_checkpoint_describe(const char *path, ij_checkpoint_meta *meta)
+bool ij_checkpoint_drawn(const ij_model_file *file, uint64_t *seed, bool *rescale_residual)
 {
-    ij_safetensors *file;
-    *meta = (ij_checkpoint_meta){0};
-    ij_status status = ij_safetensors_open(&file, path);
-    if (!status)
-        status = read_metadata(file, path, meta);
-    ij_safetensors_close(file);
-    return status;
+    const char *drawn = ij_model_file_metadata(file, "seed"),
+               *rescale = ij_model_file_metadata(file, "rescale_residual");
+    *rescale_residual = rescale && strcmp(rescale, "1") == 0;
+    return drawn && sscanf(drawn, "%" SCNu64, seed) == 1;
 }
 
-/* ---- Writing ---------------------------------------------------------------------------------------------------- */
+/* ---- Writing -------------------------------------------------------------------------------------------------------
+ */
 
-/* The position tables: not trained, so no tensors of the trainer, but part of the official files. */
-typedef struct fixed_table {
-    const char *name;
-    const float *values;
-    int width;
-} fixed_table;
-enum { N_FIXED = 3 };
+/* One tensor of the file. */
+typedef struct item {
+    char name[112];
+    ij_st_entry entry;
+    int number; /* the trainer's; -1: a position table */
+    ij_store store;
+    const float *table;
+    int64_t elements;
+} item;
 
-static void fixed_tables(const ij_trainer *t, const ij_model_config *model, fixed_table tables[N_FIXED])
+typedef struct contents {
+    item *items;
+    int count;
+    int64_t largest; /* elements */
+} contents;
+
+static void add_item(contents *c, const ij_trainer *t, int part, const ij_official_tensor *tensor)
 {
-    tables[0] = (fixed_table){"encoder.pos_embed", ij_trainer_pos_embed(t), model->dim};
-    tables[1] = (fixed_table){"predictor.predictor_pos_embed", ij_trainer_predictor_pos_embed(t), model->pred_dim};
-    tables[2] = (fixed_table){"target_encoder.pos_embed", ij_trainer_pos_embed(t), model->dim};
+    char trained[96];
+    item *i = &c->items[c->count++];
+    snprintf(trained, sizeof trained, "%s%s", parts[part].network, tensor->name);
+    snprintf(i->name, sizeof i->name, "%s%s", parts[part].prefix, trained);
+    i->entry = (ij_st_entry){.name = i->name, .dtype = IJ_F32, .dims = tensor->dims};
+    i->elements = 1;
+    for (int d = 0; d < tensor->dims; d++)
+        i->elements *= i->entry.shape[d] = tensor->shape[d];
+    i->store = parts[part].store;
+    i->number = tensor->table ? -1 : number_of(t, trained);
+    i->table = parts[part].network == predictor ? ij_trainer_predictor_pos_embed(t) : ij_trainer_pos_embed(t);
+    if (i->elements > c->largest)
+        c->largest = i->elements;
 }
 
-static ij_st_entry entry_of(const ij_tensor_info *info)
+/* The items are freed by the caller, also after a failure. */
+static ij_status list_contents(contents *c, const ij_trainer *t, const ij_model_config *model)
 {
-    ij_st_entry entry = {.name = info->name, .dtype = IJ_F32, .dims = info->dims};
-    for (int i = 0; i < info->dims; i++)
-        entry.shape[i] = info->shape[i];
-    return entry;
+    *c = (contents){0};
+    for (int part = 0; part < N_PARTS; part++) {
+        ij_official_tensor *list;
+        int count;
+        TRY(parts[part].network == predictor ? ij_official_predictor(model, &list, &count)
+                                             : ij_official_encoder(model, &list, &count));
+        item *longer = realloc(c->items, (size_t)(c->count + count) * sizeof *longer);
+        if (!longer) {
+            free(list);
+            return ij_fail(IJ_ENOMEM, "out of memory for the list of a checkpoint's tensors");
+        }
+        c->items = longer;
+        for (int i = 0; i < count; i++)
+            if (parts[part].store == IJ_STORE_WEIGHT || !list[i].table)
+                add_item(c, t, part, &list[i]);
+        free(list);
+    }
+    for (int i = 0; i < c->count; i++) /* the items have stopped moving */
+        c->items[i].entry.name = c->items[i].name;
+    return IJ_OK;
 }
 
-/* Announces every tensor: the trainer's in its order, then the tables. */
-static ij_status start(ij_trainer *t, const char *path, const ij_checkpoint_meta *meta,
-                       const fixed_table tables[N_FIXED], ij_st_writer **writer)
+static ij_status announce(const contents *c, const char *path, const ij_checkpoint_meta *meta, ij_st_writer **writer)
 {
-    int trained = ij_trainer_tensor_count(t);
-    ij_st_entry *entries = malloc((size_t)(trained + N_FIXED) * sizeof *entries);
-    if (!entries)
-        return ij_fail(IJ_ENOMEM, "%s: no host memory to list %d tensors", path, trained + N_FIXED);
-    for (int i = 0; i < trained; i++)
-        entries[i] = entry_of(ij_trainer_tensor(t, i));
-    for (int i = 0; i < N_FIXED; i++)
-        entries[trained + i] =
-            (ij_st_entry){tables[i].name, IJ_F32, 3, {1, ij_model_patches(&meta->model), tables[i].width}};
     metadata m;
-    fill_metadata(&m, meta);
-    ij_status status =
-        ij_safetensors_create(writer, path, entries, trained + N_FIXED, (const char *const(*)[2])m.pair, m.count);
+    ij_status status = fill_metadata(&m, meta);
+    ij_st_entry *entries = status ? NULL : malloc((size_t)c->count * sizeof *entries);
+    if (!status && !entries)
+        status = ij_fail(IJ_ENOMEM, "out of memory for the list of a checkpoint's tensors");
+    for (int i = 0; i < c->count && !status; i++)
+        entries[i] = c->items[i].entry;
+    if (!status)
+        status = ij_safetensors_create(writer, path, entries, c->count, (const char *const(*)[2])m.pair, m.count);
     free(entries);
+    free(m.pair);
     return status;
 }
 
-/* Room for the trainer's largest tensor; malloc'ed. */
-static ij_status largest_tensor(ij_trainer *t, float **values)
+static ij_status write_item(ij_trainer *t, const ij_snapshot *snapshot, const item *i, float *values,
+                            ij_st_writer *writer)
 {
-    int64_t largest = 0;
-    for (int i = 0; i < ij_trainer_tensor_count(t); i++)
-        if (ij_trainer_tensor(t, i)->elements > largest)
-            largest = ij_trainer_tensor(t, i)->elements;
+    size_t bytes = (size_t)i->elements * sizeof *values;
+    if (i->number < 0)
+        return ij_safetensors_write(writer, i->table, bytes);
+    TRY(snapshot ? ij_snapshot_read(snapshot, i->number, i->store, values)
+                 : ij_trainer_read(t, i->number, i->store, values));
+    return ij_safetensors_write(writer, values, bytes);
+}
+
+ij_status ij_checkpoint_write(ij_trainer *t, const ij_snapshot *snapshot, const char *path,
+                              const ij_checkpoint_meta *meta)
+{
+    contents c;
+    ij_st_writer *writer = NULL;
+    float *values = NULL;
+    ij_status status = list_contents(&c, t, &meta->model);
+    if (!status && !(values = malloc((size_t)c.largest * sizeof *values)))
+        status = ij_fail(IJ_ENOMEM, "no host memory for a tensor of %" PRId64 " floats", c.largest);
+    if (!status)
+        status = announce(&c, path, meta, &writer);
+    for (int i = 0; i < c.count && !status; i++)
+        status = write_item(t, snapshot, &c.items[i], values, writer);
+    free(values);
+    free(c.items);
+    if (!status)
+        return ij_safetensors_finish(writer);
+    ij_safetensors_abandon(writer);
+    return ij_fail_in(status, "%s: ", path);
+}
+
+/* ---- Reading -------------------------------------------------------------------------------------------------------
+ */
+
+/* The file's model is the trainer's. */
+static ij_status check_model(const ij_trainer *t, const ij_model_file *file, const char *path, bool any_crop)
+{
+    const ij_model_config *is = ij_trainer_model(t), *has = &ij_model_file_describe(file)->model;
+    const struct {
+        const char *what;
+        int has, is;
+        bool matters;
+    } sizes[] = {{"crop_size", has->crop, is->crop, !any_crop},
+                 {"patch_size", has->patch, is->patch, true},
+                 {"the encoder's width", has->dim, is->dim, true},
+                 {"its number of blocks", has->depth, is->depth, true},
+                 {"its number of heads", has->heads, is->heads, true},
+                 {"the width of its MLP", has->hidden, is->hidden, true},
+                 {"the predictor's width", has->pred_dim, is->pred_dim, has->pred_dim != 0},
+                 {"its number of blocks", has->pred_depth, is->pred_depth, has->pred_dim != 0}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        if (sizes[i].matters && sizes[i].has != sizes[i].is)
+            return ij_fail(IJ_EFORMAT, "%s: holds another model: %s is %d there, %d here", path, sizes[i].what,
+                           sizes[i].has, sizes[i].is);
+    return IJ_OK;
+}
+
+/* Where a tensor of a file goes. */
+typedef struct place {
+    int number; /* the trainer's; -1: nowhere */
+    ij_store store;
+} place;
+
+static place place_of(const ij_trainer *t, const char *name)
+{
+    ij_store store = IJ_STORE_WEIGHT;
+    for (int i = 0; i < N_PARTS; i++)
+        if (*parts[i].prefix && strncmp(name, parts[i].prefix, strlen(parts[i].prefix)) == 0) {
+            store = parts[i].store;
+            name += strlen(parts[i].prefix);
+            break;
+        }
+    return (place){number_of(t, name), store};
+}
+
+static ij_status largest_tensor(const ij_model_file *file, float **values)
+{
+    int64_t largest = 1;
+    for (int i = 0; i < ij_model_file_count(file); i++)
+        if (ij_model_file_at(file, i)->elements > largest)
+            largest = ij_model_file_at(file, i)->elements;
     *values = malloc((size_t)largest * sizeof **values);
     return *values ? IJ_OK : ij_fail(IJ_ENOMEM, "no host memory for a tensor of %" PRId64 " floats", largest);
 }
 
-ij_status ij_checkpoint_write(ij_trainer *t, const char *path, const ij_checkpoint_meta *meta)
+static ij_status load_all(ij_trainer *t, ij_model_file *file, float *values)
 {
-    fixed_table tables[N_FIXED];
-    fixed_tables(t, &meta->model, tables);
-    ij_st_writer *writer = NULL;
-    float *values;
-    ij_status status = largest_tensor(t, &values);
-    if (!status)
-        status = start(t, path, meta, tables, &writer);
-    for (int i = 0; i < ij_trainer_tensor_count(t) && !status; i++) {
-        status = ij_trainer_read(t, i, IJ_STORE_WEIGHT, values);
-        if (!status)
-            status = ij_safetensors_write(writer, values, (size_t)ij_trainer_tensor(t, i)->elements * sizeof *values);
+    TRY(ij_model_file_check_begin(file));
+    for (int i = 0; i < ij_model_file_count(file); i++) {
+        const ij_model_tensor *tensor = ij_model_file_at(file, i);
+        place p = place_of(t, tensor->name);
+        TRY(ij_model_file_read(file, tensor, values));
+        if (p.number >= 0)
+            TRY(ij_trainer_write(t, p.number, p.store, values));
     }
-    size_t patches = (size_t)ij_model_patches(&meta->model);
-    for (int i = 0; i < N_FIXED && !status; i++)
-        status = ij_safetensors_write(writer, tables[i].values, patches * (size_t)tables[i].width * sizeof(float));
+    return ij_model_file_check_end(file);
+}
+
+ij_status ij_checkpoint_resume(ij_trainer *t, ij_model_file *file)
+{
+    const ij_model_file_info *info = ij_model_file_describe(file);
+    const char *path = ij_model_file_path(file);
+    const char *missing = !info->encoder          ? "context encoder"
+                          : !info->target_encoder ? "target encoder"
+                          : !info->predictor      ? "predictor"
+                          : !info->moments        ? "moments of the optimiser"
+                                                  : NULL;
+    if (missing)
+        return ij_fail(IJ_EFORMAT, "%s: a run cannot go on from it: it holds no %s", path, missing);
+    if (info->iteration < 0)
+        return ij_fail(IJ_EFORMAT, "%s: a run cannot go on from it: it does not say how many steps were taken", path);
+    TRY(check_model(t, file, path, false));
+    float *values = NULL;
+    TRY(largest_tensor(file, &values));
+    ij_status status = load_all(t, file, values);
     free(values);
-    if (status) {
-        ij_safetensors_abandon(writer);
-        return status;
-    }
-    return ij_safetensors_finish(writer);
+    return status ? status : ij_trainer_set_step(t, info->iteration);
 }
 
-/* ---- Reading ---------------------------------------------------------------------------------------------------- */
-
-static void print_shape(char *text, size_t room, int dims, const int64_t *shape)
-{
-    size_t used = 0;
-    text[0] = '\0';
-    for (int i = 0; i < dims && used < room; i++)
-        used += (size_t)snprintf(text + used, room - used, "%s%" PRId64, i ? ", " : "", shape[i]);
-}
-
-/* The file has every tensor of the trainer, in its shape, as float32. */
-static ij_status check_tensors(const ij_trainer *t, const ij_safetensors *file, const char *path)
+/* One network of the file into the trainer's network `into`. */
+static ij_status load_network(ij_trainer *t, ij_model_file *file, const char *from, const char *into, float *values)
 {
     for (int i = 0; i < ij_trainer_tensor_count(t); i++) {
-        const ij_tensor_info *want = ij_trainer_tensor(t, i);
-        const ij_st_tensor *have = ij_safetensors_find(file, want->name);
-        if (!have)
-            return ij_fail(IJ_EFORMAT, "%s: has no tensor %s: it holds another model, or only a part of one", path,
-                           want->name);
-        bool same = have->dims == want->dims;
-        for (int d = 0; d < want->dims && same; d++)
-            same = have->shape[d] == want->shape[d];
-        if (!same) {
-            char had[192], wanted[192];
-            print_shape(had, sizeof had, have->dims, have->shape);
-            print_shape(wanted, sizeof wanted, want->dims, want->shape);
-            return ij_fail(IJ_EFORMAT, "%s: tensor %s has shape [%s], the model's is [%s]", path, want->name, had,
-                           wanted);
-        }
-        if (have->dtype != IJ_F32)
-            return ij_fail(IJ_EFORMAT, "%s: tensor %s is not stored as float32", path, want->name);
+        const char *name = ij_trainer_tensor(t, i)->name;
+        char full[160];
+        if (strncmp(name, into, strlen(into)) != 0)
+            continue;
+        snprintf(full, sizeof full, "%s%s", from, name + strlen(into));
+        const ij_model_tensor *tensor = ij_model_file_find(file, full);
+        if (!tensor)
+            return ij_fail(IJ_EFORMAT, "%s: has no tensor %s", ij_model_file_path(file), full);
+        TRY(ij_model_file_read(file, tensor, values));
+        TRY(ij_trainer_write(t, i, IJ_STORE_WEIGHT, values));
     }
     return IJ_OK;
 }
 
-static bool trainer_has(const ij_trainer *t, const char *name)
+ij_status ij_checkpoint_start_from(ij_trainer *t, ij_model_file *file)
 {
-    for (int i = 0; i < ij_trainer_tensor_count(t); i++)
-        if (strcmp(ij_trainer_tensor(t, i)->name, name) == 0)
-            return true;
-    return false;
-}
-
-/* The file has no weights that the trainer lacks: those of a deeper model would load without a word otherwise. */
-static ij_status check_nothing_more(const ij_trainer *t, const ij_safetensors *file, const char *path)
-{
-    static const char *const networks[] = {"encoder.", "predictor.", "target_encoder."};
-    for (int i = 0; i < ij_safetensors_count(file); i++) {
-        const char *name = ij_safetensors_at(file, i)->name;
-        for (size_t n = 0; n < sizeof networks / sizeof networks[0]; n++) {
-            if (strncmp(name, networks[n], strlen(networks[n])) != 0)
-                continue;
-            const char *table = name + strlen(networks[n]);
-            bool fixed = strcmp(table, "pos_embed") == 0 || strcmp(table, "predictor_pos_embed") == 0;
-            if (!fixed && !trainer_has(t, name))
-                return ij_fail(IJ_EFORMAT, "%s: tensor %s is not part of the model: the file's is deeper", path, name);
-        }
-    }
-    return IJ_OK;
-}
-
-ij_status ij_checkpoint_read(ij_trainer *t, const char *path)
-{
-    ij_safetensors *file;
+    const ij_model_file_info *info = ij_model_file_describe(file);
+    const char *context = info->encoder ? encoder : target_encoder,
+               *target = info->target_encoder ? target_encoder : encoder;
     float *values = NULL;
-    ij_status status = ij_safetensors_open(&file, path);
+    TRY(check_model(t, file, ij_model_file_path(file), true));
+    TRY(largest_tensor(file, &values));
+    ij_status status = load_network(t, file, context, encoder, values);
     if (!status)
-        status = check_tensors(t, file, path);
-    if (!status)
-        status = check_nothing_more(t, file, path);
-    if (!status)
-        status = largest_tensor(t, &values);
-    for (int i = 0; i < ij_trainer_tensor_count(t) && !status; i++) {
-        const ij_st_tensor *tensor = ij_safetensors_find(file, ij_trainer_tensor(t, i)->name);
-        status = ij_safetensors_read(file, tensor, values);
-        if (!status)
-            status = ij_trainer_write(t, i, IJ_STORE_WEIGHT, values);
-    }
+        status = load_network(t, file, target, target_encoder, values);
+    if (!status && info->predictor)
+        status = load_network(t, file, predictor, predictor, values);
     free(values);
-    ij_safetensors_close(file);
     return status;
 }

@@ -1,17 +1,21 @@
-/* Checkpoints: the weights of all three networks as one safetensors file, in the official names and shapes. The
- * official code saves each key with "module." before it (an artefact of DistributedDataParallel); here it is left out.
+/* Checkpoints: everything a run needs to go on, as one safetensors file in the official names and shapes. The official
+ * code saves each key with "module." before it (an artefact of DistributedDataParallel); here it is left out.
  *
  *     encoder.*, target_encoder.*   patch_embed.proj, blocks.{i}.…, norm, pos_embed [1, N, D]
  *     predictor.*                   predictor_embed, mask_token, predictor_blocks.{i}.…, predictor_pos_embed [1, N, Dp]
- *     __metadata__                  format version, model.*, epoch, iteration, seed, rescale_residual
+ *     optimizer.exp_avg.NAME        AdamW's first moment of the trained tensor NAME ("encoder.…" or "predictor.…")
+ *     optimizer.exp_avg_sq.NAME     its second moment
+ *     __metadata__                  checksum, format version, model.*, epoch, iteration, seed, rescale_residual, and
+ *                                   what the caller adds
  *
- * Tensors outside these three prefixes are other people's: a reader passes over them, which leaves room for the
- * optimiser's moments. The position tables are written for other programs; reading computes nothing from them. */
+ * The position tables are written for other programs. Reading is model_file.h's; here is what a trainer does with it.
+ */
 #ifndef IJ_CHECKPOINT_H
 #define IJ_CHECKPOINT_H
 
 #include "engine/base/error.h"
 #include "engine/model_config.h"
+#include "engine/model_file.h"
 #include "engine/trainer.h"
 
 #include <stdbool.h>
@@ -19,22 +23,32 @@
 
 /* What a checkpoint knows about its run. */
 typedef struct ij_checkpoint_meta {
-    ij_model_config model;
-    int64_t epoch;         /* complete epochs */
-    int64_t iteration;     /* steps taken */
-    uint64_t seed;         /* of the initial weights, ... */
-    bool rescale_residual; /* ... and how they were drawn: with these two a run's start can be made again */
+    ij_model_config model;        /* the trainer's own */
+    int64_t epoch;                /* complete epochs */
+    int64_t iteration;            /* steps taken */
+    uint64_t seed;                /* of the initial weights, ... */
+    bool rescale_residual;        /* ... and how they were drawn: with these two a run's start can be made again */
+    const char *const (*more)[2]; /* pairs of metadata that the caller adds; it keeps them */
+    int more_count;
 } ij_checkpoint_meta;
 
-/* Writes the trainer's weights to `path` beside what is there, flushes, renames: on failure an older file stays whole.
- * Holds one tensor in host memory at a time. meta->model is the trainer's own. */
-ij_status ij_checkpoint_write(ij_trainer *trainer, const char *path, const ij_checkpoint_meta *meta);
+/* Writes the state in `snapshot`, or where that is NULL the trainer's own at this moment, to `path` beside what is
+ * there, flushes, renames: on failure an older file stays whole. Holds one tensor in host memory at a time. With a
+ * snapshot any thread may write while the trainer computes on. */
+ij_status ij_checkpoint_write(ij_trainer *trainer, const ij_snapshot *snapshot, const char *path,
+                              const ij_checkpoint_meta *meta);
 
-/* Loads all weights from `path` into a trainer of the same shape. IJ_EFORMAT names the tensor that is missing, has
- * another shape, or that the model does not have; nothing is changed then. */
-ij_status ij_checkpoint_read(ij_trainer *trainer, const char *path);
+/* Loads weights, moments and the number of steps taken from a file that holds all of them, and compares its checksum.
+ * IJ_EFORMAT where a part is missing or the model is another (nothing is changed then), or where the content is damaged
+ * (then everything may be changed). */
+ij_status ij_checkpoint_resume(ij_trainer *trainer, ij_model_file *file);
 
-/* Reads only what the checkpoint says about itself, so that a trainer of its shape can be made. */
-ij_status ij_checkpoint_describe(const char *path, ij_checkpoint_meta *meta);
+/* Loads weights to start from: both encoders (one stands for the other where the file has only one) and the predictor
+ * where it has one; else that stays as it was drawn. Moments and steps stay at zero. The crop may be another than the
+ * file's, since positions are computed. IJ_EFORMAT where the model is another; nothing is changed then. */
+ij_status ij_checkpoint_start_from(ij_trainer *trainer, ij_model_file *file);
+
+/* The initial weights' seed of the run behind a file, and how they were drawn; false where it does not say. */
+bool ij_checkpoint_drawn(const ij_model_file *file, uint64_t *seed, bool *rescale_residual);
 
 #endif

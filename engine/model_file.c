@@ -157,6 +157,11 @@ const ij_model_file_info *ij_model_file_describe(const ij_model_file *file)
     return &file->info;
 }
 
+const char *ij_model_file_path(const ij_model_file *file)
+{
+    return file->path;
+}
+
 int ij_model_file_count(const ij_model_file *file)
 {
     return file->count;
@@ -183,6 +188,26 @@ ij_status ij_model_file_read(ij_model_file *file, const ij_model_tensor *tensor,
 {
     const ij_model_item *item = (const ij_model_item *)tensor;
     return file->reader->read(file->state, item->source, tensor, values);
+}
+
+static ij_safetensors *whole(const ij_model_file *file)
+{
+    return file->reader->whole ? file->reader->whole(file->state) : NULL;
+}
+
+bool ij_model_file_has_checksum(const ij_model_file *file)
+{
+    return whole(file) && ij_safetensors_has_checksum(whole(file));
+}
+
+ij_status ij_model_file_check_begin(ij_model_file *file)
+{
+    return whole(file) ? ij_safetensors_check_begin(whole(file)) : IJ_OK;
+}
+
+ij_status ij_model_file_check_end(ij_model_file *file)
+{
+    return whole(file) ? ij_safetensors_check_end(whole(file)) : IJ_OK;
 }
 
 const char *ij_model_file_metadata(const ij_model_file *file, const char *key)

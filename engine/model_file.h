@@ -46,6 +46,8 @@ ij_status ij_model_file_open(ij_model_file **file, const char *path);
 void ij_model_file_close(ij_model_file *file); /* NULL is fine */
 
 const ij_model_file_info *ij_model_file_describe(const ij_model_file *file);
+/* As it was opened. */
+const char *ij_model_file_path(const ij_model_file *file);
 
 /* Tensors by number, in the official order, or by name (NULL where there is none). */
 int ij_model_file_count(const ij_model_file *file);
@@ -54,6 +56,13 @@ const ij_model_tensor *ij_model_file_find(const ij_model_file *file, const char 
 
 /* Reads a tensor as float32 in its official shape (a Hugging Face file's query, key and value become one qkv). */
 ij_status ij_model_file_read(ij_model_file *file, const ij_model_tensor *tensor, float *values);
+
+/* Compares the checksum of a file that has one: begin, read the tensors (in the order of ij_model_file_at they are read
+ * once), end. IJ_EFORMAT where the content is not what was written; IJ_OK where the file has none, which has_checksum
+ * tells. */
+bool ij_model_file_has_checksum(const ij_model_file *file);
+ij_status ij_model_file_check_begin(ij_model_file *file);
+ij_status ij_model_file_check_end(ij_model_file *file);
 
 /* A value of a safetensors file's __metadata__; NULL where there is none, or none of that name. */
 const char *ij_model_file_metadata(const ij_model_file *file, const char *key);

@@ -11,7 +11,8 @@ typedef struct ij_model_reader {
     /* The tensor that was offered as `source`, as float32 in the offered shape. */
     ij_status (*read)(void *state, int source, const ij_model_tensor *tensor, float *values);
     const char *(*metadata)(const void *state, const char *key); /* NULL: this kind has none */
-    void (*close)(void *state);                                  /* of a NULL state too */
+    ij_safetensors *(*whole)(void *state); /* the one file that all of it is, for its checksum; NULL: it is none */
+    void (*close)(void *state);            /* of a NULL state too */
 } ij_model_reader;
 
 typedef struct ij_model_item {

@@ -42,6 +42,11 @@ static const char *metadata_own(const void *state, const char *key)
     return ij_safetensors_metadata(state, key);
 }
 
+static ij_safetensors *whole_own(void *state)
+{
+    return state;
+}
+
 static void close_own(void *state)
 {
     ij_safetensors_close(state);
@@ -98,7 +103,8 @@ static ij_status read_metadata(ij_model_file *file)
 
 ij_status ij_model_open_own(ij_model_file *file, ij_safetensors *opened)
 {
-    static const ij_model_reader reader = {read_own, metadata_own, close_own};
+    static const ij_model_reader reader = {
+        .read = read_own, .metadata = metadata_own, .whole = whole_own, .close = close_own};
     file->reader = &reader;
     file->state = opened;
     file->info.kind = IJ_MODEL_FILE_OWN;

@@ -19,7 +19,7 @@ struct ij_snapshot {
     float *memory;
     uint64_t bytes;
     float *(*at)[COPIES]; /* [segments] into memory; NULL: the segment has no such copy */
-    cl_event last;        /* the last copy is there, and so are all: the queue is in order */
+    cl_event first, last; /* the last copy is there, and so are all: the queue is in order */
 };
 
 /* Places every copy in memory; with memory NULL only counts. */
@@ -57,11 +57,11 @@ ij_status ij_snapshot_create(ij_snapshot **snapshot, const ij_params *params)
     return IJ_OK;
 }
 
-static void forget(ij_snapshot *s)
+static void replace(cl_event *event, cl_event by)
 {
-    if (s->last)
-        clReleaseEvent(s->last);
-    s->last = NULL;
+    if (*event)
+        clReleaseEvent(*event);
+    *event = by;
 }
 
 void ij_snapshot_destroy(ij_snapshot *s)
@@ -70,7 +70,8 @@ void ij_snapshot_destroy(ij_snapshot *s)
         return;
     if (s->last) /* nothing may write into the memory any more */
         clWaitForEvents(1, &s->last);
-    forget(s);
+    replace(&s->first, NULL);
+    replace(&s->last, NULL);
     free(s->memory);
     free(s->at);
     free(s);
@@ -95,13 +96,15 @@ static ij_status enqueue(ij_snapshot *s, int segment, int copy)
         record->event = copied;
         record->bytes = (double)bytes;
     }
-    forget(s);
-    s->last = copied;
+    if (!s->first && !clRetainEvent(copied))
+        s->first = copied;
+    replace(&s->last, copied);
     return IJ_OK;
 }
 
 ij_status ij_snapshot_take(ij_snapshot *s)
 {
+    replace(&s->first, NULL);
     for (int i = 0; i < s->params->segment_count; i++)
         for (int k = 0; k < COPIES; k++)
             if (s->at[i][k])
@@ -114,6 +117,15 @@ ij_status ij_snapshot_wait(ij_snapshot *s)
     if (!s->last)
         return ij_fail(IJ_EINVAL, "no copy of the training's state was taken");
     return ij_cl_check(clWaitForEvents(1, &s->last), "waiting for a copy of the training's state");
+}
+
+double ij_snapshot_seconds(const ij_snapshot *s)
+{
+    cl_ulong start = 0, end = 0;
+    if (!s->first || clGetEventProfilingInfo(s->first, CL_PROFILING_COMMAND_START, sizeof start, &start, NULL) ||
+        clGetEventProfilingInfo(s->last, CL_PROFILING_COMMAND_END, sizeof end, &end, NULL))
+        return 0.0;
+    return (double)(end - start) * 1e-9;
 }
 
 ij_status ij_snapshot_read(const ij_snapshot *s, int index, ij_store store, float *values)

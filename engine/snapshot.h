@@ -19,6 +19,9 @@ uint64_t ij_snapshot_bytes(const ij_snapshot *snapshot);
 /* Waits until the copy that was taken last is there. */
 ij_status ij_snapshot_wait(ij_snapshot *snapshot);
 
+/* How long the device copied, in seconds, after ij_snapshot_wait: training is held up by no more. */
+double ij_snapshot_seconds(const ij_snapshot *snapshot);
+
 /* A tensor of the copy, by the trainer's number, in the official order, after ij_snapshot_wait; any thread may. There
  * are no gradients in it, and of the target encoder only weights: IJ_EINVAL. */
 ij_status ij_snapshot_read(const ij_snapshot *snapshot, int index, ij_store store, float *values);

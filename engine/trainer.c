@@ -326,6 +326,11 @@ uint64_t ij_trainer_device_bytes(const ij_trainer *t)
     return ij_plan_bytes(t->plan);
 }
 
+const ij_model_config *ij_trainer_model(const ij_trainer *t)
+{
+    return &t->config.model;
+}
+
 int ij_trainer_kernels(const ij_trainer *t)
 {
     return t->kernels;

@@ -58,6 +58,7 @@ void ij_trainer_destroy(ij_trainer *trainer);
 /* Prints the memory plan, one line a group with its bytes, and the sum. */
 void ij_trainer_print_plan(const ij_trainer *trainer, FILE *out);
 uint64_t ij_trainer_device_bytes(const ij_trainer *trainer);
+const ij_model_config *ij_trainer_model(const ij_trainer *trainer);
 /* Kernels that the last step enqueued. */
 int ij_trainer_kernels(const ij_trainer *trainer);
 

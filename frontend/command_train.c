@@ -5,17 +5,25 @@
 #include "frontend/interrupt.h"
 #include "frontend/message.h"
 #include "frontend/options.h"
+#include "frontend/resume.h"
+#include "frontend/saver.h"
 #include "frontend/training.h"
 #include "ini/convert.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void print_help(void)
 {
-    puts("Usage: ijepa train CONFIG.ini [--set section.key=value]... [--device D] [--tuning FILE]\n"
+    puts("Usage: ijepa train CONFIG.ini [--resume] [--init FILE] [--set section.key=value]...\n"
+         "                   [--device D] [--tuning FILE]\n"
          "\n"
          "Trains as the configuration says. Options:\n"
+         "  --resume                 goes on from the newest checkpoint in the run's folder, as if the run had never\n"
+         "                           been interrupted; where there is none the run starts afresh\n"
+         "  --init FILE              starts from the weights in a file: a checkpoint, a Hugging Face folder or file,\n"
+         "                           the official code's .pth.tar; with --resume only where there is no checkpoint\n"
          "  --set section.key=value  replaces one value of the configuration; may be repeated\n"
          "  --device D               the device: its number, part of its name, or cpu or gpu (see `ijepa devices`)\n"
          "  --tuning FILE            what autotune measured; default: IJEPA_TUNING, or the XDG data folder's\n"
@@ -25,9 +33,11 @@ static void print_help(void)
          "\n"
          "Into [logging] folder it writes, TAG being [logging] write_tag:\n"
          "  TAG_r0.csv               a line for each step\n"
-         "  TAG-latest.safetensors   the weights, at the end of every epoch and of the run\n"
+         "  TAG-stepN.safetensors    checkpoints: at the end of every epoch and of the run, and every 15 minutes\n"
+         "                           (see [logging]); the newest two are kept\n"
+         "  TAG-latest.safetensors   a link to the newest\n"
          "  TAG-config.ini           the configuration that was used\n"
-         "What an earlier run left under these names is renamed, with ~ added.\n"
+         "Without --resume, what an earlier run left under these names is renamed, with ~ added.\n"
          "\n"
          "Ctrl-C (or SIGTERM, SIGHUP) ends the run after the current step with a checkpoint, a second one at once.\n"
          "Exit status: 0 done; 1 failed; 2 wrong usage; 130 ended by Ctrl-C (128 + the signal's number).");
@@ -35,9 +45,14 @@ static void print_help(void)
 
 /* All that a run opens, in this order; closed in the reverse one. */
 typedef struct run {
+    bool resume;      /* asked for; later: a checkpoint is gone on from */
+    const char *init; /* NULL: none */
     ij_config config;
-    ij_run_folder folder;
     ij_dataset *dataset;
+    ij_run_identity identity;
+    ij_run_folder folder;
+    ij_model_file *checkpoint; /* that the run goes on from; NULL: it starts */
+    int64_t step;              /* the checkpoint's */
     ij_device *device;
     ij_trainer *trainer;
     ij_loader *loader;
@@ -46,11 +61,14 @@ typedef struct run {
 
 static void close_run(run *r)
 {
-    ij_loader_close(r->loader); /* before the trainer, whose memory it fills */
+    ij_loader_close(r->loader);        /* before the trainer, whose memory it fills */
+    ij_saver_close(r->training.saver); /* likewise: it reads it */
+    ij_step_log_close(&r->training.log);
     ij_trainer_destroy(r->trainer);
     ij_device_close(r->device);
+    ij_model_file_close(r->checkpoint);
+    ij_run_identity_free(&r->identity);
     ij_dataset_close(r->dataset);
-    ij_step_log_close(&r->training.log);
 }
 
 static ij_status open_dataset(run *r)
@@ -84,7 +102,49 @@ static ij_status open_dataset(run *r)
     return IJ_OK;
 }
 
-static ij_status open_trainer(run *r)
+/* [meta] read_checkpoint: a file in the run's folder, as the official code takes it, or a path of its own. */
+static void use_official_keys(run *r, char path[IJ_PATH_MAX])
+{
+    const ij_config_meta *m = &r->config.meta;
+    if (!m->load_checkpoint)
+        return;
+    if (!*m->read_checkpoint) {
+        r->resume = true;
+        return;
+    }
+    if (r->init)
+        return;
+    snprintf(path, IJ_PATH_MAX, "%s/%s", r->config.logging.folder, m->read_checkpoint);
+    r->init = *m->read_checkpoint != '/' && access(path, F_OK) == 0 ? path : m->read_checkpoint;
+}
+
+/* The weights to begin with: a checkpoint's, somebody else's, or those that were drawn. */
+static ij_status load_weights(run *r)
+{
+    ij_status status;
+    if (r->checkpoint) {
+        status = ij_resume_load(&r->folder, &r->config, &r->identity, r->trainer, &r->checkpoint, &r->step);
+        if (!status)
+            printf("resume: from %s, after %lld steps\n", ij_model_file_path(r->checkpoint), (long long)r->step);
+        return status;
+    }
+    if (!r->init)
+        return IJ_OK;
+    ij_model_file *file;
+    if ((status = ij_model_file_open(&file, r->init)))
+        return status;
+    status = ij_checkpoint_start_from(r->trainer, file);
+    const ij_model_file_info *info = ij_model_file_describe(file);
+    if (!status)
+        printf("start:  from the weights in %s (%s)\n", r->init,
+               info->predictor ? "both encoders and the predictor" : "the encoders; the predictor is drawn afresh");
+    for (int i = 0; i < ij_model_file_notes(file) && !status; i++)
+        ij_complain("note: %s: %s", r->init, ij_model_file_note(file, i));
+    ij_model_file_close(file);
+    return status;
+}
+
+static ij_status open_device(run *r)
 {
     char where[IJ_CONFIG_TEXT + 32];
     ij_status status = ij_device_open(&r->device, r->config.run.device);
@@ -97,15 +157,34 @@ static ij_status open_trainer(run *r)
     if (*ij_device_notes(r->device))
         ij_complain("note: %s", ij_device_notes(r->device));
 
+    return IJ_OK;
+}
+
+static ij_status open_checkpoint(run *r)
+{
+    ij_status status = ij_run_identity_make(&r->identity, &r->config, r->dataset, r->device);
+    if (status || !r->resume)
+        return status;
+    if ((status = ij_resume_find(&r->folder, &r->checkpoint, &r->step)))
+        return status;
+    if (r->checkpoint)
+        return ij_resume_check(r->checkpoint, &r->config, &r->identity);
+    printf("resume: there is no checkpoint in %s: the run starts afresh\n", r->folder.base);
+    return IJ_OK;
+}
+
+static ij_status open_trainer(run *r)
+{
     ij_trainer_config config = ij_config_trainer(&r->config);
     const ij_model_config *m = &config.model;
     printf("model:  encoder %d x %d, %d heads, %d x %d patches of %d pixels; predictor %d x %d\n", m->dim, m->depth,
            m->heads, ij_model_side(m), ij_model_side(m), m->patch, m->pred_dim, m->pred_depth);
     fflush(stdout); /* compiling the kernels may take a while */
-    if ((status = ij_trainer_create(&r->trainer, r->device, &config)))
+    ij_status status = ij_trainer_create(&r->trainer, r->device, &config);
+    if (status)
         return status;
     ij_trainer_print_plan(r->trainer, stdout);
-    return IJ_OK;
+    return load_weights(r);
 }
 
 /* Bytes of the data set's table, by the mean length of some paths: what a sample's row takes beside its name. */
@@ -145,46 +224,99 @@ static ij_status open_loader(run *r)
     t->steps = o->epochs * ipe;
     if (o->max_steps && o->max_steps < t->steps)
         t->steps = o->max_steps;
+    ij_run_identity_epoch(&r->identity, ipe);
+    t->begin = r->checkpoint ? r->step : 0;
     printf("run:    %lld steps, %lld an epoch, of %d images, prepared by %d thread%s; results in %s\n",
            (long long)t->steps, (long long)ipe, config.batch, ij_loader_workers(r->loader),
            ij_loader_workers(r->loader) == 1 ? "" : "s", r->config.logging.folder);
     return IJ_OK;
 }
 
+/* A run that goes on takes up its log where the checkpoint left it; one that starts keeps an earlier one's results. */
 static ij_status open_log(run *r)
 {
-    bool kept;
-    ij_status status = ij_run_folder_keep_previous(&r->folder, &kept);
+    ij_step_log *log = &r->training.log;
+    bool kept = false;
+    char lacking[128] = "";
+    ij_status status = IJ_OK;
+    if (!r->checkpoint)
+        status = ij_run_folder_keep_previous(&r->folder, &kept);
     if (!status && kept)
         printf("        (what an earlier run left there was renamed, with ~ added)\n");
     if (!status)
         status = ij_run_folder_write_config(&r->folder, &r->config);
     if (!status)
-        status = ij_step_log_open(&r->training.log, r->folder.log);
-    fflush(stdout);
+        status = r->checkpoint ? ij_step_log_resume(log, r->folder.log, r->step, lacking, sizeof lacking)
+                               : ij_step_log_open(log, r->folder.log);
+    if (!status && *lacking)
+        ij_complain("warning: the log %s %s", r->folder.log, lacking);
     return status;
+}
+
+static ij_status open_saver(run *r)
+{
+    ij_training *t = &r->training;
+    const ij_config_logging *l = &r->config.logging;
+    ij_saver_config config = {.trainer = r->trainer,
+                              .folder = &r->folder,
+                              .log = fileno(t->log.file),
+                              .keep_last = l->keep_last,
+                              .keep_every = l->keep_every * t->schedule.ipe,
+                              .steps_an_epoch = t->schedule.ipe,
+                              .meta = {.model = ij_config_model_shape(&r->config),
+                                       .seed = (uint64_t)r->config.run.seed,
+                                       .rescale_residual = r->config.meta.rescale_residual,
+                                       .more = (const char *const(*)[2])r->identity.pair,
+                                       .more_count = r->identity.count}};
+    ij_status status = ij_saver_open(&t->saver, &config);
+    if (status)
+        return status;
+    if (ij_saver_bytes(t->saver))
+        printf("        checkpoints are written beside the training, from a copy of %.1f MiB of host memory\n",
+               (double)ij_saver_bytes(t->saver) / 0x1p20);
+    else
+        ij_complain("note: %s: training will wait while checkpoints are written", ij_error());
+    fflush(stdout);
+    return IJ_OK;
 }
 
 static void print_end(const run *r)
 {
     const ij_training *t = &r->training;
-    char took[32];
-    ij_clock_format(ij_clock() - t->progress.started, took, sizeof took);
-    printf("%s %lld of %lld steps in %s, last loss %.5f",
-           ij_interrupt_signal() ? "ended after" : "done:", (long long)t->taken, (long long)t->steps, took, t->loss);
+    char took[32], path[IJ_PATH_MAX];
+    double seconds = ij_clock() - t->progress.started;
+    ij_clock_format(seconds, took, sizeof took);
+    printf("%s %lld of %lld steps", ij_interrupt_signal() ? "ended after" : "done:", (long long)t->taken,
+           (long long)t->steps);
+    if (t->begin)
+        printf(", %lld of them now,", (long long)(t->taken - t->begin));
+    printf(" in %s, last loss %.5f", took, t->loss);
     if (t->bad_named)
         printf("; %lld unreadable image%s skipped", (long long)t->bad_named, t->bad_named == 1 ? "" : "s");
-    printf("\ncheckpoint: %s\n", r->folder.checkpoint);
+    ij_saver_times spent = ij_saver_spent(t->saver);
+    double held = spent.copying + t->waited;
+    printf("\ncheckpoint: %s (%d written in %.1f s, holding up the training for %.2f s, %.2f %% of it)\n",
+           ij_run_folder_checkpoint(&r->folder, t->taken, path), spent.written, spent.writing, held,
+           seconds > 0 ? 100 * held / seconds : 0);
     fflush(stdout);
 }
 
 static ij_status train(run *r)
 {
+    char official[IJ_PATH_MAX];
+    use_official_keys(r, official);
     ij_status status;
     if ((status = open_dataset(r)) || (status = ij_run_folder_open(&r->folder, &r->config)) ||
-        (status = open_trainer(r)) || (status = open_loader(r)) || (status = open_log(r)))
+        (status = open_device(r)) || (status = open_checkpoint(r)) || (status = open_trainer(r)) ||
+        (status = open_loader(r)))
         return status;
     ij_training *t = &r->training;
+    if (t->begin >= t->steps) {
+        printf("done:   all %lld steps were taken before\n", (long long)t->steps);
+        return IJ_OK;
+    }
+    if ((status = open_log(r)) || (status = open_saver(r)))
+        return status;
     t->config = &r->config;
     t->folder = &r->folder;
     t->dataset = r->dataset;
@@ -193,7 +325,7 @@ static ij_status train(run *r)
     ij_interrupt_catch();
     if ((status = ij_training_run(t)))
         return status;
-    if (t->taken)
+    if (t->taken > t->begin)
         print_end(r);
     return IJ_OK;
 }
@@ -207,12 +339,14 @@ int ij_command_train(int argc, char **argv)
         ij_complain("out of memory");
         return IJ_EXIT_FAILED;
     }
-    if (ij_options_read(&options, "train", argc, argv)) {
+    if (ij_options_read_run(&options, "train", argc, argv)) {
         exit_status = IJ_EXIT_FAILED;
         if (options.help) {
             print_help();
             exit_status = IJ_EXIT_DONE;
         } else if (ij_options_config(&options, &r->config)) {
+            r->resume = options.resume;
+            r->init = options.init;
             if (train(r))
                 ij_complain("%s", ij_error());
             else

@@ -26,7 +26,7 @@ static bool wrong(const char *command, const char *what, const char *argument)
     return false;
 }
 
-bool ij_options_read(ij_options *options, const char *command, int argc, char **argv)
+static bool read_options(ij_options *options, const char *command, int argc, char **argv, bool run)
 {
     memset(options, 0, sizeof *options);
     for (int i = 0; i < argc; i++)
@@ -53,6 +53,11 @@ bool ij_options_read(ij_options *options, const char *command, int argc, char **
             if (!value)
                 return wrong(command, "a file must follow", "--tuning");
             setenv("IJEPA_TUNING", value, 1); /* where the engine looks for its tuning database */
+        } else if (run && !strcmp(argv[i], "--resume")) {
+            options->resume = true;
+        } else if (run && ij_option_value("--init", argc, argv, &i, &options->init)) {
+            if (!options->init)
+                return wrong(command, "a model's file or folder must follow", "--init");
         } else if (argv[i][0] == '-' && argv[i][1]) {
             return wrong(command, "unknown option", argv[i]);
         } else if (options->path) {
@@ -68,6 +73,16 @@ bool ij_options_read(ij_options *options, const char *command, int argc, char **
         return false;
     }
     return true;
+}
+
+bool ij_options_read(ij_options *options, const char *command, int argc, char **argv)
+{
+    return read_options(options, command, argc, argv, false);
+}
+
+bool ij_options_read_run(ij_options *options, const char *command, int argc, char **argv)
+{
+    return read_options(options, command, argc, argv, true);
 }
 
 void ij_options_free(ij_options *options)

@@ -1,6 +1,5 @@
 /* The command line of the subcommands that take a configuration: CONFIG.ini [--set section.key=value]... [--device D]
- * [--tuning FILE].
- */
+ * [--tuning FILE], and for some [--resume] [--init FILE]. */
 #ifndef IJ_FRONTEND_OPTIONS_H
 #define IJ_FRONTEND_OPTIONS_H
 
@@ -13,6 +12,8 @@ typedef struct ij_options {
     const char **sets; /* "section.key=value", in the order of the command line; --device is one of them */
     int n_sets;
     char device[IJ_CONFIG_TEXT + 16];
+    bool resume;
+    const char *init;
     bool help; /* asked for: nothing else is looked at */
 } ij_options;
 
@@ -23,6 +24,8 @@ bool ij_option_value(const char *name, int argc, char **argv, int *i, const char
 /* Reads the arguments; they must outlive the options. On wrong usage complains and returns false. `command` is the
  * subcommand's name for messages. ij_options_free is due in any case. */
 bool ij_options_read(ij_options *options, const char *command, int argc, char **argv);
+/* The same with --resume and --init. */
+bool ij_options_read_run(ij_options *options, const char *command, int argc, char **argv);
 void ij_options_free(ij_options *options);
 
 /* Reads the configuration that the options name and prints its notes. Complains and returns false on failure. */

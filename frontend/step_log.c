@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 static ij_status flush(ij_step_log *log)
 {
@@ -11,14 +12,57 @@ static ij_status flush(ij_step_log *log)
     return ij_fail(IJ_EIO, "cannot write the log %s: %s", log->path, errno ? strerror(errno) : "unknown reason");
 }
 
+static const char header[] = "epoch,itr,loss,mask-A,mask-B,time (ms),lr,wd,ema,images_per_second,target_std\n";
+
+static ij_status cannot_write(const char *path)
+{
+    return ij_fail(IJ_EIO, "cannot write the log %s: %s", path, strerror(errno));
+}
+
 ij_status ij_step_log_open(ij_step_log *log, const char *path)
 {
     log->path = path;
     log->file = fopen(path, "w");
     if (!log->file)
-        return ij_fail(IJ_EIO, "cannot write the log %s: %s", path, strerror(errno));
-    fputs("epoch,itr,loss,mask-A,mask-B,time (ms),lr,wd,ema,images_per_second,target_std\n", log->file);
+        return cannot_write(path);
+    fputs(header, log->file);
     return flush(log);
+}
+
+/* Whole lines from where the file is, up to `most`; leaves it behind the last of them. */
+static int64_t skip_lines(FILE *file, int64_t most)
+{
+    int64_t lines = 0;
+    off_t end = ftello(file);
+    for (int c; lines < most && (c = getc(file)) != EOF;)
+        if (c == '\n') {
+            lines++;
+            end = ftello(file);
+        }
+    fseeko(file, end, SEEK_SET);
+    return lines;
+}
+
+ij_status ij_step_log_resume(ij_step_log *log, const char *path, int64_t steps, char *lacking, size_t size)
+{
+    char first[sizeof header] = "";
+    *lacking = '\0';
+    log->path = path;
+    log->file = fopen(path, "r+");
+    if (!log->file && errno != ENOENT)
+        return cannot_write(path);
+    if (!log->file || !fgets(first, sizeof first, log->file) || strcmp(first, header) != 0) {
+        snprintf(lacking, size, "%s",
+                 log->file ? "is not the log of this run, and is begun anew" : "is missing, and is begun anew");
+        ij_step_log_close(log);
+        return ij_step_log_open(log, path);
+    }
+    int64_t lines = skip_lines(log->file, steps);
+    if (lines < steps)
+        snprintf(lacking, size, "holds %lld of the %lld steps before", (long long)lines, (long long)steps);
+    if (ftruncate(fileno(log->file), ftello(log->file)))
+        return cannot_write(path);
+    return IJ_OK;
 }
 
 ij_status ij_step_log_write(ij_step_log *log, const ij_step_record *r)

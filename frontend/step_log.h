@@ -6,6 +6,7 @@
 #include "engine/schedule.h"
 #include "engine/trainer.h"
 
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -28,6 +29,11 @@ typedef struct ij_step_record {
 
 /* Makes the file anew and writes its header. */
 ij_status ij_step_log_open(ij_step_log *log, const char *path);
+
+/* Goes on with the file of a run of which `steps` steps are to stay: what was logged after them is cut off. Where the
+ * file is missing, of another kind or ends before, *lacking says so ("" where nothing is): the log is then made anew,
+ * or goes on behind the gap. */
+ij_status ij_step_log_resume(ij_step_log *log, const char *path, int64_t steps, char *lacking, size_t size);
 
 /* Writes one line at once, so that a run can be followed and nothing is lost when it dies. */
 ij_status ij_step_log_write(ij_step_log *log, const ij_step_record *record);

@@ -1,6 +1,5 @@
 #include "frontend/training.h"
 
-#include "engine/checkpoint.h"
 #include "frontend/clock.h"
 #include "frontend/interrupt.h"
 #include "frontend/message.h"
@@ -20,7 +19,7 @@ static double mean_context_length(const ij_batch *batch)
  * looks splendid. It shows in the features' spread over a batch. */
 static void watch_for_collapse(ij_training *t, int64_t k, double target_std)
 {
-    if (k == 0)
+    if (k == t->begin)
         t->first_std = target_std;
     if (t->collapsed || !(target_std < 1e-3 || target_std < 0.01 * t->first_std))
         return;
@@ -36,13 +35,14 @@ static ij_status check_loss(const ij_training *t, int64_t k, double loss)
 {
     if (isfinite(loss))
         return IJ_OK;
-    const char *advice = "try a smaller learning rate or a longer warm-up";
-    if (t->saved)
-        return ij_fail(IJ_EINVAL, "the loss became %s at step %lld; %s. The checkpoint %s, of step %lld, is kept",
-                       isnan(loss) ? "NaN" : "infinite", (long long)k, advice, t->folder->checkpoint,
-                       (long long)t->saved);
-    return ij_fail(IJ_EINVAL, "the loss became %s at step %lld; %s. No checkpoint was written before",
-                   isnan(loss) ? "NaN" : "infinite", (long long)k, advice);
+    int64_t saved = ij_saver_saved(t->saver);
+    char kept[96] = "No checkpoint was written before";
+    if (saved < 0 && t->begin)
+        saved = t->begin;
+    if (saved >= 0)
+        snprintf(kept, sizeof kept, "The checkpoint of step %lld is kept", (long long)saved);
+    return ij_fail(IJ_EINVAL, "the loss became %s at step %lld; try a smaller learning rate or a longer warm-up. %s",
+                   isnan(loss) ? "NaN" : "infinite", (long long)k, kept);
 }
 
 /* A log that cannot be written (a full disk) is told of once; the training is worth more than its log. */
@@ -106,41 +106,105 @@ static void name_bad_images(ij_training *t)
 
 /* ---- Checkpoints ----------------------------------------------------------------------------------------------- */
 
-static ij_status save(ij_training *t)
+static bool is_multiple(int64_t step, int64_t every)
 {
-    if (t->saved == t->taken)
-        return IJ_OK;
-    ij_checkpoint_meta meta = {.model = ij_config_model_shape(t->config),
-                               .epoch = t->taken / t->schedule.ipe,
-                               .iteration = t->taken,
-                               .seed = (uint64_t)t->config->run.seed,
-                               .rescale_residual = t->config->meta.rescale_residual};
-    ij_status status = ij_checkpoint_write(t->trainer, t->folder->checkpoint, &meta);
-    if (!status)
-        t->saved = t->taken;
-    t->last_result = ij_clock(); /* the time it took is no step's */
-    return status;
+    return every && step % every == 0;
+}
+
+static bool ends_epoch(const ij_training *t)
+{
+    return is_multiple(t->taken, t->config->logging.checkpoint_freq * t->schedule.ipe);
+}
+
+/* Whether the checkpoint after that many steps is one that stays. */
+static bool is_kept(const ij_training *t, int64_t steps)
+{
+    return is_multiple(steps, t->config->logging.keep_every * t->schedule.ipe);
 }
 
 static bool checkpoint_is_due(const ij_training *t)
 {
-    int64_t every = t->config->logging.checkpoint_freq * t->schedule.ipe;
-    return every && t->taken % every == 0 && t->taken < t->steps;
+    const ij_config_logging *l = &t->config->logging;
+    if (t->taken >= t->steps) /* the last one is written when all is done */
+        return false;
+    return ends_epoch(t) || is_kept(t, t->taken) || is_multiple(t->taken, l->checkpoint_steps) ||
+           (l->checkpoint_minutes > 0 && ij_clock() - t->last_checkpoint >= 60 * l->checkpoint_minutes);
 }
 
 /* In mid-run a checkpoint that cannot be written is not the end: the next one may be. */
-static ij_status save_in_passing(ij_training *t)
+static ij_status tell_of_checkpoint(ij_training *t, ij_status status)
+{
+    if (!status || status == IJ_EDEVICE)
+        return status;
+    ij_progress_clear(&t->progress);
+    ij_complain("WARNING: %s; the run goes on and tries again with the next checkpoint", ij_error());
+    return IJ_OK;
+}
+
+/* Without memory for a copy the device waits. */
+static ij_status save_directly(ij_training *t)
 {
     ij_status status = read_results(t, t->taken); /* NaNs must not replace a good checkpoint */
     if (status)
         return status;
-    if ((status = save(t)) == IJ_EDEVICE)
-        return status;
-    if (status) {
-        ij_progress_clear(&t->progress);
-        ij_complain("warning: %s; the run goes on and tries again later", ij_error());
+    double begin = ij_clock();
+    status = ij_saver_save(t->saver, t->taken);
+    t->last_result = ij_clock(); /* the time it took is no step's */
+    t->waited += t->last_result - begin;
+    return tell_of_checkpoint(t, status);
+}
+
+/* Copies the state after the step that was just enqueued. A copy that is still being written is waited for only where
+ * this very state is wanted; a checkpoint by steps or minutes may come a little later. */
+static ij_status take_checkpoint(ij_training *t)
+{
+    if (!ij_saver_bytes(t->saver)) {
+        t->last_checkpoint = ij_clock();
+        t->checkpoint_due = false;
+        return save_directly(t);
     }
-    return IJ_OK;
+    if (ij_saver_busy(t->saver)) {
+        if (!ends_epoch(t) && !is_kept(t, t->taken))
+            return IJ_OK;
+        ij_status status = read_results(t, t->taken);
+        if (status)
+            return status;
+        double begin = ij_clock();
+        if (ij_saver_taken(t->saver) >= 0)
+            ij_saver_write(t->saver);
+        ij_saver_finish(t->saver);
+        t->waited += ij_clock() - begin;
+    }
+    t->last_checkpoint = ij_clock();
+    t->checkpoint_due = false;
+    return ij_saver_take(t->saver, t->taken);
+}
+
+/* Called between two steps. A copy is written once the loss of the step after it, which these weights gave, is known to
+ * be sound: NaNs must not replace a good checkpoint. */
+static ij_status checkpoints(ij_training *t)
+{
+    int64_t taken = ij_saver_taken(t->saver);
+    if (taken >= 0 && t->read > taken)
+        ij_saver_write(t->saver);
+    ij_status status = tell_of_checkpoint(t, ij_saver_outcome(t->saver));
+    if (status)
+        return status;
+    t->checkpoint_due = t->checkpoint_due || checkpoint_is_due(t);
+    return t->checkpoint_due ? take_checkpoint(t) : IJ_OK;
+}
+
+/* The last checkpoint of a run that ends, in whatever way. */
+static ij_status save_last(ij_training *t)
+{
+    int64_t waiting = ij_saver_taken(t->saver);
+    if (waiting >= 0 && waiting < t->taken && is_kept(t, waiting))
+        ij_saver_write(t->saver);
+    ij_saver_finish(t->saver);
+    ij_status status = tell_of_checkpoint(t, ij_saver_outcome(t->saver));
+    if (status || ij_saver_saved(t->saver) == t->taken || t->taken == t->begin)
+        return status;
+    return ij_saver_save(t->saver, t->taken);
 }
 
 /* ---- The loop -------------------------------------------------------------------------------------------------- */
@@ -167,34 +231,35 @@ static ij_status one_step(ij_training *t)
 
 static ij_status loop(ij_training *t)
 {
-    ij_status status = begin_batch(t, 0);
+    ij_status status = begin_batch(t, t->begin);
     while (!status && t->taken < t->steps && !ij_interrupt_signal()) {
         status = one_step(t);
-        if (!status && checkpoint_is_due(t))
-            status = save_in_passing(t);
+        if (!status)
+            status = checkpoints(t);
     }
     return status ? status : read_results(t, t->taken);
 }
 
 ij_status ij_training_run(ij_training *t)
 {
+    t->taken = t->read = t->begin;
     ij_progress_start(&t->progress, t->steps, t->schedule.ipe, t->config->optimization.epochs,
                       t->config->data.batch_size);
-    t->last_result = t->progress.started;
+    t->last_result = t->last_checkpoint = t->progress.started;
     ij_status status = loop(t);
     if (t->progress.terminal)
         puts("");
     if (!status)
-        return save(t);
+        return save_last(t);
 
     /* Where the images failed, not the model, the steps taken so far are worth keeping. */
-    if ((status == IJ_EIO || status == IJ_EFORMAT) && t->taken) {
-        char reason[4096];
+    if ((status == IJ_EIO || status == IJ_EFORMAT) && t->taken > t->begin) {
+        char reason[4096], path[IJ_PATH_MAX];
         snprintf(reason, sizeof reason, "%s", ij_error());
         ij_status late = read_results(t, t->taken);
-        if (!late && !(late = save(t)))
+        if (!late && !(late = save_last(t)))
             return ij_fail(status, "%s. The checkpoint %s holds the %lld steps until then", reason,
-                           t->folder->checkpoint, (long long)t->saved);
+                           ij_run_folder_checkpoint(t->folder, t->taken, path), (long long)t->taken);
         if (late != IJ_EINVAL)
             return ij_fail(status, "%s", reason);
     }

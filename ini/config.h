@@ -120,6 +120,9 @@ ij_status ij_config_parse(ij_config *config, const char *name, const char *text,
  * can be read back and yields the same configuration. */
 void ij_config_print(const ij_config *config, FILE *out);
 
+/* The same without comments: equal configurations give equal texts, wherever their values come from. */
+void ij_config_print_values(const ij_config *config, FILE *out);
+
 /* Writes every section and key with type, range and default: the reference for `--help`. */
 void ij_config_print_keys(FILE *out);
 

@@ -20,6 +20,12 @@ static const char *origin_mark(int origin, char *buffer, size_t size)
     return buffer;
 }
 
+/* Whether the model's name fixes the key, so that it may not be set. */
+static bool is_fixed(const ij_key *key, const ij_config *config)
+{
+    return key->flags & IJ_CUSTOM && config->meta.model_name != IJ_CONFIG_CUSTOM;
+}
+
 void ij_config_print(const ij_config *config, FILE *out)
 {
     char value[IJ_CONFIG_TEXT + 8], mark[32];
@@ -30,11 +36,23 @@ void ij_config_print(const ij_config *config, FILE *out)
         const ij_key *key = &ij_schema[i];
         print_section(key, i ? key - 1 : NULL, out);
         ij_key_format(key, config, value, sizeof value);
-        bool fixed = key->flags & IJ_CUSTOM && config->meta.model_name != IJ_CONFIG_CUSTOM;
+        bool fixed = is_fixed(key, config);
         char line[IJ_CONFIG_TEXT + 80];
         snprintf(line, sizeof line, "%s%s = %s", fixed ? "; " : "", key->name, value);
         fprintf(out, "%-34s ; %s: %s\n", line,
                 fixed ? "of the model" : origin_mark(config->origin[i], mark, sizeof mark), key->help);
+    }
+}
+
+void ij_config_print_values(const ij_config *config, FILE *out)
+{
+    char value[IJ_CONFIG_TEXT + 8];
+    for (int i = 0; i < ij_schema_keys; i++) {
+        const ij_key *key = &ij_schema[i];
+        print_section(key, i ? key - 1 : NULL, out);
+        ij_key_format(key, config, value, sizeof value);
+        if (!is_fixed(key, config))
+            fprintf(out, "%s = %s\n", key->name, value);
     }
 }
 

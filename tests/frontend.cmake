@@ -10,7 +10,7 @@ target_compile_definitions(test_schedule PRIVATE IJEPA_SHARED="${PROJECT_SOURCE_
 add_test(NAME schedule COMMAND test_schedule)
 
 # The program as a person would drive it. Its answers to bad input need no device; the runs are skipped without one (77).
-foreach(name frontend frontend_runs data_command)
+foreach(name frontend frontend_runs resume data_command)
   add_test(NAME ${name} COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_${name}.sh $<TARGET_FILE:ijepa>
                                 ${PROJECT_SOURCE_DIR}/ini)
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${device_environment}")

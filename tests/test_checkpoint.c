@@ -2,6 +2,7 @@
  * on the default device. */
 #include "engine/checkpoint.h"
 #include "engine/safetensors.h"
+#include "tests/test_model_case.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,7 +28,6 @@ static const ij_model_config small = {.crop = 16,
 
 static char folder[] = "/tmp/ijepa-checkpoint-XXXXXX";
 static char path[64], other[64];
-static ij_device *device;
 
 static int make_folder(void **state)
 {
@@ -60,8 +60,7 @@ static ij_trainer *trainer(const ij_model_config *model, uint64_t seed)
                                 .eps = 1e-8,
                                 .seed = seed};
     ij_trainer *t = NULL;
-    if (ij_trainer_create(&t, device, &config))
-        fail_msg("%s", ij_error());
+    case_ok(ij_trainer_create(&t, case_device(), &config));
     return t;
 }
 
@@ -85,32 +84,168 @@ static bool same_weights(ij_trainer *a, ij_trainer *b)
     return same;
 }
 
+/* Weights, moments and target encoder, bit by bit. */
+static bool same_state(ij_trainer *a, ij_trainer *b)
+{
+    int64_t count, count_b;
+    float *x = case_state(a, &count), *y = case_state(b, &count_b);
+    assert_int_equal(count, count_b);
+    bool same = true;
+    for (int64_t i = 0, at = 0; i < ij_trainer_tensor_count(a); i++) {
+        const ij_tensor_info *info = ij_trainer_tensor(a, (int)i);
+        bool target = strncmp(info->name, "target_", 7) == 0;
+        for (int store = 0; store < (target ? 1 : 4); store++, at += info->elements)
+            if (store != IJ_STORE_GRADIENT)
+                same = same && memcmp(x + at, y + at, (size_t)info->elements * sizeof *x) == 0;
+    }
+    free(x);
+    free(y);
+    return same;
+}
+
+static const ij_hyper hyper = {.lr = 1e-2, .wd = 0.1, .ema = 0.9};
+
+static void train(ij_trainer *t, int steps)
+{
+    for (int i = 0; i < steps; i++) {
+        int64_t k = ij_trainer_steps(t);
+        case_step(t, (int)(k % 2), (uint64_t)k, hyper);
+    }
+}
+
 static void save(const ij_model_config *model, uint64_t seed)
 {
     ij_trainer *t = trainer(model, seed);
     const ij_checkpoint_meta meta = {.model = *model, .epoch = 3, .iteration = 1234567890123, .seed = seed};
-    if (ij_checkpoint_write(t, path, &meta))
-        fail_msg("%s", ij_error());
+    case_ok(ij_checkpoint_write(t, NULL, path, &meta));
     ij_trainer_destroy(t);
 }
 
+static ij_model_file *opened(const char *name)
+{
+    ij_model_file *file;
+    case_ok(ij_model_file_open(&file, name));
+    return file;
+}
+
+/* A run of five steps, and one that was written after three and goes on in another trainer: the same bits, and the file
+ * says what it was told. */
 static void round_trip(void **state)
 {
     (void)state;
+    static const char *const more[][2] = {{"config", "[data]\nbatch_size = 2 ; \"quoted\" \xc3\xa9\n"}, {"empty", ""}};
     ij_trainer *a = trainer(&small, UINT64_MAX), *b = trainer(&small, 2);
-    assert_false(same_weights(a, b));
-    const ij_checkpoint_meta meta = {
-        .model = small, .epoch = 3, .iteration = 1234567890123, .seed = UINT64_MAX, .rescale_residual = true};
-    assert_int_equal(ij_checkpoint_write(a, path, &meta), IJ_OK);
-    assert_int_equal(ij_checkpoint_read(b, path), IJ_OK);
-    assert_true(same_weights(a, b));
-    ij_checkpoint_meta found;
-    assert_int_equal(ij_checkpoint_describe(path, &found), IJ_OK);
-    assert_memory_equal(&found.model, &meta.model, sizeof meta.model);
-    assert_true(found.epoch == meta.epoch && found.iteration == meta.iteration && found.seed == meta.seed &&
-                found.rescale_residual);
+    train(a, 3);
+    const ij_checkpoint_meta meta = {.model = small,
+                                     .epoch = 1,
+                                     .iteration = 3,
+                                     .seed = UINT64_MAX,
+                                     .rescale_residual = true,
+                                     .more = more,
+                                     .more_count = 2};
+    case_ok(ij_checkpoint_write(a, NULL, path, &meta));
+    assert_false(same_state(a, b));
+    ij_model_file *file = opened(path);
+    assert_true(ij_model_file_has_checksum(file));
+    case_ok(ij_checkpoint_resume(b, file));
+    assert_int_equal(ij_trainer_steps(b), 3);
+    assert_true(same_state(a, b));
+    train(a, 2);
+    assert_false(same_state(a, b));
+    train(b, 2);
+    assert_true(same_state(a, b));
+
+    const ij_model_file_info *info = ij_model_file_describe(file);
+    assert_memory_equal(&info->model, &meta.model, sizeof meta.model);
+    assert_true(info->encoder && info->target_encoder && info->predictor && info->moments);
+    assert_true(info->epoch == 1 && info->iteration == 3);
+    uint64_t seed;
+    bool rescale;
+    assert_true(ij_checkpoint_drawn(file, &seed, &rescale) && seed == UINT64_MAX && rescale);
+    for (int i = 0; i < 2; i++)
+        assert_string_equal(ij_model_file_metadata(file, more[i][0]), more[i][1]);
+    ij_model_file_close(file);
     ij_trainer_destroy(a);
     ij_trainer_destroy(b);
+}
+
+static char *contents(const char *name, size_t *size)
+{
+    FILE *f = fopen(name, "rb");
+    char *bytes = malloc(1 << 20);
+    assert_true(f && bytes);
+    *size = fread(bytes, 1, 1 << 20, f);
+    fclose(f);
+    assert_true(*size > 0 && *size < 1 << 20);
+    return bytes;
+}
+
+/* A snapshot is the state between two steps, whatever the trainer does while it is read. */
+static void snapshot(void **state)
+{
+    (void)state;
+    ij_trainer *t = trainer(&small, 3);
+    ij_snapshot *s;
+    case_ok(ij_trainer_make_snapshot(t, &s));
+    assert_true(ij_snapshot_bytes(s) > 0);
+    assert_int_equal(ij_snapshot_wait(s), IJ_EINVAL); /* nothing was taken yet */
+    train(t, 2);
+    const ij_checkpoint_meta meta = {.model = small, .iteration = 2};
+    case_ok(ij_checkpoint_write(t, NULL, path, &meta));
+    for (int again = 0; again < 2; again++) { /* the second time over the first */
+        case_ok(ij_trainer_take_snapshot(t, s));
+        train(t, 3);
+        case_ok(ij_snapshot_wait(s));
+        case_ok(ij_checkpoint_write(t, s, other, &meta));
+        size_t size, size_other;
+        char *direct = contents(path, &size), *copied = contents(other, &size_other);
+        assert_int_equal(size, size_other);
+        assert_memory_equal(direct, copied, size);
+        free(direct);
+        free(copied);
+        case_ok(ij_trainer_finish(t));
+        case_ok(ij_checkpoint_write(t, NULL, path, &meta));
+    }
+    float value[1];
+    assert_int_equal(ij_snapshot_read(s, 0, IJ_STORE_GRADIENT, value), IJ_EINVAL);
+    ij_snapshot_destroy(s);
+    ij_trainer_destroy(t);
+}
+
+/* Every byte counts: one that changed is found, wherever it is; so is a file that was cut short. */
+static void damage(void **state)
+{
+    (void)state;
+    save(&small, 1);
+    size_t size;
+    char *good = contents(path, &size);
+    int found = 0, tried = 0;
+    for (size_t at = 0; at < size; at += size / 97 + 1, tried++) {
+        FILE *f = fopen(other, "wb");
+        assert_non_null(f);
+        good[at] ^= 0x10;
+        assert_int_equal(fwrite(good, 1, size, f), size);
+        good[at] ^= 0x10;
+        fclose(f);
+        ij_model_file *file;
+        ij_trainer *t = trainer(&small, 7);
+        ij_status status = ij_model_file_open(&file, other);
+        if (!status) {
+            status = ij_checkpoint_resume(t, file);
+            ij_model_file_close(file);
+        }
+        if (status == IJ_EFORMAT && strstr(ij_error(), other))
+            found++;
+        else
+            fail_msg("a change at byte %zu of %zu: %s", at, size, status ? ij_error() : "not found");
+        ij_trainer_destroy(t);
+    }
+    assert_true(tried > 90);
+    assert_int_equal(found, tried);
+    free(good);
+    assert_int_equal(truncate(path, (off_t)size - 1), 0);
+    ij_model_file *file;
+    assert_int_equal(ij_model_file_open(&file, path), IJ_EFORMAT);
 }
 
 static void official_names(void **state)
@@ -128,7 +263,9 @@ static void official_names(void **state)
                 {"target_encoder.blocks.0.mlp.fc1.bias", 1, {64}},
                 {"predictor.mask_token", 3, {1, 1, 16}},
                 {"predictor.predictor_blocks.0.norm2.weight", 1, {16}},
-                {"predictor.predictor_proj.weight", 2, {16, 16}}};
+                {"predictor.predictor_proj.weight", 2, {16, 16}},
+                {"optimizer.exp_avg.encoder.norm.weight", 1, {16}},
+                {"optimizer.exp_avg_sq.predictor.mask_token", 3, {1, 1, 16}}};
     save(&small, 1);
     ij_safetensors *file;
     assert_int_equal(ij_safetensors_open(&file, path), IJ_OK);
@@ -139,12 +276,15 @@ static void official_names(void **state)
         for (int d = 0; d < t->dims; d++)
             assert_int_equal(t->shape[d], some[i].shape[d]);
     }
-    /* encoder and target: 2 + 12 a block + 2; predictor: 3 + 12 a block + 4; three tables */
-    assert_int_equal(ij_safetensors_count(file), 2 * (4 + 12 * small.depth) + 7 + 12 * small.pred_depth + 3);
+    /* encoder and target: 2 + 12 a block + 2; predictor: 3 + 12 a block + 4; three tables; two moments of what is
+     * trained */
+    int of_encoder = 4 + 12 * small.depth, of_predictor = 7 + 12 * small.pred_depth;
+    assert_int_equal(ij_safetensors_count(file), 2 * of_encoder + of_predictor + 3 + 2 * (of_encoder + of_predictor));
     ij_safetensors_close(file);
 }
 
-/* Copies `path` to `other` without tensor `left_out` and with one float named `added`, each NULL for none. */
+/* Copies `path` to `other` without its metadata but the heads, without the tensors that begin with `left_out`, with one float named
+ * `added`, each NULL for none. */
 static void copy_changed(const char *left_out, const char *added)
 {
     ij_safetensors *file;
@@ -155,14 +295,15 @@ static void copy_changed(const char *left_out, const char *added)
     int n = 0;
     for (int i = 0; i < ij_safetensors_count(file); i++) {
         const ij_st_tensor *t = ij_safetensors_at(file, i);
-        if (left_out && strcmp(t->name, left_out) == 0)
+        if (left_out && strncmp(t->name, left_out, strlen(left_out)) == 0)
             continue;
         entries[n] = (ij_st_entry){.name = t->name, .dtype = t->dtype, .dims = t->dims};
         memcpy(entries[n++].shape, t->shape, sizeof t->shape);
     }
     if (added)
         entries[n++] = (ij_st_entry){.name = added, .dtype = IJ_F32, .dims = 0};
-    assert_int_equal(ij_safetensors_create(&writer, other, entries, n, NULL, 0), IJ_OK);
+    static const char *const heads[1][2] = {{"model.heads", "2"}}; /* which no tensor tells */
+    assert_int_equal(ij_safetensors_create(&writer, other, entries, n, heads, 1), IJ_OK);
     for (int i = 0; i < n; i++) {
         const ij_st_tensor *t = ij_safetensors_find(file, entries[i].name);
         float one = 1, *values = t ? malloc(t->bytes + 1) : NULL;
@@ -177,13 +318,19 @@ static void copy_changed(const char *left_out, const char *added)
 }
 
 /* `file` must be refused with a message that holds `naming`, and change nothing. */
-static void refused(const char *file, const ij_model_config *model, const char *naming)
+static void refused(ij_status (*load)(ij_trainer *, ij_model_file *), const char *name, const ij_model_config *model,
+                    const char *naming)
 {
     ij_trainer *t = trainer(model, 7), *untouched = trainer(model, 7);
-    assert_int_equal(ij_checkpoint_read(t, file), IJ_EFORMAT);
-    if (!strstr(ij_error(), naming) || !strstr(ij_error(), file))
+    ij_model_file *file = NULL;
+    ij_status status = ij_model_file_open(&file, name);
+    if (!status)
+        status = load(t, file);
+    assert_int_equal(status, IJ_EFORMAT);
+    if (!strstr(ij_error(), naming) || !strstr(ij_error(), name))
         fail_msg("\"%s\" does not name %s", ij_error(), naming);
     assert_true(same_weights(t, untouched));
+    ij_model_file_close(file);
     ij_trainer_destroy(t);
     ij_trainer_destroy(untouched);
 }
@@ -192,17 +339,72 @@ static void other_models(void **state)
 {
     (void)state;
     save(&small, 1);
+    struct {
+        int *size;
+        int value;
+        const char *naming;
+    } changes[] = {{NULL, 3, "number of blocks is 2 there, 3 here"},
+                   {NULL, 32, "MLP is 64 there, 32 here"},
+                   {NULL, 32, "predictor's width is 16 there, 32 here"},
+                   {NULL, 1, "heads is 2 there, 1 here"}};
     ij_model_config model = small;
-    model.depth = 3;
-    refused(path, &model, "encoder.blocks.2.");
-    model.depth = 1;
-    refused(path, &model, "encoder.blocks.1.");
+    changes[0].size = &model.depth;
+    changes[1].size = &model.hidden;
+    changes[2].size = &model.pred_dim;
+    changes[3].size = &model.heads;
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        model = small;
+        *changes[i].size = changes[i].value;
+        refused(ij_checkpoint_resume, path, &model, changes[i].naming);
+        refused(ij_checkpoint_start_from, path, &model, changes[i].naming);
+    }
     model = small;
-    model.hidden = 32;
-    refused(path, &model, "encoder.blocks.0.mlp.fc1.weight has shape [64, 16], the model's is [32, 16]");
-    model = small;
-    model.pred_dim = 32;
-    refused(path, &model, "predictor.");
+    model.crop = 32;
+    refused(ij_checkpoint_resume, path, &model, "crop_size is 16 there, 32 here");
+}
+
+/* What a run starts from may be of another image size, and lack what can be done without. */
+static void starts(void **state)
+{
+    (void)state;
+    save(&small, 1);
+    ij_trainer *saved = trainer(&small, 1), *fresh = trainer(&small, 7);
+    ij_model_config model = small;
+    model.crop = 32;
+    ij_trainer *larger = trainer(&model, 7);
+    ij_model_file *file = opened(path);
+    case_ok(ij_checkpoint_start_from(larger, file));
+    assert_true(same_weights(larger, saved));
+    assert_int_equal(ij_trainer_steps(larger), 0);
+    ij_model_file_close(file);
+
+    copy_changed("encoder.", NULL);
+    refused(ij_checkpoint_resume, other, &small, "no context encoder");
+    file = opened(other);
+    case_ok(ij_checkpoint_start_from(fresh, file)); /* the target stands for both */
+    assert_true(same_weights(fresh, saved));
+    ij_model_file_close(file);
+
+    copy_changed("predictor.", NULL);
+    refused(ij_checkpoint_resume, other, &small, "no predictor");
+    ij_trainer_destroy(fresh);
+    fresh = trainer(&small, 7);
+    file = opened(other);
+    case_ok(ij_checkpoint_start_from(fresh, file));
+    int mask = case_tensor(fresh, "predictor.mask_token"), norm = case_tensor(fresh, "encoder.patch_embed.proj.weight");
+    ij_trainer *drawn = trainer(&small, 7);
+    float *x = weights(fresh, mask), *y = weights(drawn, mask), *z = weights(fresh, norm), *w = weights(saved, norm);
+    assert_memory_equal(x, y, (size_t)small.pred_dim * sizeof *x);
+    assert_memory_equal(z, w, (size_t)(small.dim * 48) * sizeof *z);
+    free(x);
+    free(y);
+    free(z);
+    free(w);
+    ij_model_file_close(file);
+    ij_trainer_destroy(drawn);
+    ij_trainer_destroy(larger);
+    ij_trainer_destroy(saved);
+    ij_trainer_destroy(fresh);
 }
 
 static void changed_files(void **state)
@@ -210,44 +412,29 @@ static void changed_files(void **state)
     (void)state;
     save(&small, 1);
     copy_changed("target_encoder.norm.bias", NULL);
-    refused(other, &small, "target_encoder.norm.bias");
-    copy_changed(NULL, "predictor.extra");
-    refused(other, &small, "predictor.extra");
-
-    copy_changed("encoder.pos_embed", "optimizer.step"); /* neither matters */
+    refused(ij_checkpoint_resume, other, &small, "target_encoder.norm.bias");
+    copy_changed("optimizer.exp_avg_sq.encoder.norm.bias", NULL);
+    refused(ij_checkpoint_resume, other, &small, "no moments");
+    copy_changed("encoder.pos_embed", "optimizer.step"); /* neither matters, but the number of steps is gone */
+    refused(ij_checkpoint_resume, other, &small, "how many steps");
     ij_trainer *t = trainer(&small, 7), *saved = trainer(&small, 1);
-    assert_int_equal(ij_checkpoint_read(t, other), IJ_OK);
+    ij_model_file *file = opened(other);
+    case_ok(ij_checkpoint_start_from(t, file));
     assert_true(same_weights(t, saved));
+    ij_model_file_close(file);
     ij_trainer_destroy(t);
     ij_trainer_destroy(saved);
-
-    ij_checkpoint_meta meta; /* the copy has no metadata */
-    assert_int_equal(ij_checkpoint_describe(other, &meta), IJ_EFORMAT);
-    assert_int_equal(ij_checkpoint_describe("/nowhere/at/all", &meta), IJ_EIO);
-}
-
-static void other_versions(void **state)
-{
-    (void)state;
-    static const char *const metadata[1][2] = {{"ijepa.checkpoint", "2"}};
-    ij_st_writer *writer;
-    assert_int_equal(ij_safetensors_create(&writer, other, NULL, 0, metadata, 1), IJ_OK);
-    assert_int_equal(ij_safetensors_finish(writer), IJ_OK);
-    ij_checkpoint_meta meta;
-    assert_int_equal(ij_checkpoint_describe(other, &meta), IJ_EFORMAT);
-    assert_non_null(strstr(ij_error(), "version 2"));
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(round_trip), cmocka_unit_test(official_names),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(round_trip),   cmocka_unit_test(snapshot),
+                                       cmocka_unit_test(damage),       cmocka_unit_test(official_names),
                                        cmocka_unit_test(other_models), cmocka_unit_test(changed_files),
-                                       cmocka_unit_test(other_versions)};
-    if (ij_device_open(&device, NULL)) {
-        fprintf(stderr, "skipped: %s\n", ij_error());
-        return 77;
-    }
+                                       cmocka_unit_test(starts)};
+    if (!case_device())
+        return CASE_NO_DEVICE;
     int failed = cmocka_run_group_tests_name("checkpoint", tests, make_folder, remove_folder);
-    ij_device_close(device);
+    case_close();
     return failed;
 }

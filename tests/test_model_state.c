@@ -287,7 +287,7 @@ static void optimizer_fails(void **state)
     ij_trainer *t = case_trainer(&config);
     ij_checkpoint_meta meta = {.model = config.model, .iteration = 1, .seed = config.seed};
     case_step(t, 0, 1, hyper);
-    case_ok(ij_checkpoint_write(t, path, &meta));
+    case_ok(ij_checkpoint_write(t, NULL, path, &meta));
     size_t size, size_after;
     char *good = contents(path, &size);
 
@@ -302,7 +302,7 @@ static void optimizer_fails(void **state)
     expect_unusable(t, "step 1 ");
 
     meta.iteration = 2;
-    assert_int_equal(ij_checkpoint_write(t, path, &meta), IJ_EDEVICE);
+    assert_int_equal(ij_checkpoint_write(t, NULL, path, &meta), IJ_EDEVICE);
     assert_non_null(strstr(ij_error(), "no longer be used"));
     char *now = contents(path, &size_after);
     assert_int_equal(size, size_after);

@@ -4,7 +4,7 @@ target_link_libraries(test_safetensors PRIVATE ij_engine PkgConfig::CMOCKA)
 add_test(NAME safetensors COMMAND test_safetensors)
 
 add_executable(test_checkpoint test_checkpoint.c)
-target_link_libraries(test_checkpoint PRIVATE ij_engine PkgConfig::CMOCKA)
+target_link_libraries(test_checkpoint PRIVATE ij_test_model)
 add_test(NAME checkpoint COMMAND test_checkpoint)
 set_tests_properties(checkpoint PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${device_environment}")
 

@@ -37,7 +37,8 @@ typedef struct options {
 
 /* What a probe works with; the sets are the same for every set of weights. */
 typedef struct probe {
-    ij_checkpoint_meta meta;
+    ij_model_file *file;
+    ij_model_config model;
     ij_device *device;
     ij_trainer *trainer;
     int batch;
@@ -55,9 +56,13 @@ static void show_progress(int64_t done, int64_t n)
                 done == n ? "\r\033[K" : "");
 }
 
-static ij_status make_trainer(probe *p)
+static ij_status make_trainer(probe *p, bool random_start)
 {
-    ij_trainer_config config = {.model = p->meta.model,
+    uint64_t seed = 0;
+    bool rescale;
+    if (!ij_checkpoint_drawn(p->file, &seed, &rescale) && random_start)
+        return ij_fail(IJ_EINVAL, "%s does not say which random start it comes from", ij_model_file_path(p->file));
+    ij_trainer_config config = {.model = p->model,
                                 .batch = p->batch,
                                 .contexts = 1,
                                 .targets = 1,
@@ -67,23 +72,29 @@ static ij_status make_trainer(probe *p)
                                 .beta1 = 0.9,
                                 .beta2 = 0.999,
                                 .eps = 1e-8,
-                                .seed = p->meta.seed,
-                                .rescale_residual = p->meta.rescale_residual};
+                                .seed = seed,
+                                .rescale_residual = rescale};
+    if (!config.model.pred_dim) { /* a file without a predictor: any will do */
+        config.model.pred_dim = config.model.dim;
+        config.model.pred_depth = 1;
+    }
     return ij_trainer_create(&p->trainer, p->device, &config);
 }
 
 static ij_status prepare(probe *p, const options *o)
 {
-    ij_status status = ij_checkpoint_describe(o->checkpoint, &p->meta);
+    ij_status status = ij_model_file_open(&p->file, o->checkpoint);
     if (!status)
-        status = image_set_open(&p->train, o->train, o->limit, p->meta.model.crop);
+        p->model = ij_model_file_describe(p->file)->model;
     if (!status)
-        status = image_set_open(&p->test, o->test, o->limit, p->meta.model.crop);
+        status = image_set_open(&p->train, o->train, o->limit, p->model.crop);
+    if (!status)
+        status = image_set_open(&p->test, o->test, o->limit, p->model.crop);
     if (!status)
         status = image_set_relabel(&p->test, &p->train);
     if (status)
         return status;
-    size_t width = (size_t)p->meta.model.dim;
+    size_t width = (size_t)p->model.dim;
     p->train_features = malloc((size_t)p->train.n * width * sizeof(float));
     p->test_features = malloc((size_t)p->test.n * width * sizeof(float));
     if (!p->train_features || !p->test_features)
@@ -91,13 +102,13 @@ static ij_status prepare(probe *p, const options *o)
                        (long long)(p->train.n + p->test.n));
     p->batch = (int)o->batch;
     status = ij_device_open(&p->device, o->device);
-    return status ? status : make_trainer(p);
+    return status ? status : make_trainer(p, o->random_start);
 }
 
 /* Probes the weights that the trainer has now and prints one line. */
 static ij_status measure(probe *p, const char *title)
 {
-    const ij_model_config *model = &p->meta.model;
+    const ij_model_config *model = &p->model;
     ridge_result result;
     ij_status status = image_set_features(&p->train, p->trainer, model, p->batch, p->train_features, show_progress);
     if (!status)
@@ -121,12 +132,12 @@ static ij_status run(probe *p, const options *o)
     if (status)
         return status;
     printf("linear probe of %s, iteration %lld: %d classes, %lld training and %lld test images, %d features\n",
-           o->checkpoint, (long long)p->meta.iteration, ij_dataset_classes(p->train.dataset), (long long)p->train.n,
-           (long long)p->test.n, p->meta.model.dim);
+           o->checkpoint, (long long)ij_model_file_describe(p->file)->iteration, ij_dataset_classes(p->train.dataset),
+           (long long)p->train.n, (long long)p->test.n, p->model.dim);
     if (o->random_start) /* the trainer's initial weights, before the checkpoint replaces them */
         status = measure(p, "random start");
     if (!status)
-        status = ij_checkpoint_read(p->trainer, o->checkpoint);
+        status = ij_checkpoint_start_from(p->trainer, p->file);
     if (!status)
         status = measure(p, "trained");
     if (p->train.unreadable + p->test.unreadable > 0)
@@ -136,6 +147,7 @@ static ij_status run(probe *p, const options *o)
 
 static void clean_up(probe *p)
 {
+    ij_model_file_close(p->file);
     ij_trainer_destroy(p->trainer);
     ij_device_close(p->device);
     image_set_close(&p->train);

@@ -1,0 +1,11 @@
+/* One run a folder: a lock that dies with the process that holds it, however that ends. */
+#ifndef IJ_FRONTEND_RUN_LOCK_H
+#define IJ_FRONTEND_RUN_LOCK_H
+
+#include "engine/base/error.h"
+
+/* Locks the existing folder for this process until it ends. IJ_EINVAL where another process holds it, which the message
+ * names. A file system without locks is no obstacle: then there is none. */
+ij_status ij_run_lock(const char *folder);
+
+#endif
