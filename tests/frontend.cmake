@@ -22,3 +22,10 @@ if(IJEPA_FUZZ)
   target_compile_options(fuzz_config PRIVATE -fsanitize=fuzzer)
   target_link_options(fuzz_config PRIVATE -fsanitize=fuzzer)
 endif()
+
+# System calls that fail, one after the other: a library that stands before the C library's.
+add_library(fail_calls MODULE fail_calls.c)
+target_link_libraries(fail_calls PRIVATE ${CMAKE_DL_LIBS})
+add_test(NAME full_disk COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_full_disk.sh $<TARGET_FILE:ijepa>
+                                ${PROJECT_SOURCE_DIR}/ini $<TARGET_FILE:fail_calls>)
+set_tests_properties(full_disk PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${device_environment}")

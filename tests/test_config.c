@@ -284,11 +284,68 @@ static void what_is_not_available_is_said(void **state)
 {
     (void)state;
     ij_config c;
-    assert_refused(GOOD, "meta.load_checkpoint=true", "load_checkpoint = true is not available");
-    assert_refused(GOOD, "meta.read_checkpoint=x.tar", "read_checkpoint is not available");
+    assert_accepted(&c, GOOD, "meta.read_checkpoint=x.tar");
+    assert_non_null(strstr(c.notes[0], "read_checkpoint has no effect: load_checkpoint is false"));
     assert_accepted(&c, GOOD "[data]\npin_mem = true\n[meta]\ncopy_data = false\nuse_bfloat16 = true\n", NULL);
     assert_int_equal(c.n_notes, 1);
     assert_non_null(strstr(c.notes[0], "float32"));
+}
+
+/* What decides a run's numbers may not change under it; what decides nothing may; the length may, and is said. */
+static void a_run_goes_on(void **state)
+{
+    (void)state;
+    ij_config run, now;
+    char wrong[4096], said[4096];
+    assert_accepted(&run, GOOD, NULL);
+    assert_accepted(&now, GOOD, NULL);
+    assert_int_equal(ij_config_compare(&run, &now, wrong, said, sizeof wrong), 0);
+    assert_string_equal(wrong, "");
+    assert_string_equal(said, "");
+    static const char *const free_keys[] = {"data.num_workers=7",   "data.root_path=/elsewhere",
+                                            "logging.folder=other", "logging.keep_last=9",
+                                            "run.device=gpu",       "optimization.max_steps=3"};
+    for (size_t i = 0; i < sizeof free_keys / sizeof *free_keys; i++) {
+        assert_accepted(&now, GOOD, free_keys[i]);
+        assert_int_equal(ij_config_compare(&run, &now, wrong, said, sizeof wrong), 0);
+        assert_string_equal(said, "");
+    }
+    static const char *const deciding[] = {"data.batch_size=2",
+                                           "run.seed=5",
+                                           "optimization.lr=0.5",
+                                           "data.decode=exact",
+                                           "data.use_horizontal_flip=true",
+                                           "optimization.loss=l2"};
+    for (size_t i = 0; i < sizeof deciding / sizeof *deciding; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "%.*s = ", (int)strcspn(strchr(deciding[i], '.') + 1, "="),
+                 strchr(deciding[i], '.') + 1);
+        assert_accepted(&now, GOOD, deciding[i]);
+        assert_int_equal(ij_config_compare(&run, &now, wrong, said, sizeof wrong), 1);
+        assert_non_null(strstr(wrong, name));
+        assert_non_null(strstr(wrong, "(--set), the run's is "));
+    }
+    assert_accepted(&now, GOOD, "optimization.epochs=12345");
+    assert_int_equal(ij_config_compare(&run, &now, wrong, said, sizeof wrong), 0);
+    assert_non_null(strstr(said, "[optimization] epochs = 12345 (--set), the run's is "));
+}
+
+/* The text that a checkpoint keeps gives the same configuration back. */
+static void the_text_of_values(void **state)
+{
+    (void)state;
+    ij_config run, again;
+    char *text, wrong[4096], said[4096];
+    size_t size;
+    assert_accepted(&run, GOOD, "data.root_path=/a; b # c");
+    FILE *out = open_memstream(&text, &size);
+    assert_non_null(out);
+    ij_config_print_values(&run, out);
+    fclose(out);
+    assert_int_equal(ij_config_parse(&again, "text", text, size, NULL, 0), IJ_OK);
+    assert_int_equal(ij_config_compare(&run, &again, wrong, said, sizeof wrong), 0);
+    assert_string_equal(again.data.root_path, "/a; b # c");
+    free(text);
 }
 
 static void where_a_value_comes_from(void **state)
@@ -403,6 +460,8 @@ int main(void)
         cmocka_unit_test(schedules_must_fit),
         cmocka_unit_test(the_transforms_reach_the_loader),
         cmocka_unit_test(what_is_not_available_is_said),
+        cmocka_unit_test(a_run_goes_on),
+        cmocka_unit_test(the_text_of_values),
         cmocka_unit_test(where_a_value_comes_from),
         cmocka_unit_test(files_that_cannot_be_read),
         cmocka_unit_test(presets_load_and_round_trip),
