@@ -49,7 +49,7 @@ const ij_tensor *ij_params_find(const ij_params *p, const char *format, ...) IJ_
 ij_status ij_params_read(ij_params *p, int index, ij_store store, bool target, float *values);
 ij_status ij_params_write(ij_params *p, int index, ij_store store, bool target, const float *values);
 
-/* Draws the initial weights (method.md "Initial weights") and copies the encoder to the target. */
+/* Draws the initial weights (docs/method.md "Initial weights") and copies the encoder to the target. */
 ij_status ij_params_initialise(ij_params *p, uint64_t seed, bool rescale_residual);
 
 #endif

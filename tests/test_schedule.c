@@ -10,7 +10,7 @@
 /* cmocka.h last: it needs the four headers above it */
 #include <cmocka.h>
 
-/* method.md, "Schedules": the two that the CSV files hold. */
+/* docs/method.md, "Schedules": the two that the CSV files hold. */
 static const ij_schedule short_run = {2e-4, 1e-3, 1e-6, 0.04, 0.4, 0.996, 1.0, 1.0, 1.0, 5, 40};
 static const ij_schedule scaled_run = {1e-4, 5e-4, 1e-6, 0.05, 0.05, 0.99, 1.0, 1.0, 1.25, 4, 50};
 
