@@ -25,6 +25,6 @@ foreach(name model_errors model_programs training_memory)
 endforeach()
 set_source_files_properties(opencl_spy.c PROPERTIES COMPILE_DEFINITIONS _GNU_SOURCE) # for RTLD_NEXT
 target_link_libraries(test_training PRIVATE ij_test_images)
-target_compile_definitions(test_training PRIVATE IJEPA_SHARED="${PROJECT_SOURCE_DIR}/../shared")
+target_compile_definitions(test_training PRIVATE IJEPA_GOLDEN="${CMAKE_CURRENT_LIST_DIR}/golden")
 
 set_tests_properties(${device_tests} PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${device_environment}") # 77: no device
