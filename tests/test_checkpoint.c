@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "tests/skip.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -241,7 +243,7 @@ int main(void)
                                        cmocka_unit_test(other_models), cmocka_unit_test(changed_files),
                                        cmocka_unit_test(other_versions)};
     if (ij_device_open(&device, NULL)) {
-        fprintf(stderr, "skipped: %s\n", ij_error());
+        skip_without_device();
         return 77;
     }
     int failed = cmocka_run_group_tests_name("checkpoint", tests, make_folder, remove_folder);

@@ -26,8 +26,10 @@ add_test(NAME bench COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_bench.s
                             ${PROJECT_SOURCE_DIR}/ini)
 set_tests_properties(bench PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${device_environment}")
 
-# A script of tools/, with stand-ins for what it runs.
+# Two scripts of tools/, with stand-ins for what they run.
 add_test(NAME race COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_race.sh ${PROJECT_SOURCE_DIR}/tools/race)
+add_test(NAME run_tests COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_run_tests.sh
+                                ${PROJECT_SOURCE_DIR}/tools/run-tests)
 
 # The numbers that every build must reproduce, with both kinds of matrix products: tests/golden, and what lies in
 # IJEPA_GOLDEN. Where nothing was asked for and nothing lies beside the repository, there is nothing more to replay.
