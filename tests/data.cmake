@@ -5,6 +5,8 @@ find_package(PNG)
 if(PNG_FOUND)
   target_link_libraries(ij_test_images PUBLIC PNG::PNG)
   target_compile_definitions(ij_test_images PUBLIC IJ_HAVE_PNG)
+else()
+  skipped_test(png "no libpng")
 endif()
 
 foreach(name random masks data_decode data_resize data_transforms data_format data_dataset data_sources data_index data_loader)
