@@ -20,10 +20,11 @@ cat >"$work/CTestTestfile.cmake" <<'CMAKE'
 add_test(whole sh -c "echo before; echo 'SKIPPED: no device'; exit 77")
 add_test([=[known (skipped: no compiler)]=] sh -c "echo 'SKIPPED: no compiler'; exit 77")
 add_test(silent sh -c "exit 77")
+add_test(program sh -c "for i in 1 2; do echo '[  SKIPPED ] one'; echo 'SKIPPED: no device'; done; exit 77")
 add_test(part sh -c "echo 'SKIPPED: sheets: no libpng'")
 add_test(cases sh -c "for i in 1 2; do echo '[  SKIPPED ] one'; echo '[  SKIPPED ] two'; done; echo 'SKIPPED: two: it is root'")
 add_test(plain sh -c "echo '1/9 Testing: whole'; echo not SKIPPED: at all")
-set_tests_properties(whole [=[known (skipped: no compiler)]=] silent PROPERTIES SKIP_RETURN_CODE 77)
+set_tests_properties(whole [=[known (skipped: no compiler)]=] silent program PROPERTIES SKIP_RETURN_CODE 77)
 CMAKE
 "$run_tests" "$work" >"$work/out" 2>&1
 expect "the status" $? 0
@@ -31,12 +32,13 @@ expect "the table" "$(table)" "Skipped, and why:
   whole                    no device
   known                    no compiler
   silent                   gives no reason
+  program                  no device
   part                     sheets: no libpng
   cases                    two: it is root
   cases                    one: gives no reason
-3 tests skipped, 3 parts of other tests"
+4 tests skipped, 3 parts of other tests"
 expect "what comes after the table" "$(sed '1,/ tests skipped/d' "$work/out" | grep -v '^$' | head -n 1)" \
-    "100% tests passed, 0 tests failed out of 6"
+    "100% tests passed, 0 tests failed out of 7"
 
 "$run_tests" "$work" -R plain >"$work/out" 2>&1
 expect "nothing skipped" "$(grep 'skipped' "$work/out")" "0 tests skipped, 0 parts of other tests"
@@ -45,7 +47,7 @@ echo 'add_test(wrong sh -c "echo its output; exit 3")' >>"$work/CTestTestfile.cm
 "$run_tests" "$work" >"$work/out" 2>&1
 expect "the status of a failed test" $? 8
 expect "a failed test's output" "$(grep -c '^its output' "$work/out")" 1
-expect "the table beside a failed test" "$(table | tail -n 1)" "3 tests skipped, 3 parts of other tests"
+expect "the table beside a failed test" "$(table | tail -n 1)" "4 tests skipped, 3 parts of other tests"
 
 "$run_tests" "$work/nowhere" >"$work/out" 2>&1
 expect "the status without a build" $? 2
