@@ -14,7 +14,7 @@ expect() {
     failures=$((failures + 1))
     printf 'FAILED: %s\n---- got\n%s\n---- expected\n%s\n' "$1" "$2" "$3"
 }
-table() { sed -n '/^Skipped, and why:/,/ tests skipped/p' "$work/out"; }
+table() { sed -n '/^Skipped, and why:/,/^tests skipped: /p' "$work/out"; }
 
 cat >"$work/CTestTestfile.cmake" <<'CMAKE'
 add_test(whole sh -c "echo before; echo 'SKIPPED: no device'; exit 77")
@@ -36,18 +36,18 @@ expect "the table" "$(table)" "Skipped, and why:
   part                     sheets: no libpng
   cases                    two: it is root
   cases                    one: gives no reason
-4 tests skipped, 3 parts of other tests"
-expect "what comes after the table" "$(sed '1,/ tests skipped/d' "$work/out" | grep -v '^$' | head -n 1)" \
+tests skipped: 4; parts of other tests: 3"
+expect "what comes after the table" "$(sed '1,/^tests skipped: /d' "$work/out" | grep -v '^$' | head -n 1)" \
     "100% tests passed, 0 tests failed out of 7"
 
 "$run_tests" "$work" -R plain >"$work/out" 2>&1
-expect "nothing skipped" "$(grep 'skipped' "$work/out")" "0 tests skipped, 0 parts of other tests"
+expect "nothing skipped" "$(grep 'skipped' "$work/out")" "tests skipped: 0; parts of other tests: 0"
 
 echo 'add_test(wrong sh -c "echo its output; exit 3")' >>"$work/CTestTestfile.cmake"
 "$run_tests" "$work" >"$work/out" 2>&1
 expect "the status of a failed test" $? 8
 expect "a failed test's output" "$(grep -c '^its output' "$work/out")" 1
-expect "the table beside a failed test" "$(table | tail -n 1)" "4 tests skipped, 3 parts of other tests"
+expect "the table beside a failed test" "$(table | tail -n 1)" "tests skipped: 4; parts of other tests: 3"
 
 "$run_tests" "$work/nowhere" >"$work/out" 2>&1
 expect "the status without a build" $? 2
