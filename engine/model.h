@@ -1,4 +1,4 @@
-/* The I-JEPA model on a device: weights, activations and the passes of method.md's "Forward" and "Backward". The
+/* The I-JEPA model on a device: weights, activations and the passes of docs/method.md's "Forward" and "Backward". The
  * trainer decides when; this decides what. */
 #ifndef IJ_MODEL_H
 #define IJ_MODEL_H

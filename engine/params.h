@@ -54,7 +54,7 @@ cl_mem ij_params_memory(const ij_params *p, int segment, ij_store store, bool ta
 /* A tensor in the official order from a host copy of its segment. */
 void ij_params_unpack(const ij_params *p, int index, const float *segment, float *values);
 
-/* Draws the initial weights (method.md "Initial weights") and copies the encoder to the target. */
+/* Draws the initial weights (docs/method.md "Initial weights") and copies the encoder to the target. */
 ij_status ij_params_initialise(ij_params *p, uint64_t seed, bool rescale_residual);
 
 #endif

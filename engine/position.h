@@ -1,4 +1,4 @@
-/* Fixed two-dimensional sine-cosine positions (method.md "From image to tokens", step 3). */
+/* Fixed two-dimensional sine-cosine positions (docs/method.md "From image to tokens", step 3). */
 #ifndef IJ_POSITION_H
 #define IJ_POSITION_H
 

@@ -1,4 +1,5 @@
-/* Learning rate, weight decay and EMA momentum per iteration (method.md "Backward, optimiser, EMA"): pure functions. */
+/* Learning rate, weight decay and EMA momentum per iteration (docs/method.md "Backward, optimiser, EMA"): pure
+ * functions. */
 #ifndef IJ_SCHEDULE_H
 #define IJ_SCHEDULE_H
 

@@ -109,7 +109,7 @@ const float *ij_trainer_predictor_pos_embed(const ij_trainer *trainer);
 
 /* ---- For tests and probes ---------------------------------------------------------------------------------------*/
 
-/* Outputs of the last step, as float32 [tokens, width] in method.md's order; *tokens is set. `values` holds
+/* Outputs of the last step, as float32 [tokens, width] in docs/method.md's order; *tokens is set. `values` holds
  * `capacity` floats. CONTEXT [context tokens, D]; TARGET and PREDICTION [targets*contexts*B*T, D]. */
 typedef enum ij_output { IJ_OUTPUT_CONTEXT, IJ_OUTPUT_TARGET, IJ_OUTPUT_PREDICTION } ij_output;
 ij_status ij_trainer_output(ij_trainer *trainer, ij_output which, float *values, int64_t capacity, int64_t *tokens);

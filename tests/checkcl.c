@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "tests/skip.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,7 +164,7 @@ int main(int argc, char **argv)
     if (getenv("IJEPA_TEST_SEED"))
         seed = strtoull(getenv("IJEPA_TEST_SEED"), NULL, 10);
     if (ij_device_open(&device, NULL) != IJ_OK) {
-        fprintf(stderr, "checkcl: SKIPPING: %s\n", ij_error());
+        skip_without_device();
         return 77; /* ctest shows it as skipped */
     }
     printf("checkcl: %s, seed %llu\n", device->info.name, (unsigned long long)seed);

@@ -5,12 +5,14 @@ find_package(PNG)
 if(PNG_FOUND)
   target_link_libraries(ij_test_images PUBLIC PNG::PNG)
   target_compile_definitions(ij_test_images PUBLIC IJ_HAVE_PNG)
+else()
+  skipped_test(png "no libpng")
 endif()
 
 foreach(name random masks data_decode data_resize data_transforms data_format data_dataset data_sources data_index data_loader)
   add_executable(test_${name} ${CMAKE_CURRENT_LIST_DIR}/test_${name}.c)
   target_link_libraries(test_${name} PRIVATE ij_test_images PkgConfig::CMOCKA Threads::Threads)
-  target_compile_definitions(test_${name} PRIVATE IJEPA_SHARED="${PROJECT_SOURCE_DIR}/../shared"
+  target_compile_definitions(test_${name} PRIVATE IJEPA_GOLDEN="${CMAKE_CURRENT_LIST_DIR}/golden"
                                                   IJEPA_TESTS="${CMAKE_CURRENT_LIST_DIR}")
   add_test(NAME ${name} COMMAND test_${name})
 endforeach()

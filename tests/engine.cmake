@@ -28,7 +28,7 @@ set_source_files_properties(opencl_spy.c PROPERTIES COMPILE_DEFINITIONS _GNU_SOU
 target_sources(test_model_state PRIVATE ${PROJECT_SOURCE_DIR}/tools/golden.c)
 target_compile_definitions(test_model_state PRIVATE IJEPA_TESTS="${CMAKE_CURRENT_LIST_DIR}")
 target_link_libraries(test_training PRIVATE ij_test_images)
-target_compile_definitions(test_training PRIVATE IJEPA_SHARED="${PROJECT_SOURCE_DIR}/../shared")
+target_compile_definitions(test_training PRIVATE IJEPA_GOLDEN="${CMAKE_CURRENT_LIST_DIR}/golden")
 
 set_tests_properties(${device_tests} PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${device_environment}") # 77: no device
 

@@ -6,7 +6,7 @@ add_test(NAME config COMMAND test_config)
 
 add_executable(test_schedule test_schedule.c)
 target_link_libraries(test_schedule PRIVATE ij_engine PkgConfig::CMOCKA m)
-target_compile_definitions(test_schedule PRIVATE IJEPA_SHARED="${PROJECT_SOURCE_DIR}/../shared")
+target_compile_definitions(test_schedule PRIVATE IJEPA_GOLDEN="${CMAKE_CURRENT_LIST_DIR}/golden")
 add_test(NAME schedule COMMAND test_schedule)
 
 # The program as a person would drive it. Its answers to bad input need no device; the runs are skipped without one (77).

@@ -1,6 +1,6 @@
 /* Every operation of the model as plain C with double accumulation: what the kernels are held against. Written from
- * method.md, not from the kernels; slow and obvious. Inputs are floats as the device has them, results are doubles.
- * Shapes are those of the headers in engine/ops/. */
+ * docs/method.md, not from the kernels; slow and obvious. Inputs are floats as the device has them, results are
+ * doubles. Shapes are those of the headers in engine/ops/. */
 #ifndef IJ_TESTS_REFERENCE_H
 #define IJ_TESTS_REFERENCE_H
 

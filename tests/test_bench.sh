@@ -25,7 +25,7 @@ check "colours and blur are counted as augment" "$(awk -v us="$(row augment)" 'B
 # ---- Waits
 if ! "$bench" peak >"$work/out" 2>&1 && grep -q 'no OpenCL device found' "$work/out"; then
     [ "$failures" -eq 0 ] || exit 1
-    echo "SKIPPED: bench step (there is no OpenCL device here)"
+    echo "SKIPPED: bench step: there is no OpenCL device here"
     exit 77
 fi
 trace=$work/trace.json

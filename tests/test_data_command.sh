@@ -59,7 +59,7 @@ expect_data 0 '^sizes:   width 13378 to 13378' "$work/large" "${limited[@]}" dat
 
 # ---- The sheet: a PNG
 if "$ijepa" data "$images" "${sheet[@]}" 2>&1 | grep -q 'built without libpng'; then
-    echo "SKIPPED: sheets (built without libpng)"
+    echo "SKIPPED: sheets: built without libpng"
 else
     expect_data 0 'sheet.png: 12 crops of 24 pixels, contexts of .* 6 x 6$' "$images" "${sheet[@]}"
     expect_data 0 'sheet.png: 13 crops' "$images" "${sheet[@]}" --images 100 --set mask.truncate=none

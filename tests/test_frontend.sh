@@ -60,7 +60,7 @@ if "${runner[@]}" "$ijepa" --version >"$work/out" 2>&1 && "${runner[@]}" test -r
     expect 1 "$work/secret" train "$presets/tiny.ini" --set "data.root_path=$work/secret" --set "logging.folder=$work/run"
     expect 1 "cannot write to the run folder $work/theirs" train "${tiny[@]}" --set "logging.folder=$work/theirs/run"
 else
-    echo "SKIPPED: folders without permission (the program is out of another user's reach)"
+    echo "SKIPPED: folders without permission: the program is out of another user's reach"
 fi
 runner=()
 expect 1 "cannot write to the run folder $presets/tiny.ini/run" train "${tiny[@]}" --set "logging.folder=$presets/tiny.ini/run"

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/drive_ijepa.sh"
 
 if ! "$ijepa" devices >"$work/out" 2>&1 && grep -q 'no OpenCL device found' "$work/out"; then
-    echo "SKIPPED: training runs (there is no OpenCL device here)"
+    echo "SKIPPED: there is no OpenCL device here"
     exit 77
 fi
 expect 0 '^0: ' devices

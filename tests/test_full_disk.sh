@@ -8,7 +8,7 @@
 library=$3
 
 if ! "$ijepa" devices >"$work/out" 2>&1 && grep -q 'no OpenCL device found' "$work/out"; then
-    echo "SKIPPED: training runs (there is no OpenCL device here)"
+    echo "SKIPPED: there is no OpenCL device here"
     exit 77
 fi
 
@@ -98,7 +98,7 @@ if [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=280k tmpfs "$work/small" 2>/de
     expect 0 'resume: from' "${train[@]}" --set "logging.folder=$run" --resume
     sound "room again" write
 else
-    echo "SKIPPED: a full disk (no tmpfs can be mounted here)"
+    echo "SKIPPED: a full disk: no tmpfs can be mounted here"
 fi
 
 # ---- SIGTERM: a last checkpoint within a scheduler's ten seconds

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <jpeglib.h>
@@ -51,12 +52,18 @@ static void make_files(uint8_t n)
     fclose(f);
 }
 
-/* Runs the program in the folder; its exit status is 0. */
-static bool run(const char *arguments)
+/* Runs the program in the folder and gives its exit status; 128 and more where it crashed. */
+static int status_of(const char *arguments)
 {
     char command[512];
     snprintf(command, sizeof command, "cd %s && " IDX2JPEG " %s >out 2>&1", folder, arguments);
-    return system(command) == 0;
+    int status = system(command);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
+static bool run(const char *arguments)
+{
+    return status_of(arguments) == 0;
 }
 
 static bool exists(const char *name)
@@ -133,15 +140,15 @@ static void refuses(void **state)
 {
     (void)state;
     make_files(N + 1); /* cut short */
-    assert_false(run("images labels no"));
+    assert_int_equal(status_of("images labels no"), 1);
     make_files(N);
-    assert_false(run("labels labels no"));
-    assert_false(run("images images no"));
-    assert_false(run("images nothing no"));
-    assert_false(run("images labels"));
-    assert_false(run("--quality 101 images labels no"));
-    assert_false(run("--names a/b images labels no"));
-    assert_false(run("images labels missing/no"));
+    assert_int_equal(status_of("labels labels no"), 1);
+    assert_int_equal(status_of("images images no"), 1);
+    assert_int_equal(status_of("images nothing no"), 1);
+    assert_int_equal(status_of("images labels"), 2);
+    assert_int_equal(status_of("--quality 101 images labels no"), 2);
+    assert_int_equal(status_of("--names a/b images labels no"), 2);
+    assert_int_equal(status_of("images labels missing/no"), 1);
     assert_false(exists("no"));
 }
 

@@ -51,7 +51,7 @@ static void sample(const ij_mask_config *config, uint64_t seed, int64_t number, 
         fail_msg("%s", ij_error());
 }
 
-/* method.md's block size, written out once more. */
+/* docs/method.md's block size, written out once more. */
 static void formula(int side, const double scale[2], double a0, double a1, double r, int *height, int *width)
 {
     double keep = floor(side * side * (scale[0] + r * (scale[1] - scale[0]))), aspect = a0 + r * (a1 - a0);

@@ -111,7 +111,9 @@ static double probe_tensor(ij_trainer *t, int tensor, ij_random *r)
     for (int k = 0; k < DIRECTIONS; k++) {
         for (int64_t i = 0; i < n; i++)
             p.d[i] = ij_random_normal(r);
-        worst = fmax(worst, fabs(4.0 * difference(&p, h) - difference(&p, 2.0 * h)) / 3.0 / sqrt(size));
+        double error = fabs(4.0 * difference(&p, h) - difference(&p, 2.0 * h)) / 3.0 / sqrt(size);
+        assert_true(isfinite(error)); /* fmax would pass over a NaN */
+        worst = fmax(worst, error);
     }
     case_ok(ij_trainer_write(t, tensor, IJ_STORE_WEIGHT, p.w));
     free(p.w);

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "tests/skip.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,7 +53,7 @@ static ij_device *device;
 ij_device *case_device(void)
 {
     if (!device && ij_device_open(&device, NULL) != IJ_OK)
-        fprintf(stderr, "SKIPPING tests that need a device: %s\n", ij_error());
+        skip_without_device();
     return device;
 }
 

@@ -14,7 +14,8 @@ ij_trainer_config case_config(void);
 /* Fails the running test with the engine's message. */
 void case_ok(ij_status status);
 
-/* Opens the device that IJEPA_DEVICE names, once for all tests; NULL where there is none, after saying so loudly. */
+/* Opens the device that IJEPA_DEVICE names, once for all tests; NULL where there is none, after saying so: the
+ * program then returns CASE_NO_DEVICE. One that cannot be opened ends the program as failed. */
 ij_device *case_device(void);
 void case_close(void);
 

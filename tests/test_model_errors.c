@@ -220,6 +220,7 @@ static void creation(void **state)
 /* The same during a step: it says so, and the trainer can still be taken down. */
 static void step_fails(spy_call call, cl_int code, ij_status expected, const char *word)
 {
+    int failures = 0;
     for (int after = 0, failed = 1; failed; after++) {
         ij_trainer_config config = case_config();
         ij_trainer *t = case_trainer(&config);
@@ -233,8 +234,10 @@ static void step_fails(spy_call call, cl_int code, ij_status expected, const cha
         assert_int_equal(status, failed ? expected : IJ_OK);
         if (failed)
             expect_words((const char *const[]){ij_cl_name(code), word, NULL});
+        failures += failed;
         ij_trainer_destroy(t);
     }
+    assert_true(failures > 0);
 }
 
 static void steps(void **state)

@@ -187,7 +187,7 @@ static void bad_masks(void **state)
     refuse(target_beyond, "patch 9 of 9");
 }
 
-/* method.md, step 3: [sin | cos] of t w_i, first of the column, then of the row. */
+/* docs/method.md, step 3: [sin | cos] of t w_i, first of the column, then of the row. */
 static void positions(void **state)
 {
     (void)state;

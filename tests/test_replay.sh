@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
-# Replays all golden training steps of a folder; skipped, and not silently, where there are none or there is no device.
-#   test_replay.sh REPLAY FOLDER [OPTION OF REPLAY]...
+# Replays the golden training steps of the repository, and those of another folder where there is one; skipped, and not
+# silently, where there is no device.
+#   test_replay.sh REPLAY FOLDER MORE [OPTION OF REPLAY]...
 set -u
-replay=$1
-folder=$2
-shift 2
+replay=$1 folder=$2 more=$3
+shift 3
 shopt -s nullglob
 files=("$folder"/*.safetensors)
 if [ ${#files[@]} -eq 0 ]; then
-    echo "SKIPPED: there are no golden training steps (*.safetensors) in $folder: nothing says whether this build's"
-    echo "numbers are right. cmake -DIJEPA_GOLDEN=FOLDER names the folder that has them."
-    exit 77
+    echo "FAILED: there are no golden training steps (*.safetensors) in $folder"
+    exit 1
 fi
+for file in "$more"/*.safetensors; do
+    cmp -s "$file" "$folder/${file##*/}" || files+=("$file") # the same file once
+done
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
 "$replay" "$@" "${files[@]}" 2>&1 | tee "$output"

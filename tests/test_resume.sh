@@ -13,7 +13,7 @@ else
 fi
 
 if ! "$ijepa" devices >"$work/out" 2>&1 && grep -q 'no OpenCL device found' "$work/out"; then
-    echo "SKIPPED: training runs (there is no OpenCL device here)"
+    echo "SKIPPED: there is no OpenCL device here"
     exit 77
 fi
 

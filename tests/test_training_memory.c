@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "tests/skip.h"
+
 #include <stdio.h>
 #include <unistd.h>
 
@@ -85,11 +87,10 @@ static void host_memory_is_flat(void **state)
 {
     (void)state;
 #ifdef WITH_SANITIZER
-    print_message("             a sanitizer keeps what is freed: not measured\n");
-    skip();
+    skip_because("a sanitizer keeps what is freed");
 #endif
     if (resident() == 0)
-        skip();
+        skip_because("there is no /proc/self/statm");
     ij_trainer_config config = case_config();
     ij_trainer *t = case_trainer(&config);
     run_steps(t, 0, 200);

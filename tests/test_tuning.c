@@ -158,7 +158,7 @@ static ij_device *open_device(void)
     ij_device *device;
     ij_status status = ij_device_open(&device, NULL);
     if (status == IJ_EDEVICE && strstr(ij_error(), "no OpenCL device found")) {
-        fprintf(stderr, "tuning: SKIPPING: %s\n", ij_error());
+        print_message("SKIPPED: there is no OpenCL device here\n");
         device_found = false;
         skip();
     }

@@ -32,10 +32,21 @@ add_test(NAME bench COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_bench.s
                             ${PROJECT_SOURCE_DIR}/ini)
 set_tests_properties(bench PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${device_environment}")
 
-# The numbers that every build must reproduce, with both kinds of matrix products. Where the golden files or a device are
-# missing the test is there all the same, says so and is skipped.
-set(IJEPA_GOLDEN "${PROJECT_SOURCE_DIR}/../shared/golden" CACHE PATH "Folder of golden training steps (*.safetensors)")
-set(replay_golden ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_replay.sh $<TARGET_FILE:replay> ${IJEPA_GOLDEN})
+# Two scripts of tools/, with stand-ins for what they run.
+add_test(NAME race COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_race.sh ${PROJECT_SOURCE_DIR}/tools/race)
+add_test(NAME run_tests COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_run_tests.sh
+                                ${PROJECT_SOURCE_DIR}/tools/run-tests)
+
+# The numbers that every build must reproduce, with both kinds of matrix products: tests/golden, and what lies in
+# IJEPA_GOLDEN. Where nothing was asked for and nothing lies beside the repository, there is nothing more to replay.
+set(beside "${PROJECT_SOURCE_DIR}/../shared/golden")
+set(IJEPA_GOLDEN "${beside}" CACHE PATH "Folder of more golden training steps (*.safetensors) to replay")
+file(GLOB more_golden ${IJEPA_GOLDEN}/*.safetensors)
+if(NOT more_golden AND NOT IJEPA_GOLDEN STREQUAL beside)
+  message(FATAL_ERROR "IJEPA_GOLDEN: there are no golden training steps (*.safetensors) in ${IJEPA_GOLDEN}")
+endif()
+set(replay_golden ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_replay.sh $<TARGET_FILE:replay>
+                  ${CMAKE_CURRENT_LIST_DIR}/golden ${IJEPA_GOLDEN})
 foreach(gemm own clblast)
   add_test(NAME replay-${gemm} COMMAND ${replay_golden} --gemm ${gemm})
   set_tests_properties(replay-${gemm} PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${device_environment}")

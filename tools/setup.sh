@@ -5,7 +5,7 @@
 packages_build=(build-essential cmake pkg-config ocl-icd-opencl-dev opencl-headers pocl-opencl-icd libclblast-dev
     libjpeg62-turbo-dev libinih-dev libcjson-dev libpng-dev libxxhash-dev zlib1g-dev)
 packages_test=(libcmocka-dev)
-packages_portability=(binutils clang-15 intel-opencl-icd libclc-15-dev) # tools/portability leaves out what is missing
+packages_portability=(binutils clang-15 intel-opencl-icd libclc-15) # tools/portability leaves out what is missing
 packages_fuzz=(clang libclang-rt-dev)
 packages_data=(dataset-fashion-mnist)
 
