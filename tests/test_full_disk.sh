@@ -13,8 +13,14 @@ if ! "$ijepa" devices >"$work/out" 2>&1 && grep -q 'no OpenCL device found' "$wo
 fi
 
 run=$work/run
-# Twelve steps, a checkpoint at the end of each of four epochs and the last one at the end of all.
-train=(train "${tiny[@]}" --set optimization.epochs=4 --set logging.keep_last=2)
+# Twelve steps, three of which were taken before; a checkpoint at the end of each epoch and of the run.
+train=(train "${tiny[@]}" --resume --set optimization.epochs=4 --set logging.keep_last=2)
+expect 0 'done: 3 of 3' "${train[@]}" --set optimization.max_steps=3
+mv "$run" "$work/before"
+again() {
+    rm -rf "$run"
+    cp -a "$work/before" "$run"
+}
 
 # Every checkpoint of the folder is whole, by its own checksum, and there is at least one.
 sound() {
@@ -30,22 +36,27 @@ sound() {
     [ "$2" = unlink ] || [ "$(find "$run" -name '*.tmp' | wc -l)" -eq 0 ] || fail "$1" "$(ls -la "$run")"
 }
 
-# ---- How many calls there are
-export FAIL_NAME=.safetensors FAIL_COUNT=$work/count
+# ---- How many calls there are: on the checkpoints, and the folder's flushes
+again
+export FAIL_COUNT=$work/count
 runner=(env "LD_PRELOAD=$library")
-expect 0 'done: 12 of 12' "${train[@]}"
-runner=()
+FAIL_NAME=.safetensors expect 0 'done: 12 of 12 steps, 9 of them now' "${train[@]}"
 calls=()
 for call in open write pwrite fsync rename close symlink unlink; do
-    calls+=("$call $(grep -cx "$call" "$work/count")")
+    calls+=(".safetensors $call $(grep -cx "$call" "$work/count")")
 done
-echo "calls: ${calls[*]}"
+again
+rm "$work/count"
+FAIL_NAME=$run expect 0 'done: 12 of 12' "${train[@]}"
+calls+=("$run fsync $(grep -cx fsync "$work/count")")
+runner=()
 unset FAIL_COUNT
 
-# ---- Each of them fails. All that belong to the first two checkpoints and the last; of the many writes every sixteenth.
+# ---- Each of them fails; of many writes every sixteenth.
 tried=0
 for entry in "${calls[@]}"; do
-    call=${entry% *} total=${entry#* }
+    read -r name call total <<<"$entry"
+    echo "$total calls of $call"
     [ "$total" -gt 0 ] || { fail "no $call was seen: the test would not test it"; continue; }
     step=1
     [ "$total" -le 24 ] || step=$((total / 16))
@@ -53,9 +64,9 @@ for entry in "${calls[@]}"; do
     [ "$call" != write ] || hows=(ENOSPC short)
     for how in "${hows[@]}"; do
         for ((n = 1; n <= total; n += step)); do
-            rm -rf "$run"
+            again
             tried=$((tried + 1))
-            FAIL_CALL="$call $n $how" LD_PRELOAD=$library "$ijepa" "${train[@]}" >"$work/out" 2>"$work/err"
+            FAIL_NAME=$name FAIL_CALL="$call $n $how" LD_PRELOAD=$library "$ijepa" "${train[@]}" >"$work/out" 2>"$work/err"
             status=$?
             what="$call number $n fails ($how)"
             sound "$what" "$call"
@@ -67,19 +78,22 @@ for entry in "${calls[@]}"; do
                 fail "$what" "exit status $status" "$(cat "$work/err")"
             fi
             # What a removal of a temporary name meets is nobody's loss; all else is said.
-            if [ "$call" != unlink ] && ! grep -q 'ijepa: .*safetensors' "$work/err"; then
+            if [ "$call" != unlink ] && ! grep -q "ijepa: .*$run" "$work/err"; then
                 fail "$what" "nothing was said" "$(cat "$work/err")"
             fi
+            # Whatever happened, the run goes on from there to the same end.
+            "$ijepa" "${train[@]}" >"$work/out" 2>&1 || fail "$what, going on" "$(cat "$work/out")"
+            [ -e "$run/jepa-step00000012.safetensors" ] || fail "$what, going on" "the last checkpoint is missing"
         done
     done
 done
 echo "$tried failing calls"
 
 # ---- A folder that becomes read-only, as when a disk is remounted after an error. Root may write all the same.
-rm -rf "$run"
+again
 if [ "$(id -u)" -eq 0 ]; then
     echo "a read-only folder: root may write there; open fails with EROFS in its place"
-    FAIL_CALL="open 2 EROFS" LD_PRELOAD=$library "$ijepa" "${train[@]}" >"$work/out" 2>"$work/err"
+    FAIL_NAME=.safetensors FAIL_CALL="open 2 EROFS" LD_PRELOAD=$library "$ijepa" "${train[@]}" >"$work/out" 2>"$work/err"
     check "a read-only file system is said" "$(grep -c 'WARNING: .*Read-only file system; the run goes on' "$work/err")" 1
     sound "a read-only file system" open
 fi
