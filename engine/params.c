@@ -1,6 +1,7 @@
 #include "engine/params.h"
 
 #include "engine/base/random.h"
+#include "engine/base/try.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -269,19 +270,12 @@ cl_mem ij_params_memory(const ij_params *p, int segment, ij_store store, bool ta
 /* Between the official order and the device's layout. */
 static void reorder(const ij_params *p, const ij_tensor *t, const float *from, float *to, bool to_device)
 {
-    if (t->layout != IJ_LAYOUT_PANELS) {
-        memcpy(to, from, (size_t)t->rows * (size_t)t->columns * sizeof *to);
-        return;
-    }
-    for (int r = 0; r < t->rows; r++) {
-        size_t official = (size_t)r * (size_t)t->columns, device = ij_gemm_weight_at(p->gemm, t->columns, r, 0);
-        size_t stride = t->columns > 1 ? ij_gemm_weight_at(p->gemm, t->columns, r, 1) - device : 0;
-        for (int c = 0; c < t->columns; c++, official++, device += stride)
-            if (to_device)
-                to[device] = from[official];
-            else
-                to[official] = from[device];
-    }
+    if (t->layout == IJ_LAYOUT_VECTOR)
+        memcpy(to, from, (size_t)t->columns * sizeof *to);
+    else if (to_device)
+        ij_gemm_pack_weight(p->gemm, t->rows, t->columns, from, to);
+    else
+        ij_gemm_unpack_weight(p->gemm, t->rows, t->columns, from, to);
 }
 
 void ij_params_unpack(const ij_params *p, int index, const float *segment, float *values)
@@ -290,36 +284,42 @@ void ij_params_unpack(const ij_params *p, int index, const float *segment, float
     reorder(p, t, segment + t->offset, values, false);
 }
 
-static ij_status transfer(ij_params *p, int index, ij_store store, bool target, float *read_to, const float *write_from)
+/* The device's copy of a tensor, and host memory for it in the device's layout, zeroed; the caller frees that. */
+static ij_status copy_of(const ij_params *p, int index, ij_store store, bool target, cl_mem *memory, float **buffer)
 {
     const ij_tensor *t = &p->tensors[index];
-    cl_mem memory = ij_params_memory(p, t->segment, store, target);
-    if (!memory || (target && store != IJ_STORE_WEIGHT))
+    *memory = ij_params_memory(p, t->segment, store, target);
+    if (!*memory || (target && store != IJ_STORE_WEIGHT))
         return ij_fail(IJ_EINVAL, "%s has no such copy", t->name);
-    float *buffer = calloc(t->floats, sizeof *buffer);
-    if (!buffer)
-        return ij_fail(IJ_ENOMEM, "out of memory for a copy of %s", t->name);
-    cl_int code;
-    size_t offset = t->offset * sizeof(float), bytes = t->floats * sizeof(float);
-    if (write_from) {
-        reorder(p, t, write_from, buffer, true);
-        code = clEnqueueWriteBuffer(p->device->compute, memory, CL_TRUE, offset, bytes, buffer, 0, NULL, NULL);
-    } else {
-        code = clEnqueueReadBuffer(p->device->compute, memory, CL_TRUE, offset, bytes, buffer, 0, NULL, NULL);
-        reorder(p, t, buffer, read_to, false);
-    }
-    free(buffer);
-    return ij_cl_check(code, t->name);
+    *buffer = calloc(t->floats, sizeof **buffer);
+    return *buffer ? IJ_OK : ij_fail(IJ_ENOMEM, "out of memory for a copy of %s", t->name);
 }
 
 ij_status ij_params_read(ij_params *p, int index, ij_store store, bool target, float *values)
 {
-    return transfer(p, index, store, target, values, NULL);
+    const ij_tensor *t = &p->tensors[index];
+    cl_mem memory;
+    float *buffer;
+    TRY(copy_of(p, index, store, target, &memory, &buffer));
+    cl_int code = clEnqueueReadBuffer(p->device->compute, memory, CL_TRUE, t->offset * sizeof(float),
+                                      t->floats * sizeof(float), buffer, 0, NULL, NULL);
+    if (code == CL_SUCCESS)
+        reorder(p, t, buffer, values, false);
+    free(buffer);
+    return ij_cl_check(code, t->name);
 }
 
 ij_status ij_params_write(ij_params *p, int index, ij_store store, bool target, const float *values)
 {
-    return transfer(p, index, store, target, NULL, values);
+    const ij_tensor *t = &p->tensors[index];
+    cl_mem memory;
+    float *buffer;
+    TRY(copy_of(p, index, store, target, &memory, &buffer));
+    reorder(p, t, values, buffer, true);
+    cl_int code = clEnqueueWriteBuffer(p->device->compute, memory, CL_TRUE, t->offset * sizeof(float),
+                                       t->floats * sizeof(float), buffer, 0, NULL, NULL);
+    free(buffer);
+    return ij_cl_check(code, t->name);
 }
 
 /* ---- Initial weights --------------------------------------------------------------------------------------------- */

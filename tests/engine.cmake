@@ -13,7 +13,7 @@ endforeach()
 # The model and the training step, on models of a few thousand weights. opencl_spy.c stands in front of OpenCL.
 add_library(ij_test_model STATIC test_model_case.c)
 target_link_libraries(ij_test_model PUBLIC ij_engine PkgConfig::CMOCKA m)
-foreach(name model model_determinism model_index model_params model_state model_errors model_programs training
+foreach(name model model_determinism model_index model_params model_state model_errors model_programs encoder training
              training_memory)
   add_executable(test_${name} test_${name}.c)
   target_link_libraries(test_${name} PRIVATE ij_test_model)
@@ -25,8 +25,10 @@ foreach(name model_state model_errors model_programs training_memory)
   target_link_libraries(test_${name} PRIVATE ${CMAKE_DL_LIBS})
 endforeach()
 set_source_files_properties(opencl_spy.c PROPERTIES COMPILE_DEFINITIONS _GNU_SOURCE) # for RTLD_NEXT
-target_sources(test_model_state PRIVATE ${PROJECT_SOURCE_DIR}/tools/golden.c)
-target_compile_definitions(test_model_state PRIVATE IJEPA_TESTS="${CMAKE_CURRENT_LIST_DIR}")
+foreach(name model_state encoder)
+  target_sources(test_${name} PRIVATE ${PROJECT_SOURCE_DIR}/tools/golden.c)
+  target_compile_definitions(test_${name} PRIVATE IJEPA_TESTS="${CMAKE_CURRENT_LIST_DIR}")
+endforeach()
 target_link_libraries(test_training PRIVATE ij_test_images)
 target_compile_definitions(test_training PRIVATE IJEPA_GOLDEN="${CMAKE_CURRENT_LIST_DIR}/golden")
 

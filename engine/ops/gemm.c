@@ -141,6 +141,32 @@ size_t ij_gemm_weight_at(const ij_gemm *gemm, int in, int o, int i)
     return ((size_t)(o / tn) * (size_t)in + (size_t)i) * (size_t)tn + (size_t)(o % tn);
 }
 
+/* Calls of weight_at would divide for every element: within a row elements are a fixed stride apart. */
+static size_t stride_of(const ij_gemm *g, int in)
+{
+    return in > 1 ? ij_gemm_weight_at(g, in, 0, 1) - ij_gemm_weight_at(g, in, 0, 0) : 0;
+}
+
+void ij_gemm_pack_weight(const ij_gemm *g, int out, int in, const float *official, float *packed)
+{
+    size_t stride = stride_of(g, in);
+    for (int o = 0; o < out; o++) {
+        float *to = packed + ij_gemm_weight_at(g, in, o, 0);
+        for (int i = 0; i < in; i++, to += stride)
+            *to = *official++;
+    }
+}
+
+void ij_gemm_unpack_weight(const ij_gemm *g, int out, int in, const float *packed, float *official)
+{
+    size_t stride = stride_of(g, in);
+    for (int o = 0; o < out; o++) {
+        const float *from = packed + ij_gemm_weight_at(g, in, o, 0);
+        for (int i = 0; i < in; i++, from += stride)
+            *official++ = *from;
+    }
+}
+
 /* ---- CLBlast -------------------------------------------------------------------------------------------------- */
 
 /* C [m, n] = op(A) op(B), row-major, inner length k. */

@@ -60,6 +60,9 @@ void ij_gemm_mix(ij_gemm *gemm);
 /* Floats that W [out, in] takes in this layout, and where its element (o, i) lies. */
 size_t ij_gemm_weight_floats(const ij_gemm *gemm, int out, int in);
 size_t ij_gemm_weight_at(const ij_gemm *gemm, int in, int o, int i);
+/* W [out, in] between the official order and this layout; padding is left as it is. */
+void ij_gemm_pack_weight(const ij_gemm *gemm, int out, int in, const float *official, float *packed);
+void ij_gemm_unpack_weight(const ij_gemm *gemm, int out, int in, const float *packed, float *official);
 /* Bytes of temporary memory for a product of these sizes or fewer rows, all three forms: CLBlast's own, or the parts of
  * a weight gradient that is split over the rows. */
 size_t ij_gemm_scratch(const ij_gemm *gemm, int rows, int out, int in);
