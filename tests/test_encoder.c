@@ -114,7 +114,7 @@ static uint8_t *pixels_of(const golden *g)
 static float *expected_of(const char *name, int64_t *count)
 {
     ij_safetensors *oracle;
-    case_ok(ij_safetensors_open(&oracle, IJEPA_TESTS "/golden/features.safetensors"));
+    case_ok(ij_safetensors_open(&oracle, IJEPA_TESTS "/golden/features/features.safetensors"));
     const ij_st_tensor *tensor = ij_safetensors_find(oracle, name);
     assert_non_null(tensor);
     *count = tensor->shape[0] * tensor->shape[1];

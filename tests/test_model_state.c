@@ -63,7 +63,7 @@ static void open_case(golden_case *c, const char *name)
         case_ok(ij_trainer_write(c->t, i, IJ_STORE_WEIGHT, values));
         free(values);
     }
-    case_ok(ij_safetensors_open(&c->oracle, IJEPA_TESTS "/golden/features.safetensors"));
+    case_ok(ij_safetensors_open(&c->oracle, IJEPA_TESTS "/golden/features/features.safetensors"));
     const ij_st_tensor *tensor = ij_safetensors_find(c->oracle, name);
     c->images = c->golden.config.batch;
     c->dim = c->golden.config.model.dim;

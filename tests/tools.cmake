@@ -51,3 +51,6 @@ foreach(gemm own clblast)
   add_test(NAME replay-${gemm} COMMAND ${replay_golden} --gemm ${gemm})
   set_tests_properties(replay-${gemm} PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${device_environment}")
 endforeach()
+add_test(NAME replay-discrete COMMAND ${replay_golden})
+set_tests_properties(replay-discrete PROPERTIES SKIP_RETURN_CODE 77
+                                                ENVIRONMENT "${device_environment};IJEPA_MEMORY=discrete")
