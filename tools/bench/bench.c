@@ -18,6 +18,8 @@ static int help(FILE *out, int status)
         "about:tracing\n"
         "      --kernels                 also prints what `bench kernels` does\n"
         "  bench loader CONFIG.ini       images a second from the configured data set, stage by stage\n"
+        "  bench checkpoint CONFIG.ini   the whole state to disk and back, beside what the disk gives\n"
+        "      --folder F                where (the current one); --runs N, 3\n"
         "\n"
         "All take --device D, --tuning FILE, --set section.key=value (may be repeated); step, kernels and loader\n"
         "--steps N, how many are measured.\n",
@@ -30,7 +32,11 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         int (*run)(int argc, char **argv);
-    } commands[] = {{"peak", bench_peak}, {"kernels", bench_kernels}, {"step", bench_step}, {"loader", bench_loader}};
+    } commands[] = {{"peak", bench_peak},
+                    {"kernels", bench_kernels},
+                    {"step", bench_step},
+                    {"loader", bench_loader},
+                    {"checkpoint", bench_checkpoint}};
     if (argc < 2)
         return help(stderr, 2);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
