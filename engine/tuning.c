@@ -267,19 +267,19 @@ int ij_param_value(const ij_tuning *t, ij_group group, const char *macro, int sh
     return value_of(t, group, ij_choice_for(t, group, shape0, shape1), macro);
 }
 
-static void append(const ij_group_info *info, const ij_choice *choice, char *options, size_t size)
+static bool append(const ij_group_info *info, const ij_choice *choice, char *options, size_t size)
 {
-    for (int i = 0; i < info->count; i++) {
-        size_t used = strlen(options);
-        snprintf(options + used, size - used, " -D%s=%d", info->params[i].macro, choice->value[i]);
-    }
+    size_t used = strlen(options);
+    for (int i = 0; i < info->count && used < size; i++)
+        used += (size_t)snprintf(options + used, size - used, " -D%s=%d", info->params[i].macro, choice->value[i]);
+    return used < size;
 }
 
-void ij_tuning_options(const ij_tuning *t, ij_group group, int shape0, int shape1, char *options, size_t size)
+bool ij_tuning_options(const ij_tuning *t, ij_group group, int shape0, int shape1, char *options, size_t size)
 {
-    append(ij_group_of(t->family, IJ_GROUP_DEVICE), &t->choice[IJ_GROUP_DEVICE], options, size);
-    if (group != IJ_GROUP_DEVICE)
-        append(ij_group_of(t->family, group), ij_choice_for(t, group, shape0, shape1), options, size);
+    return append(ij_group_of(t->family, IJ_GROUP_DEVICE), &t->choice[IJ_GROUP_DEVICE], options, size) &&
+           (group == IJ_GROUP_DEVICE ||
+            append(ij_group_of(t->family, group), ij_choice_for(t, group, shape0, shape1), options, size));
 }
 
 bool ij_tuning_put(ij_tuning *t, ij_tuned tuned)

@@ -76,8 +76,9 @@ const ij_choice *ij_choice_for(const ij_tuning *t, ij_group group, int shape0, i
 /* The value of the parameter `macro` in the choice for a shape; the macro must be one of the group's. */
 int ij_param_value(const ij_tuning *t, ij_group group, const char *macro, int shape0, int shape1);
 
-/* Build options " -DMACRO=value..." of the device's group and this one, appended to `options`. */
-void ij_tuning_options(const ij_tuning *t, ij_group group, int shape0, int shape1, char *options, size_t size);
+/* Build options " -DMACRO=value..." of the device's group and this one, appended to `options`; false where they do not
+ * fit. */
+bool ij_tuning_options(const ij_tuning *t, ij_group group, int shape0, int shape1, char *options, size_t size);
 
 /* Adds or replaces the choice for a shape; false where memory is short. */
 bool ij_tuning_put(ij_tuning *t, ij_tuned tuned);
