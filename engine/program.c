@@ -171,6 +171,10 @@ ij_status ij_kernel_create(ij_device *device, const char *source, ij_kernel_tuni
 {
     char options[IJ_KERNEL_OPTIONS];
     *kernel = NULL;
+    const ij_group_info *group = ij_group_of(device->tuning.family, tuning.group);
+    if (!ij_group_has_source(group, source))
+        return ij_fail(IJ_EINVAL, "kernel source %s is not listed with the group %s (engine/tuning.c)", source,
+                       group->name);
     TRY(ij_kernel_options(&device->tuning, tuning, options, sizeof options));
     if (device->info.type == IJ_DEVICE_CPU)
         TRY(add_define("CPU_DEVICE", options, sizeof options));

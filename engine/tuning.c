@@ -9,22 +9,26 @@ static const ij_group_info cpu_groups[IJ_GROUPS] = {
         {"device",
          {{"VW", "floats of a vector register", {4, 8, 16}},
           {"TN", "columns of a register tile and of a weight panel, a multiple of VW", {8, 16, 32, 64}}},
-         2},
-    [IJ_GROUP_GEMM] = {"gemm", {{"TM", "rows of a register tile", {4, 5, 6, 7, 8, 9, 10, 12, 13, 14}}}, 1},
+         2,
+         {"peak", "gemm"}}, /* it is chosen by the products' speed */
+    [IJ_GROUP_GEMM] = {"gemm", {{"TM", "rows of a register tile", {4, 5, 6, 7, 8, 9, 10, 12, 13, 14}}}, 1, {"gemm"}},
     [IJ_GROUP_GRADIENT] = {"gradient",
                            {{"TM", "rows of a register tile", {4, 5, 6, 7, 8, 9, 10, 12, 13, 14}},
                             {"MBLOCK", "tokens that all tiles go through before the next", {32, 64, 96, 128, 256}},
                             {"PANELS", "panels that read the other side one after another", {1, 2, 3, 4, 6}}},
-                           3},
+                           3,
+                           {"gradient"}},
     [IJ_GROUP_ATTENTION] = {"attention",
                             {{"TM", "queries of a register tile", {4, 6, 8, 10, 12}},
                              {"KB", "keys held at a time, a multiple of TN", {32, 64, 128, 256}}},
-                            2},
+                            2,
+                            {"attention"}},
     [IJ_GROUP_ATTENTION_BACKWARD] = {"attention_backward",
                                      {{"TM", "queries of a register tile", {4, 6, 8, 10, 12}},
                                       {"KB", "keys held at a time, a multiple of TN", {32, 64, 128, 256}}},
-                                     2},
-    [IJ_GROUP_ROWS] = {.name = "rows"},
+                                     2,
+                                     {"attention"}},
+    [IJ_GROUP_ROWS] = {.name = "rows", .sources = {"layernorm", "optimizer", "tokens", "loss", "rowmajor", "panels"}},
 };
 
 #define PRODUCT_PARAMS                                                                                                 \
@@ -45,21 +49,31 @@ static const ij_group_info gpu_groups[IJ_GROUPS] = {
     [IJ_GROUP_DEVICE] = {"device",
                          {{"VW", "floats of a vector load", {4}},
                           {"SG", "work-items of a sub-group where tiles lie in registers, 0 for any", {8, 16, 32}}},
-                         2},
-    [IJ_GROUP_GEMM] = {"gemm", PRODUCT_PARAMS, 8},
-    [IJ_GROUP_GRADIENT] = {"gradient", PRODUCT_PARAMS, 8},
-    [IJ_GROUP_ATTENTION] = {"attention", ATTENTION_PARAMS, 2},
-    [IJ_GROUP_ATTENTION_BACKWARD] = {"attention_backward", ATTENTION_PARAMS, 2},
+                         2,
+                         {"peak", "gemm"}},
+    [IJ_GROUP_GEMM] = {"gemm", PRODUCT_PARAMS, 8, {"gemm"}},
+    [IJ_GROUP_GRADIENT] = {"gradient", PRODUCT_PARAMS, 8, {"gradient"}},
+    [IJ_GROUP_ATTENTION] = {"attention", ATTENTION_PARAMS, 2, {"attention"}},
+    [IJ_GROUP_ATTENTION_BACKWARD] = {"attention_backward", ATTENTION_PARAMS, 2, {"attention"}},
     [IJ_GROUP_ROWS] = {"rows",
                        {{"WGS", "work-items of a work-group", {32, 64, 128, 256}},
                         {"LANES", "work-items that share a row of LayerNorm", {8, 16, 32, 64}},
                         {"COLS", "float4 columns that a work-group adds up", {4, 8, 16, 32}}},
-                       3},
+                       3,
+                       {"layernorm", "optimizer", "tokens", "loss", "rowmajor"}},
 };
 
 const ij_group_info *ij_group_of(ij_family family, ij_group group)
 {
     return family == IJ_FAMILY_GPU ? &gpu_groups[group] : &cpu_groups[group];
+}
+
+bool ij_group_has_source(const ij_group_info *info, const char *source)
+{
+    for (int i = 0; i < IJ_MOST_SOURCES && info->sources[i]; i++)
+        if (strcmp(info->sources[i], source) == 0)
+            return true;
+    return false;
 }
 
 /* ---- The GPU family's start ---------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ typedef enum ij_group {
     IJ_GROUPS
 } ij_group;
 
-enum { IJ_MOST_PARAMS = 8, IJ_MOST_VALUES = 12 };
+enum { IJ_MOST_PARAMS = 8, IJ_MOST_VALUES = 12, IJ_MOST_SOURCES = 8 };
 
 typedef struct ij_param {
     const char *macro, *meaning;
@@ -32,6 +32,10 @@ typedef struct ij_group_info {
     const char *name; /* "gemm": for command lines and the database */
     ij_param params[IJ_MOST_PARAMS];
     int count;
+    /* What the group's kernels are made of, besides the family's common.cl: sources as ij_kernel_create names them,
+     * which builds no other with this group; ends with NULL. What was measured with a group holds while they stay the
+     * same. */
+    const char *sources[IJ_MOST_SOURCES];
 } ij_group_info;
 
 /* Values of a group's parameters, in the table's order. */
@@ -58,6 +62,9 @@ typedef struct ij_tuning {
 } ij_tuning;
 
 const ij_group_info *ij_group_of(ij_family family, ij_group group);
+
+/* Whether a source is one of the group's. */
+bool ij_group_has_source(const ij_group_info *info, const char *source);
 
 /* The start: from the family and the device's native vector width in floats. `tuned` is empty. */
 ij_tuning ij_tuning_default(ij_family family, int vector_width);
