@@ -61,6 +61,8 @@ static int remove_folder(void **state)
     char path[512];
     unsetenv("IJEPA_CACHE");
     unsetenv("IJEPA_CL_DIR");
+    unsetenv("IJEPA_FAMILY");
+    unsetenv("IJEPA_VECTOR_WIDTH");
     while (any_file(path))
         unlink(path);
     rmdir(folder);
@@ -404,16 +406,30 @@ static void what_the_key_holds(void **state)
     ij_device_close(device);
 }
 
+/* Another width of vectors is another build of the CPU family's kernels, and the same one the same. */
+static void vector_widths(void **state)
+{
+    static const char *const widths[] = {"4", "8", "16"};
+    (void)state;
+    setenv("IJEPA_CACHE", folder, 1);
+    setenv("IJEPA_FAMILY", "cpu", 1);
+    for (int i = 0; i < 6; i++) {
+        setenv("IJEPA_VECTOR_WIDTH", widths[i % 3], 1);
+        expect_programs(i < 3, i >= 3);
+    }
+    assert_int_equal(files(), 3);
+}
+
 int main(void)
 {
     if (!case_device())
         return CASE_NO_DEVICE;
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make_folder, remove_folder)
     const struct CMUnitTest tests[] = {
-        TEST(broken_kernel), TEST(long_source),       TEST(source_with_a_zero), TEST(long_log),
-        TEST(long_options),  TEST(missing_kernel),    TEST(missing_source),     TEST(second_start_compiles_nothing),
-        TEST(off),           TEST(damaged_files),     TEST(refused_binary),     TEST(no_folder),
-        TEST(new_folder),    TEST(what_the_key_holds)};
+        TEST(broken_kernel), TEST(long_source),        TEST(source_with_a_zero), TEST(long_log),
+        TEST(long_options),  TEST(missing_kernel),     TEST(missing_source),     TEST(second_start_compiles_nothing),
+        TEST(off),           TEST(damaged_files),      TEST(refused_binary),     TEST(no_folder),
+        TEST(new_folder),    TEST(what_the_key_holds), TEST(vector_widths)};
     int failed = cmocka_run_group_tests_name("programs", tests, NULL, NULL);
     case_close();
     return failed;

@@ -312,6 +312,45 @@ static void test_layout(void **state)
     ij_device_close(d);
 }
 
+/* ---- The processor ----------------------------------------------------------------------------------------------- */
+
+static int end_width(void **state)
+{
+    (void)state;
+    return unsetenv("IJEPA_VECTOR_WIDTH") || unsetenv("IJEPA_FAMILY");
+}
+
+/* The width that is asked for is the one that kernels are built with, on every processor. */
+static void test_vector_width(void **state)
+{
+    static const char *const good[] = {"4", "8", "16"}, *const bad[] = {"0", "2", "32", "8 ", "x", "-4"};
+    static const ij_group groups[] = {IJ_GROUP_GEMM, IJ_GROUP_GRADIENT, IJ_GROUP_ATTENTION, IJ_GROUP_ROWS};
+    (void)state;
+    ij_device *d;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        setenv("IJEPA_VECTOR_WIDTH", good[i], 1);
+        d = open_device();
+        assert_int_equal(ij_tuning_vw(&d->tuning), atoi(good[i]));
+        for (size_t g = 0; g < sizeof groups / sizeof *groups; g++) {
+            char options[IJ_KERNEL_OPTIONS], wanted[16];
+            snprintf(wanted, sizeof wanted, " -DVW=%s ", good[i]);
+            assert_int_equal(
+                ij_kernel_options(&d->tuning, (ij_kernel_tuning){.group = groups[g]}, options, sizeof options), IJ_OK);
+            assert_non_null(strstr(options, wanted));
+        }
+        for (int g = 0; g < IJ_GROUPS; g++)
+            assert_null(ij_choice_illegal(&d->tuning, (ij_group)g, &d->tuning.choice[g], d->info.local_bytes));
+        ij_device_close(d);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        setenv("IJEPA_VECTOR_WIDTH", bad[i], 1);
+        assert_int_equal(ij_device_open(&d, NULL), IJ_EINVAL);
+        assert_non_null(strstr(ij_error(), "IJEPA_VECTOR_WIDTH is 4, 8 or 16, not"));
+    }
+    setenv("IJEPA_VECTOR_WIDTH", "", 1);
+    ij_device_close(open_device());
+}
+
 /* ---- What a group is made of ------------------------------------------------------------------------------------- */
 
 static char sources[280];
@@ -471,6 +510,7 @@ int main(void)
         cmocka_unit_test_setup(test_illegal_lines_are_ignored, start),
         cmocka_unit_test_setup_teardown(test_illegal_layout_is_ignored, start_cpu, end_family),
         cmocka_unit_test_setup_teardown(test_layout, start_cpu, end_family),
+        cmocka_unit_test_setup_teardown(test_vector_width, start_cpu, end_width),
         cmocka_unit_test_setup_teardown(test_hash_covers_the_group, copy_sources, remove_sources),
         cmocka_unit_test_setup(test_only_listed_sources_are_built, start),
         cmocka_unit_test_setup(test_clblast, start),
