@@ -14,7 +14,8 @@ ij_trainer_config case_config(void);
 /* Fails the running test with the engine's message. */
 void case_ok(ij_status status);
 
-/* Opens the device that IJEPA_DEVICE names, once for all tests; NULL where there is none, after saying so loudly. */
+/* Opens the device that IJEPA_DEVICE names, once for all tests; NULL where there is none, after saying so loudly. Ends the
+ * program where it cannot be opened. */
 ij_device *case_device(void);
 void case_close(void);
 
