@@ -77,6 +77,10 @@ void ij_tuning_fit(ij_tuning *t, const char *vendor, size_t max_work_group, size
  * local_bytes: the device's local memory. */
 const char *ij_choice_illegal(const ij_tuning *t, ij_group group, const ij_choice *choice, size_t local_bytes);
 
+/* Bytes of local memory that a group's kernels take with a choice, the one that takes the most: what legality and the
+ * choice of blocks go by. width: the head width of attention, the widest row of LayerNorm; else of no account. */
+size_t ij_tuning_local_bytes(const ij_tuning *t, ij_group group, const ij_choice *choice, int width);
+
 /* The choice for a shape: a tuned one, else the group's default. */
 const ij_choice *ij_choice_for(const ij_tuning *t, ij_group group, int shape0, int shape1);
 
