@@ -173,6 +173,24 @@ static unsigned sub_groups(cl_device_id id)
     return sum;
 }
 
+/* The native width of the device's vectors in floats, or what IJEPA_VECTOR_WIDTH says that it is. */
+static ij_status vector_width(cl_device_id id, int *width)
+{
+    static const char *const known[] = {"4", "8", "16"};
+    const char *forced = getenv("IJEPA_VECTOR_WIDTH");
+    cl_uint native = 0;
+    clGetDeviceInfo(id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof native, &native, NULL);
+    *width = (int)native;
+    if (!forced || !*forced)
+        return IJ_OK;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(forced, known[i]) == 0) {
+            *width = atoi(known[i]);
+            return IJ_OK;
+        }
+    return ij_fail(IJ_EINVAL, "environment variable IJEPA_VECTOR_WIDTH is 4, 8 or 16, not \"%s\"", forced);
+}
+
 /* The family by the kind of device, and its default parameters; the tuning database refines them. The GPU family needs
  * work-groups of 64. */
 static ij_status default_tuning(const found *f, ij_tuning *tuning)
@@ -184,9 +202,11 @@ static ij_status default_tuning(const found *f, ij_tuning *tuning)
             return ij_fail(IJ_EINVAL, "environment variable IJEPA_FAMILY is cpu or gpu, not \"%s\"", forced);
         family = *forced == 'g' ? IJ_FAMILY_GPU : IJ_FAMILY_CPU;
     }
-    cl_uint width = 0;
-    clGetDeviceInfo(f->id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof width, &width, NULL);
-    *tuning = ij_tuning_default(family, (int)width);
+    int width;
+    ij_status status = vector_width(f->id, &width);
+    if (status)
+        return status;
+    *tuning = ij_tuning_default(family, width);
     ij_tuning_fit(tuning, f->info.vendor, f->info.max_work_group, (size_t)f->info.local_bytes, sub_groups(f->id));
     return IJ_OK;
 }

@@ -1,7 +1,5 @@
 #include "engine/launch.h"
 
-#include <string.h>
-
 ij_status ij_launch(ij_device *device, cl_kernel kernel, const char *name, ij_grid grid, const ij_arg *args, int count)
 {
     if (grid.x == 0 || grid.y == 0)
@@ -19,7 +17,7 @@ ij_status ij_launch(ij_device *device, cl_kernel kernel, const char *name, ij_gr
     if (r) {
         r->flops = grid.flops;
         r->bytes = grid.bytes;
-        memcpy(r->shape, grid.shape, sizeof r->shape);
+        r->what = grid.what;
         event = &r->event;
     }
     device->launches++;

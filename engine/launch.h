@@ -20,7 +20,7 @@ typedef struct ij_grid {
     size_t x, y;         /* work-groups */
     size_t local;        /* work-group size along x */
     double flops, bytes; /* arithmetic (a multiply-add is two) and the memory traffic it cannot avoid */
-    int shape[3];        /* of a product: M, N, K; else what tells launches of a kernel apart */
+    ij_operation what;
 } ij_grid;
 
 /* Enqueues `kernel` on the compute queue. Nothing to do (an empty grid) is no error. */

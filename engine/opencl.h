@@ -4,6 +4,7 @@
 #define IJ_OPENCL_H
 
 #include "engine/device.h"
+#include "engine/operation.h"
 #include "engine/tuning.h"
 
 #include <CL/cl.h>
@@ -15,7 +16,7 @@ typedef struct ij_launch_record {
     bool transfer;       /* on the transfer queue */
     uint64_t host;       /* when it was enqueued, by the host's clock */
     double flops, bytes; /* see ij_grid */
-    int shape[3];
+    ij_operation what;
 } ij_launch_record;
 
 struct ij_device {

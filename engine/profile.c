@@ -4,7 +4,6 @@
 #include "engine/opencl.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 ij_status ij_profile_start(ij_device *d, int capacity)
@@ -59,7 +58,7 @@ ij_status ij_profile_stop(ij_device *d, ij_profile_entry **entries, int *count)
     *entries = calloc((size_t)*count + 1, sizeof **entries);
     for (int i = 0; i < *count; i++) {
         cl_event e = d->records[i].event;
-        if (*entries && e) {
+        if (*entries && e)
             (*entries)[i] = (ij_profile_entry){.kernel = d->records[i].kernel,
                                                .queue = d->records[i].transfer ? IJ_QUEUE_TRANSFER : IJ_QUEUE_COMPUTE,
                                                .host = d->records[i].host,
@@ -67,9 +66,8 @@ ij_status ij_profile_stop(ij_device *d, ij_profile_entry **entries, int *count)
                                                .start = time_of(e, CL_PROFILING_COMMAND_START),
                                                .end = time_of(e, CL_PROFILING_COMMAND_END),
                                                .flops = d->records[i].flops,
-                                               .bytes = d->records[i].bytes};
-            memcpy((*entries)[i].shape, d->records[i].shape, sizeof d->records[i].shape);
-        }
+                                               .bytes = d->records[i].bytes,
+                                               .what = d->records[i].what};
         if (e) /* none where the command was refused */
             clReleaseEvent(e);
     }

@@ -3,6 +3,7 @@
 #define IJ_PROFILE_H
 
 #include "engine/device.h"
+#include "engine/operation.h"
 
 /* Kernels, and commands that move data, whichever queue they are in. */
 typedef enum ij_queue { IJ_QUEUE_COMPUTE, IJ_QUEUE_TRANSFER } ij_queue;
@@ -14,7 +15,7 @@ typedef struct ij_profile_entry {
     uint64_t queued, start, end;
     uint64_t host;       /* when it was enqueued, in nanoseconds of the host's CLOCK_MONOTONIC: ties the clocks */
     double flops, bytes; /* what the launch does: arithmetic, and the traffic it cannot avoid; 0: not known */
-    int shape[3];        /* M, N, K of a product */
+    ij_operation what;   /* of a transfer IJ_OPERATION_OTHER */
 } ij_profile_entry;
 
 /* Starts to keep the event of every kernel and every transfer, up to `capacity` of them. IJ_ENOMEM. */

@@ -1,5 +1,6 @@
 #include "engine/program.h"
 
+#include "engine/base/try.h"
 #include "engine/program_cache.h"
 
 #include <stdio.h>
@@ -9,26 +10,52 @@
 typedef struct ij_program {
     struct ij_program *next;
     cl_program program;
-    char key[512]; /* source name and options */
+    char source[64], options[IJ_KERNEL_OPTIONS];
 } program_entry;
+
+/* All of a file as text, malloc'ed. */
+static ij_status read_all(const char *path, char **text)
+{
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        return ij_fail(IJ_EIO, "IJEPA_CL_DIR: cannot read kernel source %s", path);
+    size_t used = 0, size = (size_t)1 << 16, n = 1;
+    *text = malloc(size);
+    while (*text && (n = fread(*text + used, 1, size - 1 - used, file)) > 0) {
+        used += n;
+        if (used < size - 1)
+            continue;
+        char *longer = realloc(*text, size *= 2);
+        if (!longer)
+            free(*text);
+        *text = longer;
+    }
+    ij_status status = *text == NULL  ? ij_fail(IJ_ENOMEM, "out of memory for kernel source %s", path)
+                       : ferror(file) ? ij_fail(IJ_EIO, "IJEPA_CL_DIR: cannot read kernel source %s", path)
+                       : used == 0    ? ij_fail(IJ_EIO, "kernel source %s is empty", path)
+                                      : IJ_OK;
+    fclose(file);
+    if (!status) {
+        (*text)[used] = 0;
+        if (strlen(*text) != used)
+            status = ij_fail(IJ_EFORMAT, "kernel source %s is no text: it holds a zero byte", path);
+    }
+    if (status) {
+        free(*text);
+        *text = NULL;
+    }
+    return status;
+}
 
 ij_status ij_kernel_source_read(const char *name, char **text)
 {
     const char *folder = getenv("IJEPA_CL_DIR");
+    *text = NULL;
     if (folder && *folder) {
         char path[4096];
-        snprintf(path, sizeof path, "%s/%s.cl", folder, name);
-        FILE *file = fopen(path, "rb");
-        if (!file)
-            return ij_fail(IJ_EIO, "IJEPA_CL_DIR: cannot read kernel source %s", path);
-        *text = calloc(1, 1 << 20);
-        size_t n = *text ? fread(*text, 1, (1 << 20) - 1, file) : 0;
-        fclose(file);
-        if (n)
-            return IJ_OK;
-        free(*text);
-        *text = NULL;
-        return ij_fail(IJ_EIO, "kernel source %s is empty", path);
+        if ((size_t)snprintf(path, sizeof path, "%s/%s.cl", folder, name) >= sizeof path)
+            return ij_fail(IJ_EINVAL, "IJEPA_CL_DIR: the path of kernel source %s is too long", name);
+        return read_all(path, text);
     }
     for (const ij_kernel_source *s = ij_kernel_sources; s->name; s++)
         if (strcmp(s->name, name) == 0) {
@@ -41,47 +68,75 @@ ij_status ij_kernel_source_read(const char *name, char **text)
     return ij_fail(IJ_EINVAL, "there is no kernel source %s", name);
 }
 
+/* The compiler's log, malloc'ed; NULL where there is none to be had. */
+static char *build_log(ij_device *device, cl_program program)
+{
+    size_t size = 0;
+    if (clGetProgramBuildInfo(program, device->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &size) != CL_SUCCESS || size == 0)
+        return NULL;
+    char *log = calloc(size + 1, 1);
+    if (log && clGetProgramBuildInfo(program, device->id, CL_PROGRAM_BUILD_LOG, size, log, NULL) != CL_SUCCESS) {
+        free(log);
+        log = NULL;
+    }
+    return log;
+}
+
 static ij_status build_failed(ij_device *device, cl_program program, const char *source, const char *options,
                               cl_int code)
 {
-    static char log[8192]; /* cut, as the message is */
-    log[0] = 0;
-    size_t full = 0;
-    clGetProgramBuildInfo(program, device->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &full);
-    char *whole = full ? malloc(full + 1) : NULL;
-    if (whole) {
-        clGetProgramBuildInfo(program, device->id, CL_PROGRAM_BUILD_LOG, full, whole, NULL);
-        whole[full] = 0;
-        snprintf(log, sizeof log, "%s", whole);
-        free(whole);
-    }
-    return ij_fail(IJ_EBUILD,
-                   "%s (driver %s) does not compile cl/%s.cl with options \"%s\": %s\n%s\nUpdate the driver, or choose "
-                   "another device (`ijepa devices`); if that does not help, report this with the log above.",
-                   device->info.name, device->info.driver, source, options, ij_cl_name(code), log);
+    enum { SHOWN = 8192 }; /* a message has room for this and for what follows it; the first error says the most */
+    char *log = build_log(device, program), rest[64] = "";
+    size_t length = log ? strlen(log) : 0;
+    if (length > SHOWN)
+        snprintf(rest, sizeof rest, "\n[%zu bytes more of the log]", length - SHOWN);
+    ij_status status = ij_fail(
+        IJ_EBUILD,
+        "%s (driver %s) does not compile cl/%s.cl with options \"%s\": %s\n%.*s%s\nUpdate the driver, or choose "
+        "another device (`ijepa devices`); if that does not help, report this with the log above.",
+        device->info.name, device->info.driver, source, options, ij_cl_name(code), (int)SHOWN,
+        log ? log : "there is no log", rest);
+    free(log);
+    return status;
 }
 
-void ij_kernel_file(ij_family family, const char *source, char *name, size_t size)
+ij_status ij_kernel_file(ij_family family, const char *source, char *name, size_t size)
 {
-    snprintf(name, size, "%s%s", family == IJ_FAMILY_GPU ? "gpu_" : "", source);
+    if ((size_t)snprintf(name, size, "%s%s", family == IJ_FAMILY_GPU ? "gpu_" : "", source) < size)
+        return IJ_OK;
+    return ij_fail(IJ_EINVAL, "the name of kernel source %s is too long", source);
 }
 
-void ij_kernel_options(const ij_tuning *t, ij_kernel_tuning tuning, char *options, size_t size)
+static ij_status add_define(const char *define, char *options, size_t size)
 {
-    snprintf(options, size, "-cl-std=CL1.2");
-    ij_tuning_options(t, tuning.group, tuning.shape[0], tuning.shape[1], options, size);
     size_t used = strlen(options);
-    if (tuning.define)
-        snprintf(options + used, size - used, " -D%s=%d", tuning.define, tuning.value);
+    if ((size_t)snprintf(options + used, size - used, " -D%s", define) < size - used)
+        return IJ_OK;
+    return ij_fail(IJ_EINVAL, "the build options of a kernel are longer than %zu bytes: %s", size - 1, options);
+}
+
+ij_status ij_kernel_options(const ij_tuning *t, ij_kernel_tuning tuning, char *options, size_t size)
+{
+    char value[IJ_KERNEL_OPTIONS];
+    size_t used = (size_t)snprintf(options, size, "-cl-std=CL1.2");
+    if (used >= size || !ij_tuning_options(t, tuning.group, tuning.shape[0], tuning.shape[1], options, size))
+        return ij_fail(IJ_EINVAL, "the build options of a kernel are longer than %zu bytes: %s", size - 1, options);
+    if (!tuning.define)
+        return IJ_OK;
+    if ((size_t)snprintf(value, sizeof value, "%s=%d", tuning.define, tuning.value) >= sizeof value)
+        return ij_fail(IJ_EINVAL, "a build option of a kernel is longer than %zu bytes: %s", sizeof value - 1, value);
+    return add_define(value, options, size);
 }
 
 static ij_status compile(ij_device *device, const char *source, const char *options, cl_program *program)
 {
     char *common = NULL, *body = NULL;
     char first[64], name[64];
-    ij_kernel_file(device->tuning.family, "common", first, sizeof first);
-    ij_kernel_file(device->tuning.family, source, name, sizeof name);
-    ij_status status = ij_kernel_source_read(first, &common);
+    ij_status status = ij_kernel_file(device->tuning.family, "common", first, sizeof first);
+    if (!status)
+        status = ij_kernel_file(device->tuning.family, source, name, sizeof name);
+    if (!status)
+        status = ij_kernel_source_read(first, &common);
     if (!status)
         status = ij_kernel_source_read(name, &body);
     if (status)
@@ -114,24 +169,29 @@ done:
 ij_status ij_kernel_create(ij_device *device, const char *source, ij_kernel_tuning tuning, const char *name,
                            cl_kernel *kernel)
 {
-    char full[448], key[512];
-    ij_kernel_options(&device->tuning, tuning, full, sizeof full);
+    char options[IJ_KERNEL_OPTIONS];
+    *kernel = NULL;
+    const ij_group_info *group = ij_group_of(device->tuning.family, tuning.group);
+    if (!ij_group_has_source(group, source))
+        return ij_fail(IJ_EINVAL, "kernel source %s is not listed with the group %s (engine/tuning.c)", source,
+                       group->name);
+    TRY(ij_kernel_options(&device->tuning, tuning, options, sizeof options));
     if (device->info.type == IJ_DEVICE_CPU)
-        snprintf(full + strlen(full), sizeof full - strlen(full), " -DCPU_DEVICE");
-    snprintf(key, sizeof key, "%s %s", source, full);
+        TRY(add_define("CPU_DEVICE", options, sizeof options));
     program_entry *entry = device->programs;
-    while (entry && strcmp(entry->key, key) != 0)
+    while (entry && (strcmp(entry->source, source) != 0 || strcmp(entry->options, options) != 0))
         entry = entry->next;
     if (!entry) {
         entry = calloc(1, sizeof *entry);
         if (!entry)
             return ij_fail(IJ_ENOMEM, "out of memory for a program");
-        ij_status status = compile(device, source, full, &entry->program);
+        ij_status status = compile(device, source, options, &entry->program);
         if (status) {
             free(entry);
             return status;
         }
-        memcpy(entry->key, key, sizeof key);
+        snprintf(entry->source, sizeof entry->source, "%s", source); /* compile refuses longer names */
+        memcpy(entry->options, options, sizeof options);
         entry->next = device->programs;
         device->programs = entry;
     }

@@ -9,22 +9,26 @@ static const ij_group_info cpu_groups[IJ_GROUPS] = {
         {"device",
          {{"VW", "floats of a vector register", {4, 8, 16}},
           {"TN", "columns of a register tile and of a weight panel, a multiple of VW", {8, 16, 32, 64}}},
-         2},
-    [IJ_GROUP_GEMM] = {"gemm", {{"TM", "rows of a register tile", {4, 5, 6, 7, 8, 9, 10, 12, 13, 14}}}, 1},
+         2,
+         {"peak", "gemm"}}, /* it is chosen by the products' speed */
+    [IJ_GROUP_GEMM] = {"gemm", {{"TM", "rows of a register tile", {4, 5, 6, 7, 8, 9, 10, 12, 13, 14}}}, 1, {"gemm"}},
     [IJ_GROUP_GRADIENT] = {"gradient",
                            {{"TM", "rows of a register tile", {4, 5, 6, 7, 8, 9, 10, 12, 13, 14}},
                             {"MBLOCK", "tokens that all tiles go through before the next", {32, 64, 96, 128, 256}},
                             {"PANELS", "panels that read the other side one after another", {1, 2, 3, 4, 6}}},
-                           3},
+                           3,
+                           {"gradient"}},
     [IJ_GROUP_ATTENTION] = {"attention",
                             {{"TM", "queries of a register tile", {4, 6, 8, 10, 12}},
                              {"KB", "keys held at a time, a multiple of TN", {32, 64, 128, 256}}},
-                            2},
+                            2,
+                            {"attention"}},
     [IJ_GROUP_ATTENTION_BACKWARD] = {"attention_backward",
                                      {{"TM", "queries of a register tile", {4, 6, 8, 10, 12}},
                                       {"KB", "keys held at a time, a multiple of TN", {32, 64, 128, 256}}},
-                                     2},
-    [IJ_GROUP_ROWS] = {.name = "rows"},
+                                     2,
+                                     {"attention"}},
+    [IJ_GROUP_ROWS] = {.name = "rows", .sources = {"layernorm", "optimizer", "tokens", "loss", "rowmajor", "panels"}},
 };
 
 #define PRODUCT_PARAMS                                                                                                 \
@@ -45,21 +49,31 @@ static const ij_group_info gpu_groups[IJ_GROUPS] = {
     [IJ_GROUP_DEVICE] = {"device",
                          {{"VW", "floats of a vector load", {4}},
                           {"SG", "work-items of a sub-group where tiles lie in registers, 0 for any", {8, 16, 32}}},
-                         2},
-    [IJ_GROUP_GEMM] = {"gemm", PRODUCT_PARAMS, 8},
-    [IJ_GROUP_GRADIENT] = {"gradient", PRODUCT_PARAMS, 8},
-    [IJ_GROUP_ATTENTION] = {"attention", ATTENTION_PARAMS, 2},
-    [IJ_GROUP_ATTENTION_BACKWARD] = {"attention_backward", ATTENTION_PARAMS, 2},
+                         2,
+                         {"peak", "gemm"}},
+    [IJ_GROUP_GEMM] = {"gemm", PRODUCT_PARAMS, 8, {"gemm"}},
+    [IJ_GROUP_GRADIENT] = {"gradient", PRODUCT_PARAMS, 8, {"gradient"}},
+    [IJ_GROUP_ATTENTION] = {"attention", ATTENTION_PARAMS, 2, {"attention"}},
+    [IJ_GROUP_ATTENTION_BACKWARD] = {"attention_backward", ATTENTION_PARAMS, 2, {"attention"}},
     [IJ_GROUP_ROWS] = {"rows",
                        {{"WGS", "work-items of a work-group", {32, 64, 128, 256}},
                         {"LANES", "work-items that share a row of LayerNorm", {8, 16, 32, 64}},
                         {"COLS", "float4 columns that a work-group adds up", {4, 8, 16, 32}}},
-                       3},
+                       3,
+                       {"layernorm", "optimizer", "tokens", "loss", "rowmajor"}},
 };
 
 const ij_group_info *ij_group_of(ij_family family, ij_group group)
 {
     return family == IJ_FAMILY_GPU ? &gpu_groups[group] : &cpu_groups[group];
+}
+
+bool ij_group_has_source(const ij_group_info *info, const char *source)
+{
+    for (int i = 0; i < IJ_MOST_SOURCES && info->sources[i]; i++)
+        if (strcmp(info->sources[i], source) == 0)
+            return true;
+    return false;
 }
 
 /* ---- The GPU family's start ---------------------------------------------------------------------------------------
@@ -166,9 +180,16 @@ static int value_of(const ij_tuning *t, ij_group group, const ij_choice *choice,
     return 0;
 }
 
+/* Bytes of local memory of the GPU family's products, as in cl/gpu_common.cl. */
+static size_t product_bytes(const int *value)
+{
+    int wgm = value[0], wgn = value[1], wgk = value[2], pad = value[5], stages = value[6];
+    return (size_t)(stages * wgk * (wgm + wgn + 2 * pad)) * sizeof(float);
+}
+
 static const char *product_illegal(const ij_tuning *t, ij_group group, const int *value, size_t local_bytes)
 {
-    int wgm = value[0], wgn = value[1], wgk = value[2], tm = value[3], tn = value[4], pad = value[5], stages = value[6];
+    int wgm = value[0], wgn = value[1], wgk = value[2], tm = value[3], tn = value[4];
     int items = wgm / tm * (wgn / tn);
     if ((size_t)items > t->max_work_group)
         return "the work-group is larger than the device's";
@@ -176,7 +197,7 @@ static const char *product_illegal(const ij_tuning *t, ij_group group, const int
         return "the work-items do not share a step's loads evenly";
     if (group == IJ_GROUP_GRADIENT && items < wgm)
         return "the bias gradient needs WGM work-items";
-    if ((size_t)(stages * wgk * (wgm + wgn + 2 * pad)) * sizeof(float) > local_bytes)
+    if (product_bytes(value) > local_bytes)
         return "the tiles do not fit the local memory";
     return NULL;
 }
@@ -189,19 +210,56 @@ static size_t key_block_bytes(const ij_tuning *t, ij_group group, const int *val
     return (size_t)(kb * row) * sizeof(float);
 }
 
-/* The same of cl/gpu_attention.cl. */
+/* The same of cl/gpu_attention.cl. Of the two kernels that go back one holds the softmax's weights and a room for its
+ * sums, the other the weights and their gradients. */
 static size_t attention_bytes(ij_group group, const int *value, int dh)
 {
-    int br = value[0], bc = value[1], lr = br + 4, pair = group == IJ_GROUP_ATTENTION ? 1 : 2;
-    return (size_t)(pair * dh * lr + 2 * bc * (dh + 1) + pair * bc * lr + 8 * br) * sizeof(float);
+    int br = value[0], bc = value[1], lr = br + 4, weights = bc * lr, room = 8 * br;
+    bool forward = group == IJ_GROUP_ATTENTION;
+    int rows = (forward ? 1 : 2) * dh * lr, columns = 2 * bc * (dh + 1);
+    int rest = weights + (forward || room > weights ? room : weights);
+    return (size_t)(rows + columns + rest) * sizeof(float);
 }
 
-static bool attention_fits(const ij_tuning *t, ij_group group, const int *value, int dh)
+/* A float4 for each work-item that sums columns; where LayerNorm goes back a float, and two rows of sums. */
+static size_t row_bytes(const int *value, int width)
 {
+    size_t items = (size_t)value[0], sums = 4 * items * sizeof(float);
+    size_t back = (items + 2 * (size_t)width) * sizeof(float);
+    return sums > back ? sums : back;
+}
+
+static size_t cpu_bytes(const ij_tuning *t, ij_group group, const int *value, int width)
+{
+    if (group == IJ_GROUP_GEMM)
+        return (size_t)(value[0] * ij_tuning_tn(t)) * sizeof(float);
+    if (group == IJ_GROUP_ATTENTION || group == IJ_GROUP_ATTENTION_BACKWARD)
+        return key_block_bytes(t, group, value, width);
+    return 0;
+}
+
+static size_t gpu_bytes(ij_group group, const int *value, int width)
+{
+    if (group == IJ_GROUP_GEMM || group == IJ_GROUP_GRADIENT)
+        return product_bytes(value);
+    if (group == IJ_GROUP_ATTENTION || group == IJ_GROUP_ATTENTION_BACKWARD)
+        return attention_bytes(group, value, width);
+    return group == IJ_GROUP_ROWS ? row_bytes(value, width) : 0;
+}
+
+size_t ij_tuning_local_bytes(const ij_tuning *t, ij_group group, const ij_choice *choice, int width)
+{
+    return t->family == IJ_FAMILY_GPU ? gpu_bytes(group, choice->value, width)
+                                      : cpu_bytes(t, group, choice->value, width);
+}
+
+static bool attention_fits(const ij_tuning *t, ij_group group, const ij_choice *choice, int dh)
+{
+    size_t bytes = ij_tuning_local_bytes(t, group, choice, dh);
     if (t->family == IJ_FAMILY_CPU)
-        return !t->local_bytes || key_block_bytes(t, group, value, dh) <= t->local_bytes;
-    int pair = group == IJ_GROUP_ATTENTION ? 1 : 2, accumulators = pair * (value[0] / 8) * (dh / 8);
-    return accumulators <= ACCUMULATORS && attention_bytes(group, value, dh) <= t->local_bytes;
+        return !t->local_bytes || bytes <= t->local_bytes;
+    int pair = group == IJ_GROUP_ATTENTION ? 1 : 2, accumulators = pair * (choice->value[0] / 8) * (dh / 8);
+    return accumulators <= ACCUMULATORS && bytes <= t->local_bytes;
 }
 
 /* The group's default, or what of the family's blocks follows it and fits; on CPUs with as many rows. */
@@ -209,7 +267,7 @@ static const ij_choice *attention_choice(const ij_tuning *t, ij_group group, int
 {
     bool gpu = t->family == IJ_FAMILY_GPU;
     const ij_choice *choice = &t->choice[group], *list = gpu ? blocks : key_blocks;
-    for (int i = 0; i < (gpu ? BLOCKS : KEY_BLOCKS) && !attention_fits(t, group, choice->value, dh); i++)
+    for (int i = 0; i < (gpu ? BLOCKS : KEY_BLOCKS) && !attention_fits(t, group, choice, dh); i++)
         if (gpu || list[i].value[0] == choice->value[0])
             choice = &list[i];
     return choice;
@@ -228,7 +286,7 @@ static const char *gpu_illegal(const ij_tuning *t, ij_group group, const ij_choi
     if (group == IJ_GROUP_DEVICE && value[1] && !(t->sub_groups & (unsigned)value[1]))
         return "the device has no sub-groups of SG";
     /* The head width is not known here: 8 is the least. */
-    if (group != IJ_GROUP_DEVICE && attention_bytes(group, value, 8) > local_bytes)
+    if (group != IJ_GROUP_DEVICE && ij_tuning_local_bytes(t, group, choice, 8) > local_bytes)
         return "BR and BC do not fit the local memory";
     return NULL;
 }
@@ -267,19 +325,19 @@ int ij_param_value(const ij_tuning *t, ij_group group, const char *macro, int sh
     return value_of(t, group, ij_choice_for(t, group, shape0, shape1), macro);
 }
 
-static void append(const ij_group_info *info, const ij_choice *choice, char *options, size_t size)
+static bool append(const ij_group_info *info, const ij_choice *choice, char *options, size_t size)
 {
-    for (int i = 0; i < info->count; i++) {
-        size_t used = strlen(options);
-        snprintf(options + used, size - used, " -D%s=%d", info->params[i].macro, choice->value[i]);
-    }
+    size_t used = strlen(options);
+    for (int i = 0; i < info->count && used < size; i++)
+        used += (size_t)snprintf(options + used, size - used, " -D%s=%d", info->params[i].macro, choice->value[i]);
+    return used < size;
 }
 
-void ij_tuning_options(const ij_tuning *t, ij_group group, int shape0, int shape1, char *options, size_t size)
+bool ij_tuning_options(const ij_tuning *t, ij_group group, int shape0, int shape1, char *options, size_t size)
 {
-    append(ij_group_of(t->family, IJ_GROUP_DEVICE), &t->choice[IJ_GROUP_DEVICE], options, size);
-    if (group != IJ_GROUP_DEVICE)
-        append(ij_group_of(t->family, group), ij_choice_for(t, group, shape0, shape1), options, size);
+    return append(ij_group_of(t->family, IJ_GROUP_DEVICE), &t->choice[IJ_GROUP_DEVICE], options, size) &&
+           (group == IJ_GROUP_DEVICE ||
+            append(ij_group_of(t->family, group), ij_choice_for(t, group, shape0, shape1), options, size));
 }
 
 bool ij_tuning_put(ij_tuning *t, ij_tuned tuned)

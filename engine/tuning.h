@@ -21,7 +21,7 @@ typedef enum ij_group {
     IJ_GROUPS
 } ij_group;
 
-enum { IJ_MOST_PARAMS = 8, IJ_MOST_VALUES = 12 };
+enum { IJ_MOST_PARAMS = 8, IJ_MOST_VALUES = 12, IJ_MOST_SOURCES = 8 };
 
 typedef struct ij_param {
     const char *macro, *meaning;
@@ -32,6 +32,10 @@ typedef struct ij_group_info {
     const char *name; /* "gemm": for command lines and the database */
     ij_param params[IJ_MOST_PARAMS];
     int count;
+    /* What the group's kernels are made of, besides the family's common.cl: sources as ij_kernel_create names them,
+     * which builds no other with this group; ends with NULL. What was measured with a group holds while they stay the
+     * same. */
+    const char *sources[IJ_MOST_SOURCES];
 } ij_group_info;
 
 /* Values of a group's parameters, in the table's order. */
@@ -59,6 +63,9 @@ typedef struct ij_tuning {
 
 const ij_group_info *ij_group_of(ij_family family, ij_group group);
 
+/* Whether a source is one of the group's. */
+bool ij_group_has_source(const ij_group_info *info, const char *source);
+
 /* The start: from the family and the device's native vector width in floats. `tuned` is empty. */
 ij_tuning ij_tuning_default(ij_family family, int vector_width);
 
@@ -70,14 +77,19 @@ void ij_tuning_fit(ij_tuning *t, const char *vendor, size_t max_work_group, size
  * local_bytes: the device's local memory. */
 const char *ij_choice_illegal(const ij_tuning *t, ij_group group, const ij_choice *choice, size_t local_bytes);
 
+/* Bytes of local memory that a group's kernels take with a choice, the one that takes the most: what legality and the
+ * choice of blocks go by. width: the head width of attention, the widest row of LayerNorm; else of no account. */
+size_t ij_tuning_local_bytes(const ij_tuning *t, ij_group group, const ij_choice *choice, int width);
+
 /* The choice for a shape: a tuned one, else the group's default. */
 const ij_choice *ij_choice_for(const ij_tuning *t, ij_group group, int shape0, int shape1);
 
 /* The value of the parameter `macro` in the choice for a shape; the macro must be one of the group's. */
 int ij_param_value(const ij_tuning *t, ij_group group, const char *macro, int shape0, int shape1);
 
-/* Build options " -DMACRO=value..." of the device's group and this one, appended to `options`. */
-void ij_tuning_options(const ij_tuning *t, ij_group group, int shape0, int shape1, char *options, size_t size);
+/* Build options " -DMACRO=value..." of the device's group and this one, appended to `options`; false where they do not
+ * fit. */
+bool ij_tuning_options(const ij_tuning *t, ij_group group, int shape0, int shape1, char *options, size_t size);
 
 /* Adds or replaces the choice for a shape; false where memory is short. */
 bool ij_tuning_put(ij_tuning *t, ij_tuned tuned);

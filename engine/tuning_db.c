@@ -127,41 +127,35 @@ static bool parse_key(ij_family family, const char *key, ij_group *group, int sh
 
 /* ---- What a group's kernels are made of -------------------------------------------------------------------------- */
 
-/* Sources whose name starts so hold the group's kernels; the GPU family's begin with gpu_ before that. */
-static const char *const stems[IJ_GROUPS] = {[IJ_GROUP_GEMM] = "gemm",
-                                             [IJ_GROUP_GRADIENT] = "gradient",
-                                             [IJ_GROUP_ATTENTION] = "attention",
-                                             [IJ_GROUP_ATTENTION_BACKWARD] = "attention",
-                                             [IJ_GROUP_ROWS] = "layernorm"};
-
-static bool starts(const char *text, const char *with)
+/* A source that cannot be read counts by its name alone; no kernel can be made of it. */
+static uint64_t add_source(ij_family family, const char *source, uint64_t hash)
 {
-    return strncmp(text, with, strlen(with)) == 0;
-}
-
-static bool belongs(ij_family family, const char *source, const char *stem)
-{
-    bool gpu = starts(source, "gpu_");
-    if (gpu != (family == IJ_FAMILY_GPU))
-        return false;
-    source += gpu ? strlen("gpu_") : 0;
-    return starts(source, stem) || starts(source, "common");
+    char name[64], *text;
+    if (ij_kernel_file(family, source, name, sizeof name))
+        return hash;
+    hash = XXH64(name, strlen(name), hash);
+    if (ij_kernel_source_read(name, &text))
+        return hash;
+    hash = XXH64(text, strlen(text), hash);
+    free(text);
+    return hash;
 }
 
 uint64_t ij_tuning_db_sources(const ij_device *device, ij_group group)
 {
     const ij_tuning *t = &device->tuning;
+    const ij_group_info *info = ij_group_of(t->family, group);
     char layout[128] = "";
     ij_choice_print(ij_group_of(t->family, IJ_GROUP_DEVICE), &t->choice[IJ_GROUP_DEVICE], layout, sizeof layout);
-    uint64_t hash = XXH64(layout, strlen(layout), 0);
-    for (const ij_kernel_source *s = ij_kernel_sources; stems[group] && s->name; s++) {
-        char *text;
-        if (!belongs(t->family, s->name, stems[group]) || ij_kernel_source_read(s->name, &text))
-            continue;
-        hash = XXH64(text, strlen(text), hash);
-        free(text);
-    }
+    uint64_t hash = add_source(t->family, "common", XXH64(layout, strlen(layout), 0));
+    for (int i = 0; i < IJ_MOST_SOURCES && info->sources[i]; i++)
+        hash = add_source(t->family, info->sources[i], hash);
     return hash;
+}
+
+static bool starts(const char *text, const char *with)
+{
+    return strncmp(text, with, strlen(with)) == 0;
 }
 
 /* ---- Loading ----------------------------------------------------------------------------------------------------- */

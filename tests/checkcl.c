@@ -1,5 +1,6 @@
-/* The runner: checkcl [FILTER]... runs the cases whose "case variant" contains a filter. IJEPA_TEST_SEED chooses other
- * random shapes and numbers, IJEPA_TEST_EVERY=1 all that take long to compile, IJEPA_CL_DIR other kernel sources. */
+/* The runner: checkcl [--list] [FILTER]... runs the cases whose "case variant" contains a filter, or only names them.
+ * IJEPA_TEST_SEED chooses other random shapes and numbers, IJEPA_TEST_EVERY=1 all that take long to compile,
+ * IJEPA_VECTOR_WIDTH and IJEPA_FAMILY what the variant "device" is, IJEPA_CL_DIR other kernel sources. */
 #include "tests/checkcl.h"
 
 #include <setjmp.h>
@@ -43,9 +44,10 @@ static const check_change small[] = {{IJ_GROUP_GEMM, "WGM", 32},
                                      {IJ_GROUP_ATTENTION_BACKWARD, "BR", 8},
                                      {0}};
 
-/* A family or a tuning more is one line more here. */
+/* A family or a tuning more is one line more here. "device": what the engine takes on this device. */
 /* clang-format off */
 static const check_variant variants[] = {
+    {"device", IJ_FAMILY_CPU, 0, NULL, false}, /* the family is the device's, too */
     {"cpu-16", IJ_FAMILY_CPU, 16, NULL, false},
     {"cpu-16-wide", IJ_FAMILY_CPU, 16, wide, false},
     {"cpu-8", IJ_FAMILY_CPU, 8, NULL, false},
@@ -69,6 +71,7 @@ typedef struct job {
 } job;
 
 static ij_device *device;
+static ij_tuning own; /* that the device was opened with */
 static uint64_t seed = 1;
 
 static void change(ij_tuning *t, const check_change *c)
@@ -85,9 +88,12 @@ static void change(ij_tuning *t, const check_change *c)
 /* Sets the kernels' parameters and sees to it that they are legal together. */
 static void use(const check_variant *v)
 {
-    ij_tuning t = ij_tuning_default(v->family, v->vector);
-    if (v->family == IJ_FAMILY_CPU)
+    const char *width = getenv("IJEPA_VECTOR_WIDTH");
+    ij_tuning t = v->vector ? ij_tuning_default(v->family, v->vector) : own;
+    if (v->vector && v->family == IJ_FAMILY_CPU)
         t.local_bytes = (size_t)device->info.local_bytes;
+    if (!v->vector && t.family == IJ_FAMILY_CPU && width && *width)
+        assert_int_equal(ij_tuning_vw(&t), atoi(width)); /* the width that a test asks for is the one it gets */
     for (const check_change *c = v->change; c && c->macro; c++)
         change(&t, c);
     for (ij_group g = 0; g < IJ_GROUPS; g++) {
@@ -98,13 +104,12 @@ static void use(const check_variant *v)
     device->tuning = t;
 }
 
-/* The widest choice of shapes only where they are at home: the family's first variant on a device of its kind.
- * Compiling the GPU family for a CPU takes seconds a kernel. IJEPA_TEST_EVERY widens all. */
+/* The widest choice of shapes only where they are at home: what the engine takes on this device. Compiling the GPU
+ * family for a CPU takes seconds a kernel. IJEPA_TEST_EVERY widens all. */
 static bool runs_every(const check_variant *v)
 {
-    bool gpu = device->info.type == IJ_DEVICE_GPU;
-    const char *first = gpu ? "gpu" : "cpu-16";
-    return getenv("IJEPA_TEST_EVERY") || strcmp(v->name, first) == 0;
+    bool at_home = (device->info.type == IJ_DEVICE_GPU) == (own.family == IJ_FAMILY_GPU);
+    return getenv("IJEPA_TEST_EVERY") || (!v->vector && at_home);
 }
 
 static void run_job(void **state)
@@ -141,36 +146,67 @@ static bool wanted(const char *name, int filters, char **filter)
     return filters == 0;
 }
 
-int main(int argc, char **argv)
+/* All jobs that are wanted into `jobs` where that is given; returns how many there are. */
+static size_t find_jobs(int filters, char **filter, job *jobs)
 {
-    enum { MOST = 256 };
-    static job jobs[MOST];
-    static struct CMUnitTest tests[MOST];
     size_t count = 0;
     for (size_t o = 0; o < sizeof operations / sizeof *operations; o++)
         for (const check_case *what = operations[o]; what->name; what++)
             for (size_t v = 0; v < sizeof variants / sizeof *variants; v++) {
-                job *j = &jobs[count];
-                *j = (job){.what = what, .variant = &variants[v]};
-                snprintf(j->name, sizeof j->name, "%s %s", what->name, variants[v].name);
-                if ((variants[v].clblast && !what->products) || !wanted(j->name, argc - 1, argv + 1) || count == MOST)
+                job j = {.what = what, .variant = &variants[v]};
+                snprintf(j.name, sizeof j.name, "%s %s", what->name, variants[v].name);
+                if ((variants[v].clblast && !what->products) || !wanted(j.name, filters, filter))
                     continue;
-                tests[count++] = (struct CMUnitTest){j->name, run_job, NULL, drop_job, j};
+                if (jobs)
+                    jobs[count] = j;
+                count++;
             }
-    if (count == 0) {
-        fprintf(stderr, "checkcl: no case matches\n");
-        return 2;
-    }
-    if (getenv("IJEPA_TEST_SEED"))
-        seed = strtoull(getenv("IJEPA_TEST_SEED"), NULL, 10);
-    if (ij_device_open(&device, NULL) != IJ_OK) {
-        skip_without_device();
-        return 77; /* ctest shows it as skipped */
-    }
-    printf("checkcl: %s, seed %llu\n", device->info.name, (unsigned long long)seed);
-    ij_tuning own = device->tuning;
+    return count;
+}
+
+static int run_jobs(job *jobs, size_t count)
+{
+    struct CMUnitTest *tests = calloc(count, sizeof *tests);
+    if (!tests)
+        return 1;
+    for (size_t i = 0; i < count; i++)
+        tests[i] = (struct CMUnitTest){jobs[i].name, run_job, NULL, drop_job, &jobs[i]};
+    own = device->tuning;
+    printf("checkcl: %s, vectors of %d, seed %llu\n", device->info.name, ij_tuning_vw(&own), (unsigned long long)seed);
     int failed = _cmocka_run_group_tests("checkcl", tests, count, NULL, NULL);
     device->tuning = own;
-    ij_device_close(device);
+    free(tests);
     return failed ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+    bool list = argc > 1 && strcmp(argv[1], "--list") == 0;
+    int filters = argc - 1 - list;
+    char **filter = argv + 1 + list;
+    size_t count = find_jobs(filters, filter, NULL);
+    job *jobs = calloc(count + 1, sizeof *jobs);
+    int failed = 1;
+    if (count == 0 || !jobs) {
+        fprintf(stderr, "checkcl: no case matches\n");
+        free(jobs);
+        return 2;
+    }
+    find_jobs(filters, filter, jobs);
+    for (size_t i = 0; list && i < count; i++)
+        puts(jobs[i].name);
+    if (getenv("IJEPA_TEST_SEED"))
+        seed = strtoull(getenv("IJEPA_TEST_SEED"), NULL, 10);
+    setenv("IJEPA_TUNING", "off", 1); /* the engine's own choices */
+    if (list) {
+        failed = 0;
+    } else if (ij_device_open(&device, NULL) == IJ_OK) {
+        failed = run_jobs(jobs, count);
+        ij_device_close(device);
+    } else {
+        skip_without_device();
+        failed = 77; /* ctest shows it as skipped */
+    }
+    free(jobs);
+    return failed;
 }

@@ -27,7 +27,7 @@ typedef struct check_change {
 typedef struct check_variant {
     const char *name;
     ij_family family;
-    int vector;                 /* native vector width in floats, from which the defaults follow */
+    int vector; /* native vector width in floats, from which the defaults follow; 0: all as on the device */
     const check_change *change; /* ends with an empty one; NULL: none */
     bool clblast;               /* the matrix products are CLBlast's */
 } check_variant;

@@ -5,10 +5,12 @@ add_executable(checkcl checkcl.c checkcl_memory.c reference.c test_ops_gemm.c te
                        test_ops_tokens.c test_ops_loss.c test_ops_optimizer.c)
 target_link_libraries(checkcl PRIVATE ij_engine PkgConfig::CMOCKA m)
 set(device_tests "")
-foreach(part gemm layernorm attention tokens loss optimizer)
+set(parts gemm layernorm attention tokens loss optimizer)
+foreach(part ${parts})
   add_test(NAME ops-${part} COMMAND checkcl ${part})
   list(APPEND device_tests ops-${part})
 endforeach()
+add_test(NAME ops-cases COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_ops_cases.sh $<TARGET_FILE:checkcl> ${parts})
 
 # The model and the training step, on models of a few thousand weights. opencl_spy.c stands in front of OpenCL.
 add_library(ij_test_model STATIC test_model_case.c)

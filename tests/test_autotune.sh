@@ -16,6 +16,13 @@ fail() {
 expect() { grep -qE -- "$1" "$folder/out" || fail "no \"$1\" in the output"; }
 tune() { "$autotune" "$config" --kernels attention "$@" >"$folder/out" 2>&1; }
 
+# counts KERNELS: "tried left failed" of its line in the table. How many candidates there are hangs on the processor.
+counts() {
+    awk -v name="$1" '$1 == name { for (i = 2; $i !~ /%$/; i++); print $(i + 1), $(i + 2), $(i + 3); exit }' "$folder/out"
+}
+# different: no candidate is remembered twice. What a line ends with is what became of it.
+different() { [[ -z $(sed 's/: [a-z].*//' "$IJEPA_TUNING.tried" | sort | uniq -d) ]] || fail "a candidate was tried twice"; }
+
 # Without a device there is nothing to tune; --show needs one as well.
 if ! "$autotune" --show >"$folder/out" 2>&1 && grep -q 'no OpenCL device found' "$folder/out"; then
     echo "SKIPPED: there is no OpenCL device here"
@@ -25,7 +32,11 @@ fi
 # Every fault costs its candidate alone.
 IJEPA_AUTOTUNE_FAULTS="none crash wrong build hang" tune --candidates 5 --watchdog 25 --minutes 5 || fail "status $?"
 expect '1 wrong, 1 failed, 1 crashed, 1 hung'
-expect '^attention +8 .* 5 +15 +4 .*GFLOP/s'
+expect '^attention +8 .*GFLOP/s'
+read -r tried left failed <<<"$(counts attention)"
+[[ $tried == 5 && $failed == 4 ]] || fail "$tried tried and $failed failed, expected 5 and 4"
+[[ $left -ge 1 ]] || fail "nothing is left for --resume: this test needs six candidates"
+total=$((tried + left))
 grep -qE '^attention 8: TM=[0-9]+ KB=[0-9]+  # [0-9.]+ GFLOP/s' "$IJEPA_TUNING" || fail "nothing was kept"
 for word in ran crashed wrong failed hung; do
     grep -q ": $word" "$IJEPA_TUNING.tried" || fail "\"$word\" is not remembered"
@@ -33,8 +44,18 @@ done
 
 # What was tried is not tried again: the one candidate of this run is a new one.
 tune --resume --candidates 1 --minutes 5 || fail "status $?"
-expect '^attention +8 .* 6 +14 +4 '
-[[ $(wc -l <"$IJEPA_TUNING.tried") == 6 ]] || fail "a candidate was tried twice"
+[[ $(counts attention) == "6 $((total - 6)) 4" ]] || fail "after 6 of $total candidates: $(counts attention)"
+[[ $(wc -l <"$IJEPA_TUNING.tried") == 6 ]] || fail "not six candidates are remembered"
+different
+
+# Nor when all others are: then nothing is left, and one run more tries nothing.
+tune --resume --minutes 5 || fail "status $?"
+[[ $(counts attention) == "$total 0 4" ]] || fail "after all of $total candidates: $(counts attention)"
+different
+before=$(cat "$IJEPA_TUNING.tried")
+tune --resume --minutes 5 || fail "status $?"
+expect '^0 candidates'
+[[ $(cat "$IJEPA_TUNING.tried") == "$before" ]] || fail "a candidate was tried once more"
 
 # An interruption loses nothing. The first candidate runs, the second one hangs.
 rm -r "$folder/deep"
@@ -66,6 +87,18 @@ expect '^rows .* 2 +[0-9]+ +0 .*GB/s'
 grep -qE '^rows: WGS=[0-9]+ LANES=[0-9]+ COLS=[0-9]+  # [0-9.]+ GB/s' "$IJEPA_TUNING" || fail "no rows were kept"
 IJEPA_FAMILY=gpu "$autotune" --show >"$folder/out" 2>&1 || fail "--show: status $?"
 expect ' 1 line of it holds'
+
+# Every product of a step is tried with the tail that the step gives it; a trial that runs another one fails.
+rm -r "$folder/deep"
+"$autotune" "$config" --kernels gemm,gradient,attention_backward --candidates 1 --no-clblast --minutes 5 \
+    >"$folder/out" 2>&1 || fail "products: status $?"
+expect '^[0-9]+ candidates: [0-9]+ timed, 0 wrong, 0 failed, 0 crashed, 0 hung$'
+jobs=$(grep -cE '^(gemm|gradient|attention_backward) ' "$folder/out")
+[[ $jobs -ge 10 ]] || fail "only $jobs kernels and shapes"
+expect "^$jobs candidates: $jobs timed"
+IJEPA_AUTOTUNE_FAULTS="stray stray stray stray stray stray stray stray" "$autotune" "$config" --kernels gemm \
+    --candidates 1 --no-clblast --minutes 5 >"$folder/out" 2>&1 || fail "stray: status $?"
+expect 'the trial launched gemm.*, which is not the step.s operation'
 
 # Wrong usage.
 for arguments in "" "--minutes x $config" "$config $config" "--unknown" "$config --watchdog 0"; do

@@ -61,6 +61,8 @@ static int remove_folder(void **state)
     char path[512];
     unsetenv("IJEPA_CACHE");
     unsetenv("IJEPA_CL_DIR");
+    unsetenv("IJEPA_FAMILY");
+    unsetenv("IJEPA_VECTOR_WIDTH");
     while (any_file(path))
         unlink(path);
     rmdir(folder);
@@ -141,6 +143,110 @@ static void missing_source(void **state)
     write_file("gpu_common.cl", "");
     assert_int_equal(make_kernels(), IJ_EIO);
     says("empty");
+}
+
+/* Writes all kernel sources into the folder, `NAME.cl` with `padding` bytes of white space before it. */
+static void write_sources(const char *padded, size_t padding)
+{
+    for (const ij_kernel_source *s = ij_kernel_sources; s->name; s++) {
+        char path[512];
+        snprintf(path, sizeof path, "%s/%s.cl", folder, s->name);
+        FILE *f = fopen(path, "wb");
+        assert_non_null(f);
+        for (size_t i = 0; i < padding && strcmp(s->name, padded) == 0; i++)
+            fputc(i % 100 == 99 ? '\n' : ' ', f);
+        assert_true(fputs(s->text, f) >= 0);
+        assert_int_equal(fclose(f), 0);
+    }
+}
+
+/* A source is read to its end, however far that is: the kernels stand behind the padding. */
+static void long_source(void **state)
+{
+    (void)state;
+    setenv("IJEPA_CACHE", "off", 1);
+    setenv("IJEPA_CL_DIR", folder, 1);
+    write_sources("loss", (3 << 20) / 2);
+    write_sources("gpu_loss", 0);
+    case_ok(make_kernels());
+    write_sources("gpu_loss", (3 << 20) / 2);
+    case_ok(make_kernels());
+    char *text;
+    case_ok(ij_kernel_source_read("gpu_loss", &text));
+    assert_true(strlen(text) > 3 << 19);
+    free(text);
+}
+
+/* A zero byte would end the text for the compiler: no text. */
+static void source_with_a_zero(void **state)
+{
+    (void)state;
+    char path[512], *text;
+    setenv("IJEPA_CL_DIR", folder, 1);
+    snprintf(path, sizeof path, "%s/loss.cl", folder);
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    fwrite("/* a */\0/* b */", 1, 15, f);
+    fclose(f);
+    assert_int_equal(ij_kernel_source_read("loss", &text), IJ_EFORMAT);
+    assert_null(text);
+    says("zero byte");
+}
+
+/* A log longer than a message: its start, how much is missing, and still what to do. */
+static void long_log(void **state)
+{
+    (void)state;
+    enum { LENGTH = 60000 };
+    static char source[LENGTH + 128];
+    setenv("IJEPA_CACHE", "off", 1);
+    setenv("IJEPA_CL_DIR", folder, 1);
+    write_file("common.cl", "/* nothing */\n");
+    write_file("gpu_common.cl", "/* nothing */\n");
+    size_t used = (size_t)snprintf(source, sizeof source, "#error first_words ");
+    memset(source + used, 'x', LENGTH);
+    write_file("loss.cl", source);
+    write_file("gpu_loss.cl", source);
+    assert_int_equal(make_kernels(), IJ_EBUILD);
+    says("first_words xxx");
+    says("bytes more of the log");
+    says("report this with the log above.");
+}
+
+/* Options that are longer than there is room are said to be, and nothing is built with a part of them. */
+static void long_options(void **state)
+{
+    (void)state;
+    static char name[IJ_KERNEL_OPTIONS + 100];
+    char options[IJ_KERNEL_OPTIONS];
+    ij_device *device;
+    cl_kernel kernel;
+    case_ok(ij_device_open(&device, NULL));
+    int built = spy_count(SPY_CREATE_PROGRAM_WITH_SOURCE) + spy_count(SPY_CREATE_PROGRAM_WITH_BINARY);
+    for (size_t length = IJ_KERNEL_OPTIONS - 40; length < sizeof name; length += 20) {
+        memset(name, 'A', length);
+        name[length] = 0;
+        ij_kernel_tuning tuning = {.group = IJ_GROUP_ROWS, .define = name};
+        assert_int_equal(ij_kernel_create(device, "loss", tuning, "loss", &kernel), IJ_EINVAL);
+        assert_null(kernel);
+        says("longer than 1023 bytes");
+    }
+    assert_int_equal(spy_count(SPY_CREATE_PROGRAM_WITH_SOURCE) + spy_count(SPY_CREATE_PROGRAM_WITH_BINARY), built);
+
+    /* Every size but one that suffices is refused, and that one holds all. */
+    for (int group = 0; group < IJ_GROUPS; group++) {
+        ij_kernel_tuning tuning = {.group = (ij_group)group, .define = "LAST", .value = 7};
+        case_ok(ij_kernel_options(&device->tuning, tuning, options, sizeof options));
+        size_t needed = strlen(options) + 1;
+        assert_string_equal(options + needed - 1 - strlen(" -DLAST=7"), " -DLAST=7");
+        for (size_t size = 1; size < needed; size++)
+            assert_int_equal(ij_kernel_options(&device->tuning, tuning, options, size), IJ_EINVAL);
+        case_ok(ij_kernel_options(&device->tuning, tuning, options, needed));
+        tuning.define = NULL;
+        assert_int_equal(ij_kernel_options(&device->tuning, tuning, options, needed - strlen(" -DLAST=7") - 1),
+                         IJ_EINVAL);
+    }
+    ij_device_close(device);
 }
 
 /* ---- The cache ----------------------------------------------------------------------------------------------------
@@ -300,15 +406,30 @@ static void what_the_key_holds(void **state)
     ij_device_close(device);
 }
 
+/* Another width of vectors is another build of the CPU family's kernels, and the same one the same. */
+static void vector_widths(void **state)
+{
+    static const char *const widths[] = {"4", "8", "16"};
+    (void)state;
+    setenv("IJEPA_CACHE", folder, 1);
+    setenv("IJEPA_FAMILY", "cpu", 1);
+    for (int i = 0; i < 6; i++) {
+        setenv("IJEPA_VECTOR_WIDTH", widths[i % 3], 1);
+        expect_programs(i < 3, i >= 3);
+    }
+    assert_int_equal(files(), 3);
+}
+
 int main(void)
 {
     if (!case_device())
         return CASE_NO_DEVICE;
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make_folder, remove_folder)
     const struct CMUnitTest tests[] = {
-        TEST(broken_kernel), TEST(missing_kernel),    TEST(missing_source), TEST(second_start_compiles_nothing),
-        TEST(off),           TEST(damaged_files),     TEST(refused_binary), TEST(no_folder),
-        TEST(new_folder),    TEST(what_the_key_holds)};
+        TEST(broken_kernel), TEST(long_source),        TEST(source_with_a_zero), TEST(long_log),
+        TEST(long_options),  TEST(missing_kernel),     TEST(missing_source),     TEST(second_start_compiles_nothing),
+        TEST(off),           TEST(damaged_files),      TEST(refused_binary),     TEST(no_folder),
+        TEST(new_folder),    TEST(what_the_key_holds), TEST(vector_widths)};
     int failed = cmocka_run_group_tests_name("programs", tests, NULL, NULL);
     case_close();
     return failed;

@@ -1,5 +1,6 @@
 /* The tuning database: what is written is found again, what no longer holds is left out and said so. */
 #include "engine/ops/gemm.h"
+#include "engine/program.h"
 #include "engine/tuning_db.h"
 #include "engine/tuning_file.h"
 
@@ -266,13 +267,29 @@ static void test_illegal_lines_are_ignored(void **state)
     assert_note(d, "\"clblast Xgemm\" is ignored: CLBlast refuses");
     assert_true(holds(d, &choice));
     assert_int_equal(d->tuning.tuned_count, 1);
-    bool cpu = d->tuning.family == IJ_FAMILY_CPU;
     ij_device_close(d);
-    if (!cpu)
-        return;
+}
+
+/* Tests of what only the CPU family has take it on every device. */
+static int start_cpu(void **state)
+{
+    return start(state) || setenv("IJEPA_FAMILY", "cpu", 1);
+}
+
+static int end_family(void **state)
+{
+    (void)state;
+    return unsetenv("IJEPA_FAMILY");
+}
+
+static void test_illegal_layout_is_ignored(void **state)
+{
+    (void)state;
+    ij_choice choice = keep_one();
     replace("family: cpu\n", "family: cpu\ndevice: VW=16 TN=8\n");
-    d = open_device();
+    ij_device *d = open_device();
     assert_note(d, "TN is one to four times VW");
+    assert_true(holds(d, &choice));
     ij_device_close(d);
 }
 
@@ -283,10 +300,6 @@ static void test_layout(void **state)
     (void)state;
     ij_choice choice = keep_one();
     ij_device *d = open_device();
-    if (d->tuning.family != IJ_FAMILY_CPU) {
-        ij_device_close(d);
-        return;
-    }
     ij_tuned layout = {.group = IJ_GROUP_DEVICE, .choice = {{16, 64}}};
     assert_int_equal(ij_tuning_db_keep(d, path, &layout, "10.0 GFLOP/s"), IJ_OK);
     ij_device_close(d);
@@ -298,6 +311,148 @@ static void test_layout(void **state)
         assert_null(ij_choice_illegal(&d->tuning, (ij_group)g, &d->tuning.choice[g], d->info.local_bytes));
     ij_device_close(d);
 }
+
+/* ---- The processor ----------------------------------------------------------------------------------------------- */
+
+static int end_width(void **state)
+{
+    (void)state;
+    return unsetenv("IJEPA_VECTOR_WIDTH") || unsetenv("IJEPA_FAMILY");
+}
+
+/* The width that is asked for is the one that kernels are built with, on every processor. */
+static void test_vector_width(void **state)
+{
+    static const char *const good[] = {"4", "8", "16"}, *const bad[] = {"0", "2", "32", "8 ", "x", "-4"};
+    static const ij_group groups[] = {IJ_GROUP_GEMM, IJ_GROUP_GRADIENT, IJ_GROUP_ATTENTION, IJ_GROUP_ROWS};
+    (void)state;
+    ij_device *d;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        setenv("IJEPA_VECTOR_WIDTH", good[i], 1);
+        d = open_device();
+        assert_int_equal(ij_tuning_vw(&d->tuning), atoi(good[i]));
+        for (size_t g = 0; g < sizeof groups / sizeof *groups; g++) {
+            char options[IJ_KERNEL_OPTIONS], wanted[16];
+            snprintf(wanted, sizeof wanted, " -DVW=%s ", good[i]);
+            assert_int_equal(
+                ij_kernel_options(&d->tuning, (ij_kernel_tuning){.group = groups[g]}, options, sizeof options), IJ_OK);
+            assert_non_null(strstr(options, wanted));
+        }
+        for (int g = 0; g < IJ_GROUPS; g++)
+            assert_null(ij_choice_illegal(&d->tuning, (ij_group)g, &d->tuning.choice[g], d->info.local_bytes));
+        ij_device_close(d);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        setenv("IJEPA_VECTOR_WIDTH", bad[i], 1);
+        assert_int_equal(ij_device_open(&d, NULL), IJ_EINVAL);
+        assert_non_null(strstr(ij_error(), "IJEPA_VECTOR_WIDTH is 4, 8 or 16, not"));
+    }
+    setenv("IJEPA_VECTOR_WIDTH", "", 1);
+    ij_device_close(open_device());
+}
+
+/* ---- What a group is made of ------------------------------------------------------------------------------------- */
+
+static char sources[280];
+
+static int copy_sources(void **state)
+{
+    (void)state;
+    snprintf(sources, sizeof sources, "%s.cl", path);
+    if (mkdir(sources, 0700) || setenv("IJEPA_CL_DIR", sources, 1))
+        return -1;
+    for (const ij_kernel_source *s = ij_kernel_sources; s->name; s++) {
+        char name[400];
+        snprintf(name, sizeof name, "%s/%s.cl", sources, s->name);
+        FILE *out = fopen(name, "w");
+        if (!out || fputs(s->text, out) < 0 || fclose(out))
+            return -1;
+    }
+    return start(state);
+}
+
+static int remove_sources(void **state)
+{
+    (void)state;
+    unsetenv("IJEPA_CL_DIR");
+    unsetenv("IJEPA_FAMILY");
+    for (const ij_kernel_source *s = ij_kernel_sources; s->name; s++) {
+        char name[400];
+        snprintf(name, sizeof name, "%s/%s.cl", sources, s->name);
+        remove(name);
+    }
+    return rmdir(sources);
+}
+
+/* Whether a group's kernels are made of a source, written down once more: the engine's own list is under test. */
+static bool made_of(const char *family, ij_group group, const char *source)
+{
+    static const char *const lists[IJ_GROUPS] = {
+        [IJ_GROUP_DEVICE] = "common peak gemm",
+        [IJ_GROUP_GEMM] = "common gemm",
+        [IJ_GROUP_GRADIENT] = "common gradient",
+        [IJ_GROUP_ATTENTION] = "common attention",
+        [IJ_GROUP_ATTENTION_BACKWARD] = "common attention",
+        [IJ_GROUP_ROWS] = "common layernorm optimizer tokens loss rowmajor panels",
+    };
+    bool gpu = strncmp(source, "gpu_", 4) == 0;
+    if (gpu != (strcmp(family, "gpu") == 0))
+        return false;
+    source += gpu ? 4 : 0;
+    const char *at = strstr(lists[group], source);
+    size_t length = strlen(source);
+    return at && (at == lists[group] || at[-1] == ' ') && (at[length] == ' ' || at[length] == 0);
+}
+
+/* A change of any source that a group is made of makes what was measured with it stale, and no other change does. */
+static void test_hash_covers_the_group(void **state)
+{
+    static const char *const families[] = {"cpu", "gpu"};
+    (void)state;
+    for (int f = 0; f < 2; f++) {
+        setenv("IJEPA_FAMILY", families[f], 1);
+        ij_device *d = open_device();
+        int covered = 0;
+        for (const ij_kernel_source *s = ij_kernel_sources; s->name; s++) {
+            uint64_t before[IJ_GROUPS];
+            for (int g = 0; g < IJ_GROUPS; g++)
+                before[g] = ij_tuning_db_sources(d, (ij_group)g);
+            char name[400];
+            snprintf(name, sizeof name, "%s/%s.cl", sources, s->name);
+            FILE *out = fopen(name, "a");
+            assert_non_null(out);
+            fputs("/* changed */\n", out);
+            fclose(out);
+            for (int g = 0; g < IJ_GROUPS; g++) {
+                bool changed = before[g] != ij_tuning_db_sources(d, (ij_group)g);
+                if (changed != made_of(families[f], (ij_group)g, s->name))
+                    fail_msg("family %s: a change of %s.cl %s of group %s", families[f], s->name,
+                             changed ? "changes the hash" : "does not change the hash",
+                             ij_group_of(d->tuning.family, (ij_group)g)->name);
+                covered += changed;
+            }
+        }
+        assert_true(covered > IJ_GROUPS);
+        ij_device_close(d);
+    }
+}
+
+/* The list cannot fall behind: the engine builds no kernel of a source that is not on it. */
+static void test_only_listed_sources_are_built(void **state)
+{
+    cl_kernel kernel;
+    (void)state;
+    ij_device *d = open_device();
+    assert_int_equal(ij_kernel_create(d, "loss", (ij_kernel_tuning){.group = IJ_GROUP_ROWS}, "loss", &kernel), IJ_OK);
+    clReleaseKernel(kernel);
+    assert_int_equal(ij_kernel_create(d, "loss", (ij_kernel_tuning){.group = IJ_GROUP_GEMM}, "loss", &kernel),
+                     IJ_EINVAL);
+    assert_null(kernel);
+    assert_non_null(strstr(ij_error(), "loss is not listed with the group gemm"));
+    ij_device_close(d);
+}
+
+/* ---- CLBlast ----------------------------------------------------------------------------------------------------- */
 
 static void test_clblast(void **state)
 {
@@ -353,7 +508,11 @@ int main(void)
         cmocka_unit_test_setup(test_other_driver_is_stale, start),
         cmocka_unit_test_setup(test_other_sources_are_stale, start),
         cmocka_unit_test_setup(test_illegal_lines_are_ignored, start),
-        cmocka_unit_test_setup(test_layout, start),
+        cmocka_unit_test_setup_teardown(test_illegal_layout_is_ignored, start_cpu, end_family),
+        cmocka_unit_test_setup_teardown(test_layout, start_cpu, end_family),
+        cmocka_unit_test_setup_teardown(test_vector_width, start_cpu, end_width),
+        cmocka_unit_test_setup_teardown(test_hash_covers_the_group, copy_sources, remove_sources),
+        cmocka_unit_test_setup(test_only_listed_sources_are_built, start),
         cmocka_unit_test_setup(test_clblast, start),
         cmocka_unit_test_setup(test_mixed_products, start),
     };

@@ -1,5 +1,6 @@
 /* Prints what the engine would build on a device, without one: for tools/portability. A line a program, its fields
  * parted by tabs: a label, the files of cl/ in their order, the build options, the kernels that are used ("*": all). */
+#include "engine/base/try.h"
 #include "engine/program.h"
 
 #include <stdio.h>
@@ -55,18 +56,19 @@ static const program gpu[] = {
     {.source = NULL},
 };
 
-static void print(const ij_tuning *t, const program *p, int value)
+static ij_status print(const ij_tuning *t, const program *p, int value)
 {
-    char first[64], name[64], options[448], label[64] = "";
-    ij_kernel_file(t->family, "common", first, sizeof first);
-    ij_kernel_file(t->family, p->source, name, sizeof name);
+    char first[64], name[64], options[IJ_KERNEL_OPTIONS], label[64] = "";
+    TRY(ij_kernel_file(t->family, "common", first, sizeof first));
+    TRY(ij_kernel_file(t->family, p->source, name, sizeof name));
     ij_kernel_tuning tuning = {.group = p->group, .define = p->define, .value = value};
     if (p->define && strcmp(p->define, "DH") == 0)
         tuning.shape[0] = value;
-    ij_kernel_options(t, tuning, options, sizeof options);
+    TRY(ij_kernel_options(t, tuning, options, sizeof options));
     if (p->define)
         snprintf(label, sizeof label, " %s=%d", p->define, value);
     printf("%s%s\tcl/%s.cl cl/%s.cl\t%s\t%s\n", p->source, label, first, name, options, p->kernels);
+    return IJ_OK;
 }
 
 int main(int argc, char **argv)
@@ -83,6 +85,9 @@ int main(int argc, char **argv)
     ij_tuning_fit(&t, argc > 2 ? argv[2] : "", limit[0], limit[1], (unsigned)limit[2]);
     for (const program *p = is_gpu ? gpu : cpu; p->source; p++)
         for (int i = 0; p->values[i] >= 0; i++)
-            print(&t, p, p->values[i]);
+            if (print(&t, p, p->values[i])) {
+                fprintf(stderr, "kernel-options: %s\n", ij_error());
+                return 1;
+            }
     return 0;
 }

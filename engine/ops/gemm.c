@@ -9,20 +9,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BIAS = 1, ADD = 2, ADD_ROWS = 4, GELU = 8, KEEP = 16, GELU_BACK = 32 }; /* as in cl/gemm.cl */
-
 /* The tails that exist as kernels of their own. */
 static const struct {
     const char *name;
-    int flags;
+    ij_form form;
+    int tail;
 } variants[IJ_GEMM_TAILS] = {
-    {"gemm", 0},
-    {"gemm_bias", BIAS},
-    {"gemm_bias_residual", BIAS | ADD},
-    {"gemm_bias_add_rows", BIAS | ADD_ROWS},
-    {"gemm_bias_gelu", BIAS | GELU},
-    {"gemm_bias_gelu_keep", BIAS | GELU | KEEP},
-    {"gemm_gelu_backward", GELU_BACK},
+    {"gemm", IJ_BACKWARD_INPUT, 0},
+    {"gemm_bias", IJ_FORWARD, IJ_TAIL_BIAS},
+    {"gemm_bias_residual", IJ_FORWARD, IJ_TAIL_BIAS | IJ_TAIL_ADD},
+    {"gemm_bias_add_rows", IJ_FORWARD, IJ_TAIL_BIAS | IJ_TAIL_ADD_ROWS},
+    {"gemm_bias_gelu", IJ_FORWARD, IJ_TAIL_BIAS | IJ_TAIL_GELU},
+    {"gemm_bias_gelu_keep", IJ_FORWARD, IJ_TAIL_BIAS | IJ_TAIL_GELU | IJ_TAIL_KEEP},
+    {"gemm_gelu_backward", IJ_BACKWARD_INPUT, IJ_TAIL_GELU_BACKWARD},
 };
 
 static bool on_gpu(const ij_gemm *gemm)
@@ -245,17 +244,30 @@ static int rows_per_group(const ij_gemm *gemm, int tm, int rows, int panels, int
     return tm * (tiles > 1 ? tiles : 1);
 }
 
-static ij_grid product_grid(size_t x, size_t y, int m, int n, int k)
+static ij_grid product_grid(size_t x, size_t y, ij_operation what)
 {
-    ij_grid grid = {.x = x, .y = y, .local = 1, .flops = 2.0 * m * n * k, .shape = {m, n, k}};
+    int m = what.shape[0], n = what.shape[1], k = what.shape[2];
+    ij_grid grid = {.x = x, .y = y, .local = 1, .flops = 2.0 * m * n * k, .what = what};
     grid.bytes = 4.0 * ((double)m * k + (double)n * k + (double)m * n);
     return grid;
+}
+
+/* A product with one of the tails ... */
+static ij_operation tailed(int variant, int m, int n, int k)
+{
+    return (ij_operation){IJ_OPERATION_PRODUCT, variants[variant].form, variants[variant].tail, {m, n, k}};
+}
+
+/* ... and the gradient of a weight: its sum runs over the rows. */
+static ij_operation gradient_of(const ij_linear *l, int rows)
+{
+    return (ij_operation){IJ_OPERATION_PRODUCT, IJ_BACKWARD_WEIGHT, 0, {l->out, l->in, rows}};
 }
 
 static ij_status find_variant(int flags, int *variant)
 {
     for (*variant = 0; *variant < IJ_GEMM_TAILS; ++*variant)
-        if (variants[*variant].flags == flags)
+        if (variants[*variant].tail == flags)
             return IJ_OK;
     return ij_fail(IJ_EINVAL, "there is no kernel for a product with tail %d", flags);
 }
@@ -271,7 +283,7 @@ static ij_status panel(ij_gemm *gemm, cl_mem a, cl_mem b, cl_mem c, int m, int n
     int group = rows_per_group(gemm, kernels->tm, m, panels, k);
     bias = bias ? bias : b;
     cl_mem add = tail->add ? tail->add : c, add_rows = tail->rows ? tail->rows : c, pre = tail->pre ? tail->pre : c;
-    ij_grid grid = product_grid((size_t)panels, (size_t)ij_ceil_div(m, group), m, n, k);
+    ij_grid grid = product_grid((size_t)panels, (size_t)ij_ceil_div(m, group), tailed(variant, m, n, k));
     return IJ_LAUNCH(gemm->device, kernels->kernel[variant], variants[variant].name, grid, IJ_ARG(a), IJ_ARG(b),
                      IJ_ARG(c), IJ_ARG(m), IJ_ARG(n), IJ_ARG(k), IJ_ARG(group), IJ_ARG(bias), IJ_ARG(add),
                      IJ_ARG(add_rows), IJ_ARG(pre));
@@ -287,7 +299,7 @@ static ij_status panel_gradient(ij_gemm *gemm, const ij_linear *l, cl_mem x, cl_
     while (groups * shares % units) /* every unit gets as much */
         shares++;
     int columns = ij_ceil_div(ij_ceil_div(l->in, shares), kernels->tm) * kernels->tm;
-    ij_grid grid = product_grid((size_t)groups, (size_t)ij_ceil_div(l->in, columns), l->out, l->in, rows);
+    ij_grid grid = product_grid((size_t)groups, (size_t)ij_ceil_div(l->in, columns), gradient_of(l, rows));
     return IJ_LAUNCH(gemm->device, kernels->kernel[0], "gemm_gradient", grid, IJ_ARG(dy), IJ_ARG(x),
                      IJ_ARG(l->weight_grad), IJ_ARG(rows), IJ_ARG(l->out), IJ_ARG(l->in), IJ_ARG(columns),
                      IJ_ARG(l->bias_grad));
@@ -296,7 +308,7 @@ static ij_status panel_gradient(ij_gemm *gemm, const ij_linear *l, cl_mem x, cl_
 /* ---- Own kernels: GPU ---------------------------------------------------------------------------------------------
  */
 
-/* flags as in cl/gpu_common.cl; with BIAS b is W [n, k], else W [k, n]. */
+/* With IJ_TAIL_BIAS b is W [n, k], else W [k, n]. */
 static ij_status tile(ij_gemm *gemm, cl_mem a, cl_mem b, cl_mem c, int m, int n, int k, int flags, cl_mem bias,
                       const ij_tail *tail)
 {
@@ -306,7 +318,8 @@ static ij_status tile(ij_gemm *gemm, cl_mem a, cl_mem b, cl_mem c, int m, int n,
     TRY(kernels_for(gemm, false, n, k, variant, &kernels));
     bias = bias ? bias : b;
     cl_mem add = tail->add ? tail->add : c, add_rows = tail->rows ? tail->rows : c, pre = tail->pre ? tail->pre : c;
-    ij_grid grid = product_grid((size_t)ij_ceil_div(n, kernels->wgn), (size_t)ij_ceil_div(m, kernels->wgm), m, n, k);
+    ij_grid grid = product_grid((size_t)ij_ceil_div(n, kernels->wgn), (size_t)ij_ceil_div(m, kernels->wgm),
+                                tailed(variant, m, n, k));
     grid.local = (size_t)kernels->items;
     return IJ_LAUNCH(gemm->device, kernels->kernel[variant], variants[variant].name, grid, IJ_ARG(a), IJ_ARG(b),
                      IJ_ARG(c), IJ_ARG(m), IJ_ARG(n), IJ_ARG(k), IJ_ARG(bias), IJ_ARG(add), IJ_ARG(add_rows),
@@ -354,7 +367,7 @@ static ij_status split_gradient(ij_gemm *gemm, const ij_linear *l, cl_mem x, cl_
     cl_mem g = split ? gemm->scratch : l->weight_grad, bias = split ? gemm->scratch : l->bias_grad;
     cl_int bias_at = split ? floats : 0;
     size_t across = (size_t)ij_ceil_div(l->in, kernels->wgn), down = (size_t)ij_ceil_div(l->out, kernels->wgm);
-    ij_grid grid = product_grid(across, down * (size_t)splits, l->out, l->in, rows);
+    ij_grid grid = product_grid(across, down * (size_t)splits, gradient_of(l, rows));
     grid.local = (size_t)kernels->items;
     TRY(IJ_LAUNCH(gemm->device, kernels->kernel[0], "gemm_gradient", grid, IJ_ARG(dy), IJ_ARG(x), IJ_ARG(g),
                   IJ_ARG(rows), IJ_ARG(l->out), IJ_ARG(l->in), IJ_ARG(tokens), IJ_ARG(stride), IJ_ARG(bias),
@@ -382,9 +395,11 @@ size_t ij_gemm_scratch(const ij_gemm *gemm, int rows, int out, int in)
 
 ij_status ij_gemm_forward(ij_gemm *gemm, const ij_linear *l, cl_mem x, cl_mem y, int rows, const ij_tail *tail)
 {
-    int flags = BIAS | (tail->add ? (tail->rows ? ADD_ROWS : ADD) : 0) | (tail->gelu ? GELU : 0);
+    int flags = IJ_TAIL_BIAS | (tail->gelu ? IJ_TAIL_GELU : 0);
+    if (tail->add)
+        flags |= tail->rows ? IJ_TAIL_ADD_ROWS : IJ_TAIL_ADD;
     if (tail->gelu && tail->pre)
-        flags |= KEEP;
+        flags |= IJ_TAIL_KEEP;
     if (!is_clblast(gemm, IJ_GROUP_GEMM, l->out, l->in))
         return product_of(gemm, x, l->weight, y, rows, l->out, l->in, flags, l->bias, tail);
 
@@ -395,7 +410,7 @@ ij_status ij_gemm_forward(ij_gemm *gemm, const ij_linear *l, cl_mem x, cl_mem y,
 
 ij_status ij_gemm_backward_input(ij_gemm *gemm, const ij_linear *l, cl_mem dy, cl_mem dx, int rows, cl_mem pre)
 {
-    int flags = pre ? GELU_BACK : 0;
+    int flags = pre ? IJ_TAIL_GELU_BACKWARD : 0;
     ij_tail tail = {.pre = pre};
     if (!is_clblast(gemm, IJ_GROUP_GEMM, l->in, l->out))
         return product_of(gemm, dy, on_gpu(gemm) ? l->weight : l->weight_t, dx, rows, l->in, l->out, flags, NULL,

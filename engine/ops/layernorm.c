@@ -53,7 +53,7 @@ ij_status ij_layernorm_forward(ij_layernorm *l, const ij_norm *n, cl_mem x, cl_m
     ij_grid grid = {.x = (size_t)ij_ceil_div(count, each), .y = 1};
     grid.local = (size_t)ij_tuning_row_items(&l->device->tuning);
     grid.bytes = 8.0 * count * n->dim;
-    grid.shape[0] = count, grid.shape[1] = n->dim;
+    grid.what = (ij_operation){IJ_OPERATION_LAYERNORM, IJ_FORWARD, 0, {count, n->dim}};
     return IJ_LAUNCH(l->device, l->forward, "layernorm", grid, IJ_ARG(x), IJ_ARG(y), IJ_ARG(gain), IJ_ARG(bias),
                      IJ_ARG(rows), IJ_ARG(use_rows), IJ_ARG(affine), IJ_ARG(count), IJ_ARG(n->dim), IJ_ARG(n->eps),
                      IJ_ARG(each));
@@ -69,7 +69,7 @@ ij_status ij_layernorm_backward(ij_layernorm *l, const ij_norm *n, cl_mem x, cl_
     const ij_tuning *tuning = &l->device->tuning;
     ij_grid grid = {.x = (size_t)items, .y = 1, .local = (size_t)ij_tuning_row_items(tuning)};
     grid.bytes = (accumulate ? 16.0 : 12.0) * count * n->dim;
-    grid.shape[0] = count, grid.shape[1] = n->dim;
+    grid.what = (ij_operation){IJ_OPERATION_LAYERNORM, IJ_BACKWARD, 0, {count, n->dim}};
     const ij_arg args[] = {IJ_ARG(x),
                            IJ_ARG(dy),
                            IJ_ARG(dx),
@@ -89,7 +89,7 @@ ij_status ij_layernorm_backward(ij_layernorm *l, const ij_norm *n, cl_mem x, cl_
         return status;
     grid.x = (size_t)ij_ceil_div(n->dim, ij_tuning_columns(tuning));
     grid.bytes = 8.0 * items * n->dim;
-    grid.shape[0] = grid.shape[1] = 0;
+    grid.what = (ij_operation){0};
     return IJ_LAUNCH(l->device, l->reduce, "layernorm_reduce", grid, IJ_ARG(l->partial), IJ_ARG(n->gain_grad),
                      IJ_ARG(n->bias_grad), IJ_ARG(items), IJ_ARG(n->dim));
 }

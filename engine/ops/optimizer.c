@@ -37,6 +37,7 @@ ij_status ij_optimizer_step(ij_optimizer *o, const ij_segment *s, const ij_adamw
     cl_mem target = with_target ? s->target : s->weight;
     ij_grid grid = {.x = (size_t)ij_ceil_div(count, each), .y = 1, .local = (size_t)items};
     grid.bytes = 4.0 * count * (with_target ? 9.0 : 7.0);
+    grid.what.kind = IJ_OPERATION_ADAMW;
     return IJ_LAUNCH(o->device, o->adamw, "adamw", grid, IJ_ARG(s->weight), IJ_ARG(s->gradient), IJ_ARG(s->moment1),
                      IJ_ARG(s->moment2), IJ_ARG(target), IJ_ARG(with_target), IJ_ARG(count), IJ_ARG(decayed),
                      IJ_ARG(each), IJ_ARG(lr), IJ_ARG(keep), IJ_ARG(beta1), IJ_ARG(beta2), IJ_ARG(eps), IJ_ARG(c1),

@@ -79,29 +79,31 @@ static ij_status put_choice(candidate *c)
     return IJ_OK;
 }
 
-/* The operation that a kernel belongs to. */
+/* How an operation is tried. */
 typedef struct trials {
-    const char *begin; /* of the kernel's name */
     ij_status (*check)(trial *t, const tune_use *use);
     ij_status (*time)(trial *t, const tune_use *use, double *seconds);
 } trials;
 
-static const trials *trials_of(const tune_use *use)
+static const trials all_trials[IJ_OPERATIONS] = {
+    [IJ_OPERATION_PRODUCT] = {trial_check_product, trial_time_product},
+    [IJ_OPERATION_ATTENTION] = {trial_check_attention, trial_time_attention},
+    [IJ_OPERATION_LAYERNORM] = {trial_check_rows, trial_time_rows},
+    [IJ_OPERATION_ADAMW] = {trial_check_rows, trial_time_rows}};
+
+static ij_status find_trials(const tune_use *use, const trials **found)
 {
-    static const trials all[] = {{"attention", trial_check_attention, trial_time_attention},
-                                 {"layernorm", trial_check_rows, trial_time_rows},
-                                 {"adamw", trial_check_rows, trial_time_rows},
-                                 {"", trial_check_product, trial_time_product}};
-    const trials *found = all;
-    while (strncmp(use->kernel, found->begin, strlen(found->begin)) != 0)
-        found++;
-    return found;
+    *found = &all_trials[use->what.kind];
+    return (*found)->check ? IJ_OK : ij_fail(IJ_EINVAL, "there is no trial of operation %d", (int)use->what.kind);
 }
 
 static ij_status check(candidate *c)
 {
-    for (int i = 0; i < c->job.use_count; i++)
-        TRY(trials_of(&c->job.uses[i])->check(&c->trial, &c->job.uses[i]));
+    for (int i = 0; i < c->job.use_count; i++) {
+        const trials *of;
+        TRY(find_trials(&c->job.uses[i], &of));
+        TRY(of->check(&c->trial, &c->job.uses[i]));
+    }
     return IJ_OK;
 }
 
@@ -109,8 +111,10 @@ static ij_status measure(candidate *c, double *seconds)
 {
     *seconds = 0.0;
     for (int i = 0; i < c->job.use_count; i++) {
+        const trials *of;
         double once;
-        TRY(trials_of(&c->job.uses[i])->time(&c->trial, &c->job.uses[i], &once));
+        TRY(find_trials(&c->job.uses[i], &of));
+        TRY(of->time(&c->trial, &c->job.uses[i], &once));
         *seconds += once * c->job.uses[i].calls;
     }
     return IJ_OK;
@@ -126,6 +130,7 @@ static ij_status run(candidate *c, int number)
     while (suffers(number, "hang"))
         pause();
     c->trial.spoil = suffers(number, "wrong");
+    c->trial.stray = suffers(number, "stray");
     TRY(put_choice(c));
     report("stage its check");
     TRY(check(c));

@@ -7,8 +7,8 @@
 enum { CANDIDATE_REPORT = 3 };
 
 /* argv: DEVICE GROUP SHAPE,SHAPE CHOICE HEADS NUMBER USE... Returns the exit status. Environment variable
- * IJEPA_AUTOTUNE_FAULTS, for tests: words "none", "crash", "hang", "wrong", "build", the first one for candidate 0 and
- * so on: what that candidate suffers. */
+ * IJEPA_AUTOTUNE_FAULTS, for tests: words "none", "crash", "hang", "wrong", "build", "stray", the first one for
+ * candidate 0 and so on: what that candidate suffers. */
 int candidate_main(int argc, char **argv);
 
 #endif

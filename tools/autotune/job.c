@@ -4,39 +4,37 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool begins(const char *text, const char *with)
-{
-    return strncmp(text, with, strlen(with)) == 0;
-}
-
-/* The group whose parameters a kernel is built with, and the shape that the engine chooses them for. */
-static bool group_of(const ij_kernel_time *t, ij_group *group, int shape[2])
+/* The group whose parameters an operation's kernels are built with, and the shape that the engine chooses them for. */
+static bool group_of(const ij_operation *o, ij_group *group, int shape[2])
 {
     shape[0] = shape[1] = 0;
-    if (begins(t->kernel, "attention")) {
-        *group = begins(t->kernel, "attention_backward") ? IJ_GROUP_ATTENTION_BACKWARD : IJ_GROUP_ATTENTION;
-        shape[0] = t->shape[2];
+    switch (o->kind) {
+    case IJ_OPERATION_ATTENTION:
+        *group = o->form == IJ_FORWARD ? IJ_GROUP_ATTENTION : IJ_GROUP_ATTENTION_BACKWARD;
+        shape[0] = o->shape[2];
         return true;
-    }
-    if (strcmp(t->kernel, "layernorm") == 0 || strcmp(t->kernel, "layernorm_backward") == 0 ||
-        strcmp(t->kernel, "adamw") == 0) {
+    case IJ_OPERATION_LAYERNORM:
+    case IJ_OPERATION_ADAMW:
         *group = IJ_GROUP_ROWS; /* one choice for all passes over rows */
         return true;
+    case IJ_OPERATION_PRODUCT: {
+        bool gradient = o->form == IJ_BACKWARD_WEIGHT;
+        *group = gradient ? IJ_GROUP_GRADIENT : IJ_GROUP_GEMM;
+        shape[0] =
+            o->shape[gradient ? 0 : 1]; /* a gradient [out, in] sums over the rows: M x N x K = out x in x rows */
+        shape[1] = o->shape[gradient ? 1 : 2];
+        return true;
     }
-    if (!begins(t->kernel, "gemm"))
+    default:
         return false;
-    bool gradient = begins(t->kernel, "gemm_gradient");
-    *group = gradient ? IJ_GROUP_GRADIENT : IJ_GROUP_GEMM;
-    shape[0] = t->shape[gradient ? 0 : 1]; /* a gradient [out, in] sums over the rows: M x N x K = out x in x rows */
-    shape[1] = t->shape[gradient ? 1 : 2];
-    return true;
+    }
 }
 
 bool jobs_named(const char *kernels, const char *name)
 {
     size_t length = strlen(name);
     for (const char *word = kernels; word && *word; word += strcspn(word, ","), word += *word == ',')
-        if (strcspn(word, ",") == length && begins(word, name))
+        if (strcspn(word, ",") == length && strncmp(word, name, length) == 0)
             return true;
     return false;
 }
@@ -51,27 +49,20 @@ static bool wanted(const ij_device *device, ij_group group, const char *kernels)
 
 static void add_use(tune_job *job, const ij_kernel_time *t, double total)
 {
-    /* The GPU family goes back through attention in two kernels, which are one use. */
-    const char *name = begins(t->kernel, "attention_backward") ? "attention_backward" : t->kernel;
     double work = t->flops > 0 ? t->flops : t->bytes;
-    int shape[3] = {t->shape[0], t->shape[1], t->shape[2]};
-    if (strcmp(name, "adamw") == 0)
-        shape[0] = (int)(t->bytes / t->calls / (9 * sizeof(float)));
+    ij_operation what = t->what;
+    if (what.kind == IJ_OPERATION_ADAMW)
+        what.shape[0] = (int)(t->bytes / t->calls / (9 * sizeof(float)));
     job->share += t->seconds / total;
-    for (int i = 0; i < job->use_count; i++) {
-        tune_use *use = &job->uses[i];
-        if (!strcmp(use->kernel, name) && !memcmp(use->shape, shape, sizeof use->shape)) {
-            use->work += work;
+    /* The GPU family goes back through attention in two kernels, which are one use. */
+    for (int i = 0; i < job->use_count; i++)
+        if (ij_operation_same(&job->uses[i].what, &what)) {
+            job->uses[i].work += work;
             return;
         }
-    }
     if (job->use_count == MOST_USES || work <= 0) /* they come with the most expensive first */
         return;
-    tune_use *use = &job->uses[job->use_count++];
-    snprintf(use->kernel, sizeof use->kernel, "%s", name);
-    memcpy(use->shape, shape, sizeof use->shape);
-    use->calls = t->calls;
-    use->work = work;
+    job->uses[job->use_count++] = (tune_use){.what = what, .calls = t->calls, .work = work};
 }
 
 static tune_job *job_for(tune_job *jobs, int *n, ij_group group, const int shape[2])
@@ -105,7 +96,7 @@ int jobs_of_step(const ij_workload *w, const ij_kernel_time *times, int count, c
         ij_group group;
         int shape[2];
         tune_job *job;
-        if (!group_of(&times[i], &group, shape))
+        if (!group_of(&times[i].what, &group, shape))
             continue;
         if (wanted(w->device, group, kernels) && (job = job_for(jobs, &n, group, shape)))
             add_use(job, &times[i], total);
@@ -134,12 +125,21 @@ double job_work(const tune_job *job)
 
 void use_print(const tune_use *use, char *text, size_t size)
 {
-    snprintf(text, size, "%s,%d,%d,%d,%d", use->kernel, use->shape[0], use->shape[1], use->shape[2], use->calls);
+    const ij_operation *o = &use->what;
+    snprintf(text, size, "%d,%d,%d,%d,%d,%d,%d", (int)o->kind, (int)o->form, o->tail, o->shape[0], o->shape[1],
+             o->shape[2], use->calls);
 }
 
 bool use_parse(tune_use *use, const char *text)
 {
+    ij_operation *o = &use->what;
+    int kind, form;
     memset(use, 0, sizeof *use);
-    return sscanf(text, "%31[^,],%d,%d,%d,%d", use->kernel, &use->shape[0], &use->shape[1], &use->shape[2],
-                  &use->calls) == 5;
+    if (sscanf(text, "%d,%d,%d,%d,%d,%d,%d", &kind, &form, &o->tail, &o->shape[0], &o->shape[1], &o->shape[2],
+               &use->calls) != 7 ||
+        kind < 0 || kind >= IJ_OPERATIONS || form < 0 || form >= IJ_FORMS)
+        return false;
+    o->kind = (ij_operation_kind)kind;
+    o->form = (ij_form)form;
+    return true;
 }

@@ -10,11 +10,11 @@
 
 enum { MOST_USES = 4, MOST_JOBS = 64 };
 
-/* One kernel at one size, as the step launches it. */
+/* One operation at one size, as the step launches it. */
 typedef struct tune_use {
-    char kernel[32];
-    int shape[3], calls; /* a step; the shape of adamw is the floats of a call */
-    double work;         /* of all calls: flops, or bytes where a kernel only moves them */
+    ij_operation what; /* of AdamW, whose launches have no shape: shape[0] is the floats of a call */
+    int calls;         /* a step */
+    double work;       /* of all calls: flops, or bytes where a kernel only moves them */
 } tune_use;
 
 typedef struct tune_job {
@@ -40,7 +40,7 @@ bool job_moves(const tune_job *job);
 /* Flops, or bytes, of all uses, one step. */
 double job_work(const tune_job *job);
 
-/* "NAME,SHAPE,SHAPE,SHAPE,CALLS" and back: how a use reaches the child. */
+/* "KIND,FORM,TAIL,SHAPE,SHAPE,SHAPE,CALLS" in numbers and back: how a use reaches the child. */
 void use_print(const tune_use *use, char *text, size_t size);
 bool use_parse(tune_use *use, const char *text);
 

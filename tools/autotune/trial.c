@@ -83,35 +83,46 @@ static int by_value(const void *a, const void *b)
 }
 
 /* CLBlast's kernels leave no event with us: its calls are timed from outside, each from an idle device to the next. */
-static ij_status time_once(trial *t, trial_launch *launch, void *context, double *seconds)
+static ij_status library_once(trial *t, trial_launch *launch, void *context, double *seconds)
 {
     double start = ij_now();
-    if (t->clblast) {
-        TRY(launch(context));
-        TRY(ij_cl_check(clFinish(t->device->compute), "waiting for a product"));
-        *seconds = ij_now() - start;
-        return IJ_OK;
-    }
+    TRY(launch(context));
+    TRY(ij_cl_check(clFinish(t->device->compute), "waiting for a product"));
+    *seconds = ij_now() - start;
+    return IJ_OK;
+}
+
+ij_status trial_once(trial *t, trial_launch *launch, void *context, const ij_operation *what, double *seconds)
+{
+    *seconds = 0.0;
+    if (t->clblast)
+        return library_once(t, launch, context, seconds);
     ij_profile_entry *entries;
     int count;
+    bool found = false;
     TRY(ij_profile_start(t->device, 8));
     ij_status status = launch(context);
     ij_status stopped = ij_profile_stop(t->device, &entries, &count);
-    *seconds = 0.0;
-    for (int i = 0; !status && !stopped && i < count; i++)
+    for (int i = 0; !status && !stopped && i < count; i++) {
         *seconds += 1e-9 * (double)(entries[i].end - entries[i].start);
+        found = found || ij_operation_same(&entries[i].what, what);
+    }
+    if (!status && !stopped && !found)
+        status =
+            ij_fail(IJ_EINVAL, "the trial launched %s, which is not the step's operation (tail %d, %d x %d x %d)",
+                    count ? entries[0].kernel : "nothing", what->tail, what->shape[0], what->shape[1], what->shape[2]);
     free(entries);
     return status ? status : stopped;
 }
 
-ij_status trial_median(trial *t, trial_launch *launch, void *context, double *seconds)
+ij_status trial_median(trial *t, trial_launch *launch, void *context, const ij_operation *what, double *seconds)
 {
     enum { LEAST = 3, ENOUGH = 7, MOST = 61 };
     double times[MOST], first, start = ij_now();
     int n = 0;
-    TRY(time_once(t, launch, context, &first)); /* it may compile */
+    TRY(trial_once(t, launch, context, what, &first)); /* it may compile */
     while (n < LEAST || (n < ENOUGH && ij_now() - start < 3.0) || (n < MOST && ij_now() - start < 0.4))
-        TRY(time_once(t, launch, context, &times[n++]));
+        TRY(trial_once(t, launch, context, what, &times[n++]));
     qsort(times, (size_t)n, sizeof *times, by_value);
     *seconds = times[n / 2];
     return IJ_OK;

@@ -11,6 +11,7 @@ typedef struct trial {
     int heads;
     bool clblast; /* CLBlast's products instead of ours */
     bool spoil;   /* a test asks for a wrong result */
+    bool stray;   /* a test asks for another tail of a product than the step's */
     ij_random random;
     double error; /* the check's relative error */
 } trial;
@@ -41,8 +42,12 @@ ij_status trial_read(trial *t, cl_mem memory, size_t n, float **values);
 /* Compares with `want`; the largest error of all comparisons stays in t->error. */
 void trial_compare(trial *t, float *got, const double *want, size_t n);
 ij_status trial_compare_memory(trial *t, cl_mem memory, const double *want, size_t n);
-/* Calls `launch` until it is known how long it takes: the median of its launches' times on the device. */
 typedef ij_status trial_launch(void *context);
-ij_status trial_median(trial *t, trial_launch *launch, void *context, double *seconds);
+/* Calls `launch` once; seconds: its time on the device. IJ_EINVAL where nothing that it launched is `what`: the trial
+ * would be of something else than the step's operation. CLBlast's products do not say what they are and are not asked.
+ */
+ij_status trial_once(trial *t, trial_launch *launch, void *context, const ij_operation *what, double *seconds);
+/* The same until it is known how long it takes: the median. */
+ij_status trial_median(trial *t, trial_launch *launch, void *context, const ij_operation *what, double *seconds);
 
 #endif

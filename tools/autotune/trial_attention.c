@@ -6,10 +6,10 @@
 #include "tests/reference.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 typedef struct attending {
     trial *trial;
+    ij_operation what; /* that the step launches, at the sizes of this trial */
     bool backward;
     ij_attention op;
     ij_sequences sequences;
@@ -59,12 +59,14 @@ static ij_status run_check(attending *a, reference_attention r, const float *qkv
     TRY(trial_buffer(t, NULL, n, &a->out));
     TRY(trial_buffer(t, NULL, 2 * n, &a->stat));
     TRY(trial_buffer(t, NULL, 3 * n, &a->dqkv));
-    TRY(forward(a));
+    double seconds;
     if (a->backward) {
-        TRY(backward(a));
+        TRY(forward(a));
+        TRY(trial_once(t, backward, a, &a->what, &seconds));
         reference_attention_backward(r, qkv, dout, want);
         return trial_compare_memory(t, a->dqkv, want, 3 * n);
     }
+    TRY(trial_once(t, forward, a, &a->what, &seconds));
     reference_attention_forward(r, qkv, want, lse);
     return trial_compare_memory(t, a->out, want, n);
 }
@@ -73,8 +75,10 @@ ij_status trial_check_attention(trial *t, const tune_use *use)
 {
     enum { SEQUENCES = 5, HEADS = 2 };
     static const int32_t offset[SEQUENCES + 1] = {0, 1, 66, 266, 303, 431}; /* lengths 1, 65, 200, 37, 128 */
-    attending a = {.trial = t, .backward = !strncmp(use->kernel, "attention_backward", 18)};
-    int head_dim = use->shape[2];
+    attending a = {.trial = t, .what = use->what, .backward = use->what.form == IJ_BACKWARD};
+    int head_dim = use->what.shape[2];
+    a.what.shape[0] = SEQUENCES;
+    a.what.shape[1] = offset[SEQUENCES];
     size_t n = (size_t)offset[SEQUENCES] * HEADS * (size_t)head_dim;
     reference_attention r = {offset, SEQUENCES, HEADS, head_dim};
     float *qkv = trial_normals(t, 3 * n), *dout = trial_normals(t, n);
@@ -121,10 +125,10 @@ static ij_status prepare(attending *a, int heads, const int shape[3])
 
 ij_status trial_time_attention(trial *t, const tune_use *use, double *seconds)
 {
-    attending a = {.trial = t, .backward = !strncmp(use->kernel, "attention_backward", 18)};
-    ij_status status = prepare(&a, t->heads, use->shape);
+    attending a = {.trial = t, .what = use->what, .backward = use->what.form == IJ_BACKWARD};
+    ij_status status = prepare(&a, t->heads, use->what.shape);
     if (!status)
-        status = trial_median(t, a.backward ? backward : forward, &a, seconds);
+        status = trial_median(t, a.backward ? backward : forward, &a, &a.what, seconds);
     drop(&a);
     return status;
 }

@@ -6,15 +6,13 @@
 #include "tests/reference.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 enum { CHECKED_ROWS = 133, CHECKED_ROWS_OF_A_GRADIENT = 271 }; /* ragged for every tile and block */
 
-typedef enum form { FORWARD, BACKWARD_INPUT, BACKWARD_WEIGHT } form;
-
 typedef struct product {
     trial *trial;
-    form form;
+    ij_operation what; /* that the step launches, at the sizes of this trial */
+    ij_form form;
     int rows, out, in;
     bool residual, position, gelu, keep, gelu_backward;
     ij_gemm gemm;
@@ -23,26 +21,22 @@ typedef struct product {
     cl_mem add, add_rows, pre;
 } product;
 
-static void describe(product *p, trial *t, const tune_use *use)
+/* rows: others than the step's, 0 for those. */
+static void describe(product *p, trial *t, const tune_use *use, int rows)
 {
-    const char *name = use->kernel;
-    const int *s = use->shape;
-    *p = (product){.trial = t, .rows = s[0], .out = s[1], .in = s[2]};
-    p->residual = strstr(name, "residual");
-    p->position = strstr(name, "position");
-    p->gelu_backward = strstr(name, "gelu_backward");
-    p->gelu = strstr(name, "gelu") && !p->gelu_backward;
-    p->keep = strstr(name, "keep");
-    if (!strncmp(name, "gemm_gradient", 13)) {
-        p->form = BACKWARD_WEIGHT; /* M x N x K = out x in x rows */
-        p->out = s[0];
-        p->in = s[1];
-        p->rows = s[2];
-    } else if (!strstr(name, "bias")) {
-        p->form = BACKWARD_INPUT;
-        p->out = s[2];
-        p->in = s[1];
-    }
+    *p = (product){.trial = t, .what = use->what, .form = use->what.form};
+    int tail = t->stray ? use->what.tail & IJ_TAIL_BIAS : use->what.tail, *s = p->what.shape;
+    int *rows_of_shape = p->form == IJ_BACKWARD_WEIGHT ? &s[2] : &s[0];
+    *rows_of_shape = rows ? rows : *rows_of_shape;
+    p->rows = *rows_of_shape;
+    /* M x N x K: rows x out x in; rows x in x out; out x in x rows. */
+    p->out = s[p->form == IJ_FORWARD ? 1 : p->form == IJ_BACKWARD_INPUT ? 2 : 0];
+    p->in = s[p->form == IJ_FORWARD ? 2 : 1];
+    p->residual = tail & IJ_TAIL_ADD;
+    p->position = tail & IJ_TAIL_ADD_ROWS;
+    p->gelu = tail & IJ_TAIL_GELU;
+    p->keep = tail & IJ_TAIL_KEEP;
+    p->gelu_backward = tail & IJ_TAIL_GELU_BACKWARD;
 }
 
 static void drop(product *p)
@@ -69,11 +63,18 @@ static ij_status launch(void *context)
 {
     product *p = context;
     ij_tail tail = {.add = p->add, .rows = p->add_rows, .gelu = p->gelu, .pre = p->keep ? p->pre : NULL};
-    if (p->form == FORWARD)
+    if (p->form == IJ_FORWARD)
         return ij_gemm_forward(&p->gemm, &p->linear, p->from, p->to, p->rows, &tail);
-    if (p->form == BACKWARD_INPUT)
+    if (p->form == IJ_BACKWARD_INPUT)
         return ij_gemm_backward_input(&p->gemm, &p->linear, p->from, p->to, p->rows, p->pre);
     return ij_gemm_backward_weight(&p->gemm, &p->linear, p->to, p->from, p->rows);
+}
+
+/* A check's launch; whether it is the step's operation is looked at, too. */
+static ij_status launch_once(product *p)
+{
+    double seconds;
+    return trial_once(p->trial, launch, p, &p->what, &seconds);
 }
 
 /* The kernels, and the memory that some want besides. */
@@ -102,7 +103,7 @@ static ij_status make_weight(product *p, const float *w)
             laid[ij_gemm_weight_at(&p->gemm, p->in, o, i)] = w[(size_t)o * (size_t)p->in + (size_t)i];
     ij_status status = trial_buffer(t, laid, floats, &p->linear.weight);
     free(laid);
-    if (status || p->form != BACKWARD_INPUT || ij_gemm_layout(&p->gemm) != IJ_LAYOUT_PANELS)
+    if (status || p->form != IJ_BACKWARD_INPUT || ij_gemm_layout(&p->gemm) != IJ_LAYOUT_PANELS)
         return status;
     TRY(trial_filled(t, ij_gemm_weight_floats(&p->gemm, p->in, p->out), &p->linear.weight_t));
     return ij_gemm_transpose_weight(&p->gemm, &p->linear);
@@ -134,7 +135,7 @@ static ij_status check_forward(product *p, const float *x, const float *w, const
     if (!status && p->keep)
         status = trial_buffer(t, NULL, n, &p->pre);
     if (!status)
-        status = launch(p);
+        status = launch_once(p);
     if (!status) {
         reference_linear_forward(x, w, tail, p->rows, p->out, p->in, pre, want);
         status = trial_compare_memory(t, p->to, want, n);
@@ -154,7 +155,7 @@ static ij_status check_backward_input(product *p, const float *dy, const float *
     float *pre = p->gelu_backward ? trial_normals(t, n) : NULL;
     ij_status status = pre ? trial_buffer(t, pre, n, &p->pre) : IJ_OK;
     if (!status)
-        status = launch(p);
+        status = launch_once(p);
     if (!status) {
         reference_linear_backward_input(dy, w, pre, p->rows, p->out, p->in, want);
         status = trial_compare_memory(t, p->to, want, n);
@@ -179,7 +180,7 @@ static ij_status check_backward_weight(product *p, const float *dy, const float 
     if (!status)
         status = trial_buffer(t, NULL, (size_t)p->out, &p->linear.bias_grad);
     if (!status)
-        status = launch(p);
+        status = launch_once(p);
     if (!status)
         status = trial_read(t, p->linear.weight_grad, floats, &laid);
     if (!status) {
@@ -205,18 +206,19 @@ static ij_status check(product *p)
     float *w = trial_normals(t, out * in), *bias = trial_normals(t, out);
     double *want = malloc((most > out * in ? most : out * in) * sizeof *want);
     ij_status status = x && y && w && bias && want ? start(p) : ij_fail(IJ_ENOMEM, "out of memory for a check");
-    if (!status && p->form == FORWARD)
+    if (!status && p->form == IJ_FORWARD)
         status = trial_buffer(t, bias, out, &p->linear.bias);
-    if (!status && p->form != BACKWARD_WEIGHT)
+    if (!status && p->form != IJ_BACKWARD_WEIGHT)
         status = make_weight(p, w);
     if (!status)
-        status = trial_buffer(t, p->form == FORWARD ? x : y, rows * (p->form == FORWARD ? in : out), &p->from);
+        status = trial_buffer(t, p->form == IJ_FORWARD ? x : y, rows * (p->form == IJ_FORWARD ? in : out), &p->from);
     if (!status)
-        status = trial_buffer(t, p->form == BACKWARD_WEIGHT ? x : NULL, rows * (p->form == FORWARD ? out : in), &p->to);
+        status = trial_buffer(t, p->form == IJ_BACKWARD_WEIGHT ? x : NULL, rows * (p->form == IJ_FORWARD ? out : in),
+                              &p->to);
     if (!status)
-        status = p->form == FORWARD          ? check_forward(p, x, w, bias, want)
-                 : p->form == BACKWARD_INPUT ? check_backward_input(p, y, w, want)
-                                             : check_backward_weight(p, y, x, want);
+        status = p->form == IJ_FORWARD          ? check_forward(p, x, w, bias, want)
+                 : p->form == IJ_BACKWARD_INPUT ? check_backward_input(p, y, w, want)
+                                                : check_backward_weight(p, y, x, want);
     free(x);
     free(y);
     free(w);
@@ -228,8 +230,7 @@ static ij_status check(product *p)
 ij_status trial_check_product(trial *t, const tune_use *use)
 {
     product p;
-    describe(&p, t, use);
-    p.rows = p.form == BACKWARD_WEIGHT ? CHECKED_ROWS_OF_A_GRADIENT : CHECKED_ROWS;
+    describe(&p, t, use, use->what.form == IJ_BACKWARD_WEIGHT ? CHECKED_ROWS_OF_A_GRADIENT : CHECKED_ROWS);
     ij_status status = check(&p);
     drop(&p);
     return status;
@@ -240,15 +241,16 @@ ij_status trial_check_product(trial *t, const tune_use *use)
 static ij_status prepare(product *p)
 {
     trial *t = p->trial;
-    size_t rows = (size_t)p->rows, x = rows * (size_t)p->in, y = rows * (size_t)p->out, to = p->form == FORWARD ? y : x;
+    size_t rows = (size_t)p->rows, x = rows * (size_t)p->in, y = rows * (size_t)p->out,
+           to = p->form == IJ_FORWARD ? y : x;
     TRY(start(p));
     size_t weight = ij_gemm_weight_floats(&p->gemm, p->out, p->in);
     size_t weight_t = ij_gemm_weight_floats(&p->gemm, p->in, p->out);
-    TRY(trial_filled(t, weight, p->form == BACKWARD_WEIGHT ? &p->linear.weight_grad : &p->linear.weight));
-    TRY(trial_filled(t, (size_t)p->out, p->form == BACKWARD_WEIGHT ? &p->linear.bias_grad : &p->linear.bias));
-    if (p->form == BACKWARD_INPUT && ij_gemm_layout(&p->gemm) == IJ_LAYOUT_PANELS)
+    TRY(trial_filled(t, weight, p->form == IJ_BACKWARD_WEIGHT ? &p->linear.weight_grad : &p->linear.weight));
+    TRY(trial_filled(t, (size_t)p->out, p->form == IJ_BACKWARD_WEIGHT ? &p->linear.bias_grad : &p->linear.bias));
+    if (p->form == IJ_BACKWARD_INPUT && ij_gemm_layout(&p->gemm) == IJ_LAYOUT_PANELS)
         TRY(trial_filled(t, weight_t, &p->linear.weight_t));
-    TRY(trial_filled(t, p->form == FORWARD ? x : y, &p->from));
+    TRY(trial_filled(t, p->form == IJ_FORWARD ? x : y, &p->from));
     TRY(trial_filled(t, to, &p->to));
     if (p->residual || p->position)
         TRY(trial_filled(t, to, &p->add));
@@ -266,10 +268,10 @@ static ij_status prepare(product *p)
 ij_status trial_time_product(trial *t, const tune_use *use, double *seconds)
 {
     product p;
-    describe(&p, t, use);
+    describe(&p, t, use, 0);
     ij_status status = prepare(&p);
     if (!status)
-        status = trial_median(t, launch, &p, seconds);
+        status = trial_median(t, launch, &p, &p.what, seconds);
     drop(&p);
     return status;
 }

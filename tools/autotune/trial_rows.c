@@ -7,11 +7,13 @@
 #include "tests/reference.h"
 
 #include <stdlib.h>
-#include <string.h>
+
+enum { CHECKED_ROWS = 301 };
 
 /* One pass and all that it may need. */
 typedef struct pass {
     trial *trial;
+    ij_operation what; /* that the step launches, at the sizes of this trial */
     bool adamw, backward;
     int rows, dim; /* of LayerNorm */
     ij_layernorm layernorm;
@@ -24,14 +26,18 @@ typedef struct pass {
 static const ij_adamw step = {
     .lr = 1e-3, .wd = 0.05, .ema = 0.99, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .step = 3};
 
-static pass pass_of(trial *t, const tune_use *use)
+/* rows: others than the step's, 0 for those. */
+static pass pass_of(trial *t, const tune_use *use, int rows)
 {
-    return (pass){.trial = t,
-                  .adamw = strcmp(use->kernel, "adamw") == 0,
-                  .backward = strcmp(use->kernel, "layernorm_backward") == 0,
-                  .rows = use->shape[0],
-                  .dim = use->shape[1],
-                  .norm = {.dim = use->shape[1], .eps = 1e-6f}};
+    pass p = {.trial = t,
+              .what = use->what,
+              .adamw = use->what.kind == IJ_OPERATION_ADAMW,
+              .backward = use->what.form == IJ_BACKWARD,
+              .rows = rows ? rows : use->what.shape[0],
+              .dim = use->what.shape[1],
+              .norm = {.dim = use->what.shape[1], .eps = 1e-6f}};
+    p.what.shape[0] = p.adamw ? 0 : p.rows;
+    return p;
 }
 
 static ij_status create(pass *p)
@@ -78,6 +84,12 @@ static ij_status run(void *context)
     return ij_layernorm_forward(&p->layernorm, &p->norm, p->x, NULL, p->y, p->rows);
 }
 
+static ij_status run_once(pass *p)
+{
+    double seconds;
+    return trial_once(p->trial, run, p, &p->what, &seconds);
+}
+
 /* ---- Checking ---------------------------------------------------------------------------------------------------- */
 
 /* A device buffer of random floats; *values, malloc'ed, is the caller's also on failure. */
@@ -118,7 +130,7 @@ static ij_status check_norm(pass *p, float *values[ARRAYS], double *want[3])
     want[2] = widened(NULL, width);
     if (!want[0] || !want[1] || !want[2])
         return ij_fail(IJ_ENOMEM, "out of memory for a check");
-    TRY(run(p));
+    TRY(run_once(p));
     if (!p->backward) {
         reference_norm_forward(r, values[X], want[0]);
         return trial_compare_memory(t, p->y, want[0], n);
@@ -149,7 +161,7 @@ static ij_status check_adamw(pass *p, float *values[ARRAYS], double *want[ARRAYS
     reference_adamw r = {step.lr, step.wd, step.ema, step.beta1, step.beta2, step.eps, step.step};
     reference_adamw_step(r, values[GRADIENT], FLOATS, DECAYED, want[WEIGHT], want[MOMENT1], want[MOMENT2],
                          want[TARGET]);
-    TRY(run(p));
+    TRY(run_once(p));
     for (int i = 0; i < ARRAYS; i++)
         TRY(trial_compare_memory(t, *memory[i], want[i], FLOATS));
     return IJ_OK;
@@ -157,10 +169,9 @@ static ij_status check_adamw(pass *p, float *values[ARRAYS], double *want[ARRAYS
 
 ij_status trial_check_rows(trial *t, const tune_use *use)
 {
-    pass p = pass_of(t, use);
+    pass p = pass_of(t, use, CHECKED_ROWS);
     float *values[ARRAYS] = {0};
     double *want[ARRAYS] = {0};
-    p.rows = 301;
     ij_status status = create(&p);
     if (!status)
         status = p.adamw ? check_adamw(&p, values, want) : check_norm(&p, values, want);
@@ -181,7 +192,7 @@ static ij_status prepare(pass *p, const tune_use *use)
     if (p->adamw) {
         ij_segment *s = &p->segment;
         cl_mem *memory[ARRAYS] = {&s->weight, &s->gradient, &s->moment1, &s->moment2, &s->target};
-        s->floats = s->decayed = (size_t)(use->shape[0] + 15) / 16 * 16;
+        s->floats = s->decayed = (size_t)(use->what.shape[0] + 15) / 16 * 16;
         for (int i = 0; i < ARRAYS; i++)
             TRY(trial_filled(t, s->floats, memory[i]));
         return IJ_OK;
@@ -198,10 +209,10 @@ static ij_status prepare(pass *p, const tune_use *use)
 
 ij_status trial_time_rows(trial *t, const tune_use *use, double *seconds)
 {
-    pass p = pass_of(t, use);
+    pass p = pass_of(t, use, 0);
     ij_status status = prepare(&p, use);
     if (!status)
-        status = trial_median(t, run, &p, seconds);
+        status = trial_median(t, run, &p, &p.what, seconds);
     drop(&p);
     return status;
 }

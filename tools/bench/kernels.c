@@ -11,8 +11,8 @@
 static void print_kernel(const ij_kernel_time *t, double total, double peak, double bandwidth)
 {
     char shape[48] = "";
-    const int *s = t->shape;
-    if (strncmp(t->kernel, "attention", 9) == 0 && s[0])
+    const int *s = t->what.shape;
+    if (t->what.kind == IJ_OPERATION_ATTENTION)
         snprintf(shape, sizeof shape, "%d in %d, %d wide", s[1], s[0], s[2]);
     else if (s[2])
         snprintf(shape, sizeof shape, "%d x %d x %d", s[0], s[1], s[2]);
@@ -27,14 +27,14 @@ static void print_kernel(const ij_kernel_time *t, double total, double peak, dou
     puts("");
 }
 
-/* All kernels whose names begin with `name` together. */
-static void print_group(const char *name, const char *title, const ij_kernel_time *times, int count, double total,
+/* All kernels of one kind together. */
+static void print_group(ij_operation_kind kind, const char *title, const ij_kernel_time *times, int count, double total,
                         double peak)
 {
     double seconds = 0.0, flops = 0.0;
     int calls = 0;
     for (int i = 0; i < count; i++)
-        if (strncmp(times[i].kernel, name, strlen(name)) == 0) {
+        if (times[i].what.kind == kind) {
             seconds += times[i].seconds;
             flops += times[i].flops;
             calls += times[i].calls;
@@ -49,8 +49,8 @@ static void keep_best(ij_kernel_time *best, int count, const ij_kernel_time *tim
 {
     for (int i = 0; i < count; i++)
         for (int j = 0; j < count; j++)
-            if (!strcmp(best[i].kernel, times[j].kernel) &&
-                !memcmp(best[i].shape, times[j].shape, sizeof times->shape) && times[j].seconds < best[i].seconds)
+            if (ij_operation_same(&best[i].what, &times[j].what) && !strcmp(best[i].kernel, times[j].kernel) &&
+                times[j].seconds < best[i].seconds)
                 best[i].seconds = times[j].seconds;
 }
 
@@ -94,8 +94,8 @@ ij_status bench_print_kernels(ij_workload *w, int64_t k, int steps)
            "share", peak, bandwidth);
     for (int i = 0; i < count; i++)
         print_kernel(&best[i], total, peak, bandwidth);
-    print_group("gemm", "all matrix products", best, count, total, peak);
-    print_group("attention", "all of attention", best, count, total, peak);
+    print_group(IJ_OPERATION_PRODUCT, "all matrix products", best, count, total, peak);
+    print_group(IJ_OPERATION_ATTENTION, "all of attention", best, count, total, peak);
     printf("%-45s %5d %9.2f of a step's %.2f ms\n", "all", launches, 1e3 * total, 1e3 * least);
     free(best);
     return IJ_OK;

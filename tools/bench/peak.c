@@ -41,7 +41,7 @@ static ij_status run_several(ij_device *device, cl_kernel kernel, const char *na
 ij_status ij_measure_fma_peak(ij_device *device, double *gflops)
 {
     cl_kernel kernel;
-    TRY(ij_kernel_create(device, "peak", (ij_kernel_tuning){.group = IJ_GROUP_ROWS}, "fma_peak", &kernel));
+    TRY(ij_kernel_create(device, "peak", (ij_kernel_tuning){.group = IJ_GROUP_DEVICE}, "fma_peak", &kernel));
     bool gpu = device->tuning.family == IJ_FAMILY_GPU; /* threads hide latencies there, and a thread does less */
     cl_int code, rounds = gpu ? 20000 : 200000;
     size_t local = gpu ? 64 : 1, groups = (gpu ? 64 : 8) * (size_t)device->info.compute_units, items = groups * local;
@@ -62,7 +62,7 @@ ij_status ij_measure_fma_peak(ij_device *device, double *gflops)
 ij_status ij_measure_copy_bandwidth(ij_device *device, size_t bytes, double *gbps)
 {
     cl_kernel kernel;
-    TRY(ij_kernel_create(device, "peak", (ij_kernel_tuning){.group = IJ_GROUP_ROWS}, "copy", &kernel));
+    TRY(ij_kernel_create(device, "peak", (ij_kernel_tuning){.group = IJ_GROUP_DEVICE}, "copy", &kernel));
     cl_int code, code2, each = 8192, floats = (cl_int)(bytes / sizeof(float) / 8192 * 8192);
     cl_mem from = clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
     cl_mem to = clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &code2);

@@ -1,14 +1,14 @@
-/* The kernels of a profiled step, gathered by name and shape. */
+/* The kernels of a profiled step, gathered by what they compute. */
 #ifndef IJ_BENCH_SHAPES_H
 #define IJ_BENCH_SHAPES_H
 
 #include "engine/profile.h"
 #include "tools/bench/workload.h"
 
-/* All launches of one kernel at one shape. */
+/* All launches of one kernel that compute the same. */
 typedef struct ij_kernel_time {
     const char *kernel;
-    int shape[3];        /* as ij_grid's */
+    ij_operation what;
     double seconds;      /* of the device, all launches together */
     double flops, bytes; /* all launches together; 0: not known */
     int calls;
@@ -17,8 +17,5 @@ typedef struct ij_kernel_time {
 /* Runs step k under a profile and gathers it, most time first; *times is malloc'ed, the caller frees. `seconds`: the
  * step's, by the host's clock. */
 ij_status ij_shapes_of_step(ij_workload *w, int64_t k, ij_kernel_time **times, int *count, double *seconds);
-
-/* Flops of attention on one batch of sequences, forward. */
-double ij_attention_flops(const ij_workload *w, const int shape[3]);
 
 #endif

@@ -76,7 +76,7 @@ static void write_command(FILE *out, const ij_profile_entry *e, double differenc
     double start = 1e-3 * ((double)e->start - difference) - origin, length = 1e-3 * (double)(e->end - e->start);
     fprintf(out, "{\"ph\":\"X\",\"pid\":%d,\"tid\":%d,\"name\":\"%s\",\"ts\":%.3f,\"dur\":%.3f,\"args\":{", DEVICE,
             e->queue == IJ_QUEUE_TRANSFER ? TRANSFER : COMPUTE, e->kernel, start, length);
-    fprintf(out, "\"shape\":\"%d x %d x %d\",\"waited_us\":%.1f", e->shape[0], e->shape[1], e->shape[2],
+    fprintf(out, "\"shape\":\"%d x %d x %d\",\"waited_us\":%.1f", e->what.shape[0], e->what.shape[1], e->what.shape[2],
             1e-3 * (double)(e->start - e->queued));
     if (e->flops > 0 && length > 0)
         fprintf(out, ",\"gflops\":%.1f", 1e-3 * e->flops / length);
