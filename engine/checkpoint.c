@@ -283,7 +283,7 @@ static ij_status check_nothing_more(const ij_trainer *t, const ij_safetensors *f
 ij_status ij_checkpoint_read(ij_trainer *t, const char *path)
 {
     ij_safetensors *file;
-    float *values = NULL; /* the file's floats need not be aligned */
+    float *values = NULL;
     ij_status status = ij_safetensors_open(&file, path);
     if (!status)
         status = check_tensors(t, file, path);
@@ -293,8 +293,9 @@ ij_status ij_checkpoint_read(ij_trainer *t, const char *path)
         status = largest_tensor(t, &values);
     for (int i = 0; i < ij_trainer_tensor_count(t) && !status; i++) {
         const ij_st_tensor *tensor = ij_safetensors_find(file, ij_trainer_tensor(t, i)->name);
-        memcpy(values, tensor->data, tensor->bytes);
-        status = ij_trainer_write(t, i, IJ_STORE_WEIGHT, values);
+        status = ij_safetensors_read(file, tensor, values);
+        if (!status)
+            status = ij_trainer_write(t, i, IJ_STORE_WEIGHT, values);
     }
     free(values);
     ij_safetensors_close(file);

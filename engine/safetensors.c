@@ -1,11 +1,11 @@
-/* Reading maps the file and trusts nothing in it: the header is UTF-8 and JSON, every tensor's range is the product of
- * its shape, and the ranges tile the data without gap or overlap, as the format demands. Writing streams: header
- * first, then the tensors as they come. */
+/* Reading trusts nothing in a file: the header is bounded, UTF-8 and JSON, every tensor's range is the product of its
+ * shape, and the ranges tile the data without gap or overlap, as the format demands. Data is read when it is asked for.
+ * Writing streams: header first, then the tensors as they come. */
 #include "engine/safetensors.h"
 
+#include "engine/file_read.h"
+#include "engine/json_text.h"
 #include "engine/whole_file.h"
-
-#include <cjson/cJSON.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,62 +13,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "tensors are stored little-endian and used as they lie: this code needs a little-endian host"
-#endif
-
-enum { LENGTH_BYTES = 8, MAX_DIMS = 8 };
-static const uint64_t max_header = 100000000; /* the reference implementation's limit */
+/* The reference implementation takes headers of up to 100 MB; a model of a thousand tensors needs some 200 KB. */
+enum { LENGTH_BYTES = 8, MAX_DIMS = 8, MAX_HEADER = 16 << 20 };
 static const char metadata_key[] = "__metadata__";
-
-/* ---- Element types -------------------------------------------------------------------------------------------- */
-
-static const struct {
-    const char *name;
-    size_t bytes;
-} dtypes[] = {[IJ_F32] = {"F32", 4}, [IJ_F64] = {"F64", 8}, [IJ_F16] = {"F16", 2}, [IJ_BF16] = {"BF16", 2},
-              [IJ_I64] = {"I64", 8}, [IJ_I32] = {"I32", 4}, [IJ_U8] = {"U8", 1}};
-enum { N_DTYPES = sizeof dtypes / sizeof dtypes[0] };
-
-static bool dtype_named(const char *name, ij_dtype *dtype)
-{
-    for (int i = 0; i < N_DTYPES; i++)
-        if (strcmp(dtypes[i].name, name) == 0) {
-            *dtype = (ij_dtype)i;
-            return true;
-        }
-    return false;
-}
-
-/* Bytes of a tensor; false where a dimension is negative or the product does not fit. */
-static bool tensor_bytes(ij_dtype dtype, int dims, const int64_t *shape, size_t *bytes)
-{
-    size_t product = dtypes[dtype].bytes;
-    bool empty = false;
-    for (int i = 0; i < dims; i++) {
-        if (shape[i] < 0)
-            return false;
-        if (shape[i] == 0) {
-            empty = true;
-            continue;
-        }
-        if ((uint64_t)shape[i] > SIZE_MAX / product)
-            return false;
-        product *= (size_t)shape[i];
-    }
-    *bytes = empty ? 0 : product;
-    return true;
-}
 
 /* ---- Reading -------------------------------------------------------------------------------------------------- */
 
 struct ij_safetensors {
-    unsigned char *map;
-    size_t map_bytes;
+    int fd;
+    char *path;
+    uint64_t bytes, data;        /* of the file; where the tensors begin in it */
     cJSON *header;               /* owns all names and metadata */
     const cJSON *metadata;       /* NULL where there is none */
     ij_st_tensor *tensors;       /* by position in the file */
@@ -76,129 +32,101 @@ struct ij_safetensors {
     int count;
 };
 
-/* Well-formed UTF-8 without control characters other than JSON's white space (RFC 3629, RFC 8259). */
-static bool valid_text(const unsigned char *s, size_t n)
+/* Parses the header; file->data is where the tensors' bytes begin. */
+static ij_status parse_header(ij_safetensors *file, const char *path)
 {
-    for (size_t i = 0; i < n;) {
-        unsigned char c = s[i++];
-        if (c < 0x20 && c != '\t' && c != '\n' && c != '\r')
-            return false;
-        if (c < 0x80)
-            continue;
-        int more = c >= 0xC2 && c <= 0xDF ? 1 : (c & 0xF0) == 0xE0 ? 2 : c >= 0xF0 && c <= 0xF4 ? 3 : 0;
-        if (more == 0 || n - i < (size_t)more)
-            return false;
-        unsigned char next = s[i];
-        if ((c == 0xE0 && next < 0xA0) || (c == 0xED && next > 0x9F) || (c == 0xF0 && next < 0x90) ||
-            (c == 0xF4 && next > 0x8F))
-            return false; /* overlong, a surrogate, or beyond U+10FFFF */
-        for (; more > 0; more--)
-            if ((s[i++] & 0xC0) != 0x80)
-                return false;
-    }
-    return true;
-}
-
-/* A non-negative whole number that a double holds exactly. */
-static bool whole_number(const cJSON *item, int64_t *value)
-{
-    if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0) || item->valuedouble > 9007199254740992.0)
-        return false;
-    *value = (int64_t)item->valuedouble;
-    return (double)*value == item->valuedouble;
-}
-
-static ij_status map_file(ij_safetensors *file, const char *path)
-{
-    int fd = open(path, O_RDONLY);
-    if (fd < 0)
-        return ij_fail(IJ_EIO, "%s: cannot open: %s", path, strerror(errno));
-    struct stat st;
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-        close(fd);
-        return ij_fail(IJ_EIO, "%s: not a regular file", path);
-    }
-    if (st.st_size < LENGTH_BYTES) {
-        close(fd);
-        return ij_fail(IJ_EFORMAT, "%s: not a safetensors file: only %lld bytes long", path, (long long)st.st_size);
-    }
-    void *map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    int error = errno;
-    close(fd);
-    if (map == MAP_FAILED)
-        return ij_fail(IJ_EIO, "%s: cannot map into memory: %s", path, strerror(error));
-    file->map = map;
-    file->map_bytes = (size_t)st.st_size;
-    return IJ_OK;
-}
-
-/* Parses the header; *data is where the tensors' bytes begin. */
-static ij_status parse_header(ij_safetensors *file, const char *path, size_t *data)
-{
+    unsigned char prefix[LENGTH_BYTES];
     uint64_t length = 0;
+    if (file->bytes < LENGTH_BYTES)
+        return ij_fail(IJ_EFORMAT, "%s: not a safetensors file: only %llu bytes long", path,
+                       (unsigned long long)file->bytes);
+    ij_status status = ij_file_read(file->fd, path, 0, prefix, sizeof prefix);
+    if (status)
+        return status;
     for (int i = LENGTH_BYTES - 1; i >= 0; i--)
-        length = length << 8 | file->map[i];
-    if (length > max_header || length > file->map_bytes - LENGTH_BYTES)
+        length = length << 8 | prefix[i];
+    if (length > file->bytes - LENGTH_BYTES)
         return ij_fail(IJ_EFORMAT,
-                       "%s: not a safetensors file, or cut short: its header claims %llu bytes, the file has %zu", path,
-                       (unsigned long long)length, file->map_bytes);
-    const char *text = (const char *)file->map + LENGTH_BYTES;
-    if (length == 0 || text[0] != '{' || !valid_text((const unsigned char *)text, (size_t)length))
-        return ij_fail(IJ_EFORMAT, "%s: not a safetensors file: its header is not JSON text in UTF-8", path);
-    const char *end = NULL;
-    file->header = cJSON_ParseWithLengthOpts(text, (size_t)length, &end, 0);
-    for (const char *p = end; file->header && p < text + length; p++)
-        if (*p != ' ' && *p != '\n' && *p != '\r' && *p != '\t') {
-            cJSON_Delete(file->header);
-            file->header = NULL;
-        }
-    if (!cJSON_IsObject(file->header))
-        return ij_fail(IJ_EFORMAT, "%s: the safetensors header is not valid JSON (near byte %td of it)", path,
-                       end ? end - text : 0);
-    *data = LENGTH_BYTES + (size_t)length;
-    return IJ_OK;
+                       "%s: not a safetensors file, or cut short: its header claims %llu bytes, the file has %llu",
+                       path, (unsigned long long)length, (unsigned long long)file->bytes);
+    if (length > MAX_HEADER)
+        return ij_fail(IJ_EFORMAT, "%s: its header has %llu bytes, which is more than any model's (%d)", path,
+                       (unsigned long long)length, MAX_HEADER);
+    char *text = malloc((size_t)length + 1);
+    size_t room = strlen(path) + 32;
+    char *what = malloc(room);
+    if (!text || !what)
+        status = ij_fail(IJ_ENOMEM, "%s: no memory for its header", path);
+    else
+        status = ij_file_read(file->fd, path, LENGTH_BYTES, text, (size_t)length);
+    if (!status && (length == 0 || text[0] != '{'))
+        status = ij_fail(IJ_EFORMAT, "%s: not a safetensors file: its header is not JSON text in UTF-8", path);
+    if (!status) {
+        snprintf(what, room, "%s: its safetensors header", path);
+        status = ij_json_parse(&file->header, what, text, (size_t)length);
+    }
+    free(text);
+    free(what);
+    file->data = LENGTH_BYTES + length;
+    return status;
 }
 
-static ij_status parse_tensor(const ij_safetensors *file, const char *path, size_t data, const cJSON *item,
-                              ij_st_tensor *tensor)
+/* The member `name` of a tensor's entry; *twice where there are two. */
+static const cJSON *member(const cJSON *item, const char *name, bool *twice)
 {
-    const cJSON *dtype = cJSON_GetObjectItemCaseSensitive(item, "dtype");
-    const cJSON *shape = cJSON_GetObjectItemCaseSensitive(item, "shape");
-    const cJSON *offsets = cJSON_GetObjectItemCaseSensitive(item, "data_offsets");
+    const cJSON *found = NULL, *each;
+    cJSON_ArrayForEach(each, item)
+    {
+        if (!each->string || strcmp(each->string, name) != 0)
+            continue;
+        *twice = *twice || found;
+        found = each;
+    }
+    return found;
+}
+
+static ij_status parse_tensor(const ij_safetensors *file, const char *path, const cJSON *item, ij_st_tensor *tensor)
+{
+    bool twice = false;
+    const cJSON *dtype = member(item, "dtype", &twice);
+    const cJSON *shape = member(item, "shape", &twice);
+    const cJSON *offsets = member(item, "data_offsets", &twice);
     tensor->name = item->string;
+    if (twice)
+        return ij_fail(IJ_EFORMAT, "%s: tensor %s has dtype, shape or data_offsets twice", path, tensor->name);
     if (!cJSON_IsString(dtype) || !cJSON_IsArray(shape) || !cJSON_IsArray(offsets) || cJSON_GetArraySize(offsets) != 2)
         return ij_fail(IJ_EFORMAT, "%s: tensor %s lacks dtype, shape or data_offsets", path, tensor->name);
-    if (!dtype_named(dtype->valuestring, &tensor->dtype))
-        return ij_fail(IJ_EFORMAT, "%s: tensor %s has element type %s, which is not supported", path, tensor->name,
-                       dtype->valuestring);
+    if (!ij_dtype_named(dtype->valuestring, &tensor->dtype))
+        return ij_fail(IJ_EFORMAT, "%s: tensor %s has element type %s, which the format does not have", path,
+                       tensor->name, dtype->valuestring);
     if (cJSON_GetArraySize(shape) > MAX_DIMS)
         return ij_fail(IJ_EFORMAT, "%s: tensor %s has more than %d dimensions", path, tensor->name, MAX_DIMS);
     const cJSON *size;
     cJSON_ArrayForEach(size, shape)
     {
-        if (!whole_number(size, &tensor->shape[tensor->dims++]))
+        if (!ij_json_whole(size, &tensor->shape[tensor->dims++]))
             return ij_fail(IJ_EFORMAT, "%s: tensor %s has an impossible shape", path, tensor->name);
     }
-    if (!tensor_bytes(tensor->dtype, tensor->dims, tensor->shape, &tensor->bytes))
-        return ij_fail(IJ_EFORMAT, "%s: tensor %s has a shape beyond any memory", path, tensor->name);
+    if (!ij_dtype_bytes(tensor->dtype, tensor->dims, tensor->shape, &tensor->bytes))
+        return ij_fail(IJ_EFORMAT, "%s: tensor %s has a shape beyond any memory, or that is no whole number of bytes",
+                       path, tensor->name);
     int64_t begin, end;
-    if (!whole_number(cJSON_GetArrayItem(offsets, 0), &begin) || !whole_number(cJSON_GetArrayItem(offsets, 1), &end) ||
-        begin > end || (uint64_t)end > file->map_bytes - data)
+    if (!ij_json_whole(offsets->child, &begin) || !ij_json_whole(offsets->child->next, &end) || begin > end ||
+        (uint64_t)end > file->bytes - file->data)
         return ij_fail(IJ_EFORMAT, "%s: tensor %s lies outside the file, which is damaged or cut short", path,
                        tensor->name);
     if ((uint64_t)(end - begin) != tensor->bytes)
         return ij_fail(IJ_EFORMAT, "%s: tensor %s occupies %lld bytes but its shape needs %zu", path, tensor->name,
                        (long long)(end - begin), tensor->bytes);
-    tensor->data = file->map + data + begin;
+    tensor->offset = file->data + (uint64_t)begin;
     return IJ_OK;
 }
 
 static int by_position(const void *a, const void *b)
 {
     const ij_st_tensor *s = a, *t = b;
-    const unsigned char *p = s->data, *q = t->data;
-    if (p != q)
-        return p < q ? -1 : 1;
+    if (s->offset != t->offset)
+        return s->offset < t->offset ? -1 : 1;
     return (s->bytes > t->bytes) - (s->bytes < t->bytes); /* an empty tensor comes before its neighbour */
 }
 
@@ -208,7 +136,23 @@ static int by_name(const void *a, const void *b)
     return strcmp((*s)->name, (*t)->name);
 }
 
-static ij_status parse_tensors(ij_safetensors *file, const char *path, size_t data)
+static ij_status parse_metadata(const ij_safetensors *file, const char *path)
+{
+    const cJSON *pair = NULL;
+    if (!file->metadata)
+        return IJ_OK;
+    if (!cJSON_IsObject(file->metadata))
+        return ij_fail(IJ_EFORMAT, "%s: %s is not a list of names and texts", path, metadata_key);
+    cJSON_ArrayForEach(pair, file->metadata)
+    {
+        if (!cJSON_IsString(pair))
+            return ij_fail(IJ_EFORMAT, "%s: %s holds something that is not a string", path, metadata_key);
+    }
+    ij_status status = ij_json_unique(file->metadata, metadata_key);
+    return status ? ij_fail_in(status, "%s: ", path) : IJ_OK;
+}
+
+static ij_status parse_tensors(ij_safetensors *file, const char *path)
 {
     size_t items = (size_t)cJSON_GetArraySize(file->header);
     file->tensors = calloc(items + 1, sizeof *file->tensors);
@@ -224,38 +168,31 @@ static ij_status parse_tensors(ij_safetensors *file, const char *path, size_t da
             file->metadata = item;
             continue;
         }
-        ij_status status = parse_tensor(file, path, data, item, &file->tensors[file->count]);
+        ij_status status = parse_tensor(file, path, item, &file->tensors[file->count]);
         if (status)
             return status;
         file->count++;
     }
-    const cJSON *pair = NULL;
-    cJSON_ArrayForEach(pair, file->metadata)
-    {
-        if (!cJSON_IsString(pair))
-            return ij_fail(IJ_EFORMAT, "%s: %s holds something that is not a string", path, metadata_key);
-    }
-    return IJ_OK;
+    return parse_metadata(file, path);
 }
 
 /* The tensors tile the data exactly and no two share a name. */
-static ij_status check_layout(ij_safetensors *file, const char *path, size_t data)
+static ij_status check_layout(ij_safetensors *file, const char *path)
 {
     size_t n = (size_t)file->count;
     qsort(file->tensors, n, sizeof *file->tensors, by_position);
-    const unsigned char *expected = file->map + data;
+    uint64_t expected = file->data;
     for (size_t i = 0; i < n; i++) {
         const ij_st_tensor *t = &file->tensors[i];
-        if ((const unsigned char *)t->data != expected)
+        if (t->offset != expected)
             return ij_fail(IJ_EFORMAT, "%s: tensor %s %s", path, t->name,
-                           (const unsigned char *)t->data < expected ? "overlaps its neighbour"
-                                                                     : "leaves a gap before it");
+                           t->offset < expected ? "overlaps its neighbour" : "leaves a gap before it");
         expected += t->bytes;
         file->byname[i] = t;
     }
-    if (expected != file->map + file->map_bytes)
-        return ij_fail(IJ_EFORMAT, "%s: %td bytes at the end belong to no tensor", path,
-                       file->map + file->map_bytes - expected);
+    if (expected != file->bytes)
+        return ij_fail(IJ_EFORMAT, "%s: %llu bytes at the end belong to no tensor", path,
+                       (unsigned long long)(file->bytes - expected));
     qsort(file->byname, n, sizeof *file->byname, by_name);
     for (size_t i = 1; i < n; i++)
         if (strcmp(file->byname[i - 1]->name, file->byname[i]->name) == 0)
@@ -266,17 +203,23 @@ static ij_status check_layout(ij_safetensors *file, const char *path, size_t dat
 ij_status ij_safetensors_open(ij_safetensors **out, const char *path)
 {
     *out = NULL;
+    size_t length = strlen(path) + 1;
     ij_safetensors *file = calloc(1, sizeof *file);
-    if (!file)
+    char *name = malloc(length);
+    if (!file || !name) {
+        free(file);
+        free(name);
         return ij_fail(IJ_ENOMEM, "%s: no memory to open it", path);
-    size_t data = 0;
-    ij_status status = map_file(file, path);
+    }
+    memcpy(name, path, length);
+    file->path = name;
+    ij_status status = ij_file_open(&file->fd, &file->bytes, path);
     if (!status)
-        status = parse_header(file, path, &data);
+        status = parse_header(file, path);
     if (!status)
-        status = parse_tensors(file, path, data);
+        status = parse_tensors(file, path);
     if (!status)
-        status = check_layout(file, path, data);
+        status = check_layout(file, path);
     if (status) {
         ij_safetensors_close(file);
         return status;
@@ -289,11 +232,12 @@ void ij_safetensors_close(ij_safetensors *file)
 {
     if (!file)
         return;
-    if (file->map)
-        munmap(file->map, file->map_bytes);
+    if (file->fd >= 0)
+        close(file->fd);
     cJSON_Delete(file->header);
     free(file->tensors);
     free(file->byname);
+    free(file->path);
     free(file);
 }
 
@@ -314,6 +258,23 @@ const ij_st_tensor *ij_safetensors_find(const ij_safetensors *file, const char *
     return found ? *found : NULL;
 }
 
+ij_status ij_safetensors_read(const ij_safetensors *file, const ij_st_tensor *tensor, void *buffer)
+{
+    ij_status status = ij_file_read(file->fd, file->path, tensor->offset, buffer, tensor->bytes);
+    return status ? ij_fail_in(status, "tensor %s: ", tensor->name) : IJ_OK;
+}
+
+ij_status ij_safetensors_read_floats(const ij_safetensors *file, const ij_st_tensor *tensor, float *values)
+{
+    size_t width = (size_t)ij_dtype_bits(tensor->dtype) / 8;
+    if (!ij_dtype_is_float(tensor->dtype))
+        return ij_fail(IJ_EFORMAT, "%s: tensor %s has elements of type %s, which are no weights", file->path,
+                       tensor->name, ij_dtype_name(tensor->dtype));
+    ij_status status =
+        ij_file_read_floats(file->fd, file->path, tensor->offset, tensor->dtype, tensor->bytes / width, values);
+    return status ? ij_fail_in(status, "tensor %s: ", tensor->name) : IJ_OK;
+}
+
 const char *ij_safetensors_metadata(const ij_safetensors *file, const char *key)
 {
     return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(file->metadata, key));
@@ -331,7 +292,7 @@ struct ij_st_writer {
 /* Adds entry number i, which begins at *offset; advances it. */
 static ij_status describe_entry(cJSON *header, const ij_st_entry *e, size_t *size, size_t *offset)
 {
-    if (e->dims < 0 || e->dims > MAX_DIMS || !tensor_bytes(e->dtype, e->dims, e->shape, size) ||
+    if (e->dims < 0 || e->dims > MAX_DIMS || !ij_dtype_bytes(e->dtype, e->dims, e->shape, size) ||
         *size > SIZE_MAX - *offset)
         return ij_fail(IJ_EINVAL, "tensor %s has an impossible shape", e->name);
     if (strcmp(e->name, metadata_key) == 0 || cJSON_GetObjectItemCaseSensitive(header, e->name))
@@ -342,7 +303,7 @@ static ij_status describe_entry(cJSON *header, const ij_st_entry *e, size_t *siz
         shape[i] = (double)e->shape[i];
     *offset += *size;
     cJSON *item = cJSON_AddObjectToObject(header, e->name);
-    bool done = cJSON_AddStringToObject(item, "dtype", dtypes[e->dtype].name) != NULL;
+    bool done = cJSON_AddStringToObject(item, "dtype", ij_dtype_name(e->dtype)) != NULL;
     done = cJSON_AddItemToObject(item, "shape", cJSON_CreateDoubleArray(shape, e->dims)) && done;
     done = cJSON_AddItemToObject(item, "data_offsets", cJSON_CreateDoubleArray(offsets, 2)) && done;
     return done ? IJ_OK : ij_fail(IJ_ENOMEM, "no memory for a safetensors header");

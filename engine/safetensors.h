@@ -4,31 +4,35 @@
 #define IJ_SAFETENSORS_H
 
 #include "engine/base/error.h"
+#include "engine/dtype.h"
 
 #include <stddef.h>
 #include <stdint.h>
-
-typedef enum ij_dtype { IJ_F32, IJ_F64, IJ_F16, IJ_BF16, IJ_I64, IJ_I32, IJ_U8 } ij_dtype;
 
 typedef struct ij_st_tensor {
     const char *name;
     ij_dtype dtype;
     int dims;
     int64_t shape[8];
-    const void *data; /* into the file's memory; unaligned access is the reader's concern: use memcpy */
+    uint64_t offset; /* of its first byte in the file; of any alignment */
     size_t bytes;
 } ij_st_tensor;
 
 typedef struct ij_safetensors ij_safetensors;
 
-/* Opens and checks a whole file (maps or reads it): every offset within the data, no overlap, sizes equal to
- * shape x dtype. IJ_EIO or IJ_EFORMAT with the path. */
+/* Opens a file, reads its header (of at most 16 MiB) and checks it whole: every offset within the data, no overlap, no
+ * gap, sizes equal to shape x dtype, no name twice. Element types are all of the format's. IJ_EIO or IJ_EFORMAT with
+ * the path. */
 ij_status ij_safetensors_open(ij_safetensors **file, const char *path);
 void ij_safetensors_close(ij_safetensors *file);
 int ij_safetensors_count(const ij_safetensors *file);
 const ij_st_tensor *ij_safetensors_at(const ij_safetensors *file, int index);
 /* NULL where there is none. */
 const ij_st_tensor *ij_safetensors_find(const ij_safetensors *file, const char *name);
+/* Reads a tensor's bytes as they lie. IJ_EIO, or IJ_EFORMAT where the file has become shorter since it was opened. */
+ij_status ij_safetensors_read(const ij_safetensors *file, const ij_st_tensor *tensor, void *buffer);
+/* The same as float32, from any of the types of ij_dtype_is_float. */
+ij_status ij_safetensors_read_floats(const ij_safetensors *file, const ij_st_tensor *tensor, float *values);
 /* A string of __metadata__; NULL where there is none. */
 const char *ij_safetensors_metadata(const ij_safetensors *file, const char *key);
 

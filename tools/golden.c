@@ -98,8 +98,8 @@ ij_status golden_step(const golden *g, int k, double *loss, ij_hyper *hyper)
 
 /* ---- Tensors ---------------------------------------------------------------------------------------------------- */
 
-/* A tensor of the file, of this type and number of elements, at an address fit for them. */
-static ij_status tensor_of(const golden *g, const char *name, ij_dtype dtype, int64_t elements, size_t align,
+/* A tensor of the file, of this type and number of elements. */
+static ij_status tensor_of(const golden *g, const char *name, ij_dtype dtype, int64_t elements,
                            const ij_st_tensor **tensor)
 {
     *tensor = ij_safetensors_find(g->file, name);
@@ -111,27 +111,24 @@ static ij_status tensor_of(const golden *g, const char *name, ij_dtype dtype, in
     if ((*tensor)->dtype != dtype || product != elements)
         return ij_fail(IJ_EFORMAT, "tensor %s has %" PRId64 " elements or their type wrong; the model has %" PRId64,
                        name, product, elements);
-    if ((uintptr_t)(*tensor)->data % align != 0)
-        return ij_fail(IJ_EFORMAT, "tensor %s is not aligned", name);
     return IJ_OK;
 }
 
-ij_status golden_floats(const golden *g, const char *prefix, const char *name, int64_t elements, const float **values)
+ij_status golden_floats(const golden *g, const char *prefix, const char *name, int64_t elements, float *values)
 {
     char full[256];
     const ij_st_tensor *tensor;
     snprintf(full, sizeof full, "%s%s", prefix, name);
-    ij_status status = tensor_of(g, full, IJ_F32, elements, sizeof(float), &tensor);
-    if (!status)
-        *values = tensor->data;
-    return status;
+    ij_status status = tensor_of(g, full, IJ_F32, elements, &tensor);
+    return status ? status : ij_safetensors_read(g->file, tensor, values);
 }
 
-/* Mask KIND.INDEX of shape [B, length]; a length of 0 takes what is there. Only contexts may be padded. */
-static ij_status mask(const golden *g, const char *kind, int index, int *length, const int32_t **values)
+/* Mask KIND.INDEX of shape [B, length], malloc'ed; a length of 0 takes what is there. Only contexts may be padded. */
+static ij_status mask(const golden *g, const char *kind, int index, int *length, int32_t **values)
 {
     char name[64];
     const int lowest = strcmp(kind, "context") == 0 ? -1 : 0;
+    *values = NULL;
     snprintf(name, sizeof name, "mask.%s.%d", kind, index);
     const ij_st_tensor *tensor = ij_safetensors_find(g->file, name);
     int patches = ij_model_patches(&g->config.model);
@@ -139,30 +136,38 @@ static ij_status mask(const golden *g, const char *kind, int index, int *length,
         return ij_fail(IJ_EFORMAT, "tensor %s is missing or has a strange shape", name);
     if (*length == 0)
         *length = (int)tensor->shape[1];
-    ij_status status = tensor_of(g, name, IJ_I32, (int64_t)g->config.batch * *length, sizeof(int32_t), &tensor);
-    if (status)
-        return status;
-    *values = tensor->data;
-    for (int i = 0; i < g->config.batch * *length; i++)
+    ij_status status = tensor_of(g, name, IJ_I32, (int64_t)g->config.batch * *length, &tensor);
+    if (!status && !(*values = malloc(tensor->bytes)))
+        status = ij_fail(IJ_ENOMEM, "no memory for tensor %s", name);
+    if (!status)
+        status = ij_safetensors_read(g->file, tensor, *values);
+    for (int i = 0; i < g->config.batch * *length && !status; i++)
         if ((*values)[i] < lowest || (*values)[i] >= patches)
-            return ij_fail(IJ_EFORMAT, "tensor %s holds a patch that does not exist", name);
-    return IJ_OK;
+            status = ij_fail(IJ_EFORMAT, "tensor %s holds a patch that does not exist", name);
+    if (status) {
+        free(*values);
+        *values = NULL;
+    }
+    return status;
 }
 
 /* The longest context and the target length, for the trainer's plan. */
 static ij_status read_capacities(golden *g)
 {
     ij_trainer_config *c = &g->config;
-    const int32_t *unused;
+    int32_t *rows;
     ij_status status = IJ_OK;
     for (int i = 0; i < c->contexts && !status; i++) {
         int length = 0;
-        status = mask(g, "context", i, &length, &unused);
+        status = mask(g, "context", i, &length, &rows);
+        free(rows);
         if (length > c->context_capacity)
             c->context_capacity = length;
     }
-    for (int i = 0; i < c->targets && !status; i++)
-        status = mask(g, "target", i, &c->target_capacity, &unused);
+    for (int i = 0; i < c->targets && !status; i++) {
+        status = mask(g, "target", i, &c->target_capacity, &rows);
+        free(rows);
+    }
     return status;
 }
 
@@ -170,17 +175,18 @@ ij_status golden_fill(const golden *g, ij_batch *batch)
 {
     const ij_trainer_config *c = &g->config;
     const ij_st_tensor *image;
+    int32_t *rows;
     int64_t bytes = (int64_t)c->batch * c->model.crop * c->model.crop * 3;
-    ij_status status = tensor_of(g, "image", IJ_U8, bytes, 1, &image);
+    ij_status status = tensor_of(g, "image", IJ_U8, bytes, &image);
+    if (!status)
+        status = ij_safetensors_read(g->file, image, batch->pixels);
     if (status)
         return status;
-    memcpy(batch->pixels, image->data, image->bytes);
 
     int32_t n = 0;
     batch->context_offset[0] = 0;
     for (int i = 0; i < c->contexts; i++) {
         int length = 0;
-        const int32_t *rows;
         if ((status = mask(g, "context", i, &length, &rows)))
             return status;
         for (int b = 0; b < c->batch; b++) {
@@ -188,15 +194,16 @@ ij_status golden_fill(const golden *g, ij_batch *batch)
                 batch->context[n++] = rows[b * length + k];
             batch->context_offset[i * c->batch + b + 1] = n;
         }
+        free(rows);
     }
     batch->target_length = c->target_capacity;
     size_t block = (size_t)c->batch * (size_t)c->target_capacity;
     for (int j = 0; j < c->targets; j++) {
         int length = c->target_capacity;
-        const int32_t *rows;
         if ((status = mask(g, "target", j, &length, &rows)))
             return status;
         memcpy(batch->target + (size_t)j * block, rows, block * sizeof *rows);
+        free(rows);
     }
     return IJ_OK;
 }

@@ -20,8 +20,8 @@ void golden_close(golden *g);
 /* Loss and hyper-parameters of step k = 1, 2, ... */
 ij_status golden_step(const golden *g, int k, double *loss, ij_hyper *hyper);
 
-/* The F32 tensor PREFIX + NAME with `elements` floats. */
-ij_status golden_floats(const golden *g, const char *prefix, const char *name, int64_t elements, const float **values);
+/* Reads the F32 tensor PREFIX + NAME, which must have `elements` floats. */
+ij_status golden_floats(const golden *g, const char *prefix, const char *name, int64_t elements, float *values);
 
 /* Fills a slot of the trainer with the batch: pixels, packed contexts (rows are padded with -1 where they are ragged)
  * and targets. */

@@ -105,7 +105,8 @@ static bool report(const char *path, const ij_trainer_config *c, const group gro
 typedef struct replay {
     golden golden;
     ij_trainer *trainer;
-    float *values; /* scratch for whatever is read back */
+    float *values;   /* scratch for whatever is read back, ... */
+    float *expected; /* ... and for what the file has in its place */
     int64_t capacity;
     group groups[N_GROUPS];
 } replay;
@@ -124,6 +125,9 @@ static int64_t largest_read(const replay *r)
     if (sequences * c->targets * c->target_capacity > tokens)
         tokens = sequences * c->targets * c->target_capacity;
     int64_t largest = tokens * c->model.dim;
+    int width = c->model.pred_dim > c->model.dim ? c->model.pred_dim : c->model.dim;
+    if ((int64_t)ij_model_patches(&c->model) * width > largest) /* a position table */
+        largest = (int64_t)ij_model_patches(&c->model) * width;
     for (int i = 0; i < ij_trainer_tensor_count(r->trainer); i++)
         if (ij_trainer_tensor(r->trainer, i)->elements > largest)
             largest = ij_trainer_tensor(r->trainer, i)->elements;
@@ -138,14 +142,14 @@ static ij_status prepare(replay *r, ij_device *device, ij_gemm_backend gemm)
         return status;
     r->capacity = largest_read(r);
     r->values = malloc((size_t)r->capacity * sizeof *r->values);
-    if (!r->values)
+    r->expected = malloc((size_t)r->capacity * sizeof *r->expected);
+    if (!r->values || !r->expected)
         return ij_fail(IJ_ENOMEM, "no host memory for %" PRId64 " floats", r->capacity);
     for (int i = 0; i < ij_trainer_tensor_count(r->trainer) && !status; i++) {
         const ij_tensor_info *info = ij_trainer_tensor(r->trainer, i);
-        const float *values;
-        status = golden_floats(&r->golden, "", info->name, info->elements, &values);
+        status = golden_floats(&r->golden, "", info->name, info->elements, r->values);
         if (!status)
-            status = ij_trainer_write(r->trainer, i, IJ_STORE_WEIGHT, values);
+            status = ij_trainer_write(r->trainer, i, IJ_STORE_WEIGHT, r->values);
     }
     return status;
 }
@@ -185,14 +189,13 @@ static ij_status compare_outputs(replay *r)
                    {IJ_OUTPUT_PREDICTION, PREDICTION, "out.prediction"}};
     for (size_t i = 0; i < sizeof outputs / sizeof outputs[0]; i++) {
         int64_t tokens = 0;
-        const float *expected;
         ij_status status = ij_trainer_output(r->trainer, outputs[i].which, r->values, r->capacity, &tokens);
         int64_t elements = tokens * r->golden.config.model.dim;
         if (!status)
-            status = golden_floats(&r->golden, "", outputs[i].name, elements, &expected);
+            status = golden_floats(&r->golden, "", outputs[i].name, elements, r->expected);
         if (status)
             return status;
-        note(&r->groups[outputs[i].group], outputs[i].name, relative_error(r->values, expected, elements));
+        note(&r->groups[outputs[i].group], outputs[i].name, relative_error(r->values, r->expected, elements));
     }
     return IJ_OK;
 }
@@ -206,13 +209,12 @@ static ij_status compare_store(replay *r, ij_store store, const char *prefix, co
         int g = groups[begins(info->name, "encoder.") ? 0 : begins(info->name, "predictor.") ? 1 : 2];
         if (g < 0)
             continue;
-        const float *expected;
         ij_status status = ij_trainer_read(r->trainer, i, store, r->values);
         if (!status)
-            status = golden_floats(&r->golden, prefix, info->name, info->elements, &expected);
+            status = golden_floats(&r->golden, prefix, info->name, info->elements, r->expected);
         if (status)
             return status;
-        note(&r->groups[g], info->name, relative_error(r->values, expected, info->elements));
+        note(&r->groups[g], info->name, relative_error(r->values, r->expected, info->elements));
     }
     return IJ_OK;
 }
@@ -228,11 +230,10 @@ static ij_status compare_tables(replay *r)
                   {"fixed.predictor_pos_embed", ij_trainer_predictor_pos_embed(r->trainer), m->pred_dim}};
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
         int64_t elements = (int64_t)ij_model_patches(m) * tables[i].width;
-        const float *expected;
-        ij_status status = golden_floats(&r->golden, "", tables[i].name, elements, &expected);
+        ij_status status = golden_floats(&r->golden, "", tables[i].name, elements, r->expected);
         if (status)
             return status;
-        note(&r->groups[TABLES], tables[i].name, relative_error(tables[i].values, expected, elements));
+        note(&r->groups[TABLES], tables[i].name, relative_error(tables[i].values, r->expected, elements));
     }
     return IJ_OK;
 }
@@ -271,6 +272,7 @@ static bool replay_file(ij_device *device, ij_gemm_backend gemm, const char *pat
     else
         passed = report(path, &r.golden.config, r.groups);
     free(r.values);
+    free(r.expected);
     ij_trainer_destroy(r.trainer);
     golden_close(&r.golden);
     return passed;
