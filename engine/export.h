@@ -15,11 +15,12 @@ enum { IJ_NETWORKS = 3 };
 
 /* Writes the folder `path`, which does not exist or is empty: config.json, model.safetensors, preprocessor_config.json
  * and a model card, README.md. `network`: IJ_NETWORK_TARGET or IJ_NETWORK_ENCODER; `dtype`: IJ_F32, IJ_F16 or IJ_BF16.
- * IJ_EINVAL where the file has no such encoder or the folder is not empty; IJ_EIO where it cannot be written. */
+ * IJ_EINVAL where the file has no such encoder, the folder is not empty, or a weight is too large for the dtype; IJ_EIO
+ * where it cannot be written. */
 ij_status ij_export_huggingface(ij_model_file *file, const char *path, ij_network network, ij_dtype dtype);
 
 /* Writes the weights as one safetensors file with the official names: of the networks that `networks` names by
- * bits (1 << ij_network), those that the file has, at least one. No moments. */
+ * bits (1 << ij_network), those that the file has, at least one. No moments. Errors as above. */
 ij_status ij_export_safetensors(ij_model_file *file, const char *path, unsigned networks, ij_dtype dtype);
 
 /* What the official file says beside the tensors, where a run is known; the rest of AdamW's settings are PyTorch's. */

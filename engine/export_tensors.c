@@ -6,6 +6,7 @@
 #include "engine/safetensors.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,13 +120,19 @@ static ij_status create(ij_st_writer **writer, const ij_export_list *list, const
 }
 
 /* Turns n floats into elements of 16 bits where they lie: each is read before its place is written. */
-static void halve(float *values, int64_t n, ij_dtype dtype)
+static ij_status halve(float *values, int64_t n, ij_dtype dtype, const char *name)
 {
+    const uint16_t infinity = dtype == IJ_F16 ? 0x7c00 : 0x7f80;
     unsigned char *out = (unsigned char *)values;
     for (int64_t i = 0; i < n; i++) {
-        uint16_t half = dtype == IJ_F16 ? ij_f16_of(values[i]) : ij_bf16_of(values[i]);
+        float value = values[i];
+        uint16_t half = dtype == IJ_F16 ? ij_f16_of(value) : ij_bf16_of(value);
+        if ((half & 0x7fff) == infinity && isfinite(value))
+            return ij_fail(IJ_EINVAL, "%s holds %g, which is too large for %s", name, (double)value,
+                           dtype == IJ_F16 ? "float16: take bf16" : "bfloat16");
         memcpy(out + i * (int64_t)sizeof half, &half, sizeof half);
     }
+    return IJ_OK;
 }
 
 /* Parts of a tensor follow each other: it is read at the first. */
@@ -138,7 +145,7 @@ static ij_status write_items(const ij_export_list *list, ij_st_writer *writer, i
         if (item->part == 0) {
             TRY(ij_export_read(list, item, values));
             if (dtype != IJ_F32)
-                halve(values, elements, dtype);
+                TRY(halve(values, elements, dtype, item->name));
         }
         size_t bytes = (size_t)(elements / item->parts) * element;
         TRY(ij_safetensors_write(writer, (const unsigned char *)values + (size_t)item->part * bytes, bytes));

@@ -27,8 +27,12 @@ static int64_t weights(const ij_model_config *m)
     return d * patch + d + m->depth * block + 2 * d;
 }
 
-static void write_model(FILE *out, const ij_model_config *m, ij_network network, ij_dtype dtype)
+static void write_model(FILE *out, const ij_model_file_info *info, ij_network network, ij_dtype dtype)
 {
+    static const char *const origins[] = {[IJ_MODEL_FILE_OWN] = "a safetensors file with the official names",
+                                          [IJ_MODEL_FILE_HUGGINGFACE] = "a model of transformers",
+                                          [IJ_MODEL_FILE_OFFICIAL] = "a checkpoint of the official code"};
+    const ij_model_config *m = &info->model;
     fputs("# I-JEPA image encoder\n\n"
           "A Vision Transformer pre-trained on images without labels by the method of I-JEPA\n"
           "([Assran et al. 2023](https://arxiv.org/abs/2301.08243)): a predictor guesses the features of hidden blocks "
@@ -39,6 +43,7 @@ static void write_model(FILE *out, const ij_model_config *m, ij_network network,
     fprintf(out, "| encoder | %s |\n",
             network == IJ_NETWORK_TARGET ? "the target encoder, the moving average that features are taken from"
                                          : "the context encoder, as the optimiser left it");
+    fprintf(out, "| made from | %s |\n", origins[info->kind]);
     fprintf(out, "| image | %d x %d pixels, patches of %d x %d |\n", m->crop, m->crop, m->patch, m->patch);
     fprintf(out, "| width, blocks, heads, MLP | %d, %d, %d, %d |\n", m->dim, m->depth, m->heads, m->hidden);
     fprintf(out, "| weights | %" PRId64 ", %s |\n\n", weights(m), dtype_name(dtype));
@@ -105,7 +110,7 @@ ij_status ij_model_card(const ij_model_file *file, ij_network network, ij_dtype 
     if (!out)
         return ij_fail(IJ_ENOMEM, "no memory for a model card");
     fputs(front_matter, out);
-    write_model(out, &ij_model_file_describe(file)->model, network, dtype);
+    write_model(out, ij_model_file_describe(file), network, dtype);
     write_use(out);
     write_training(out, file);
     int failed = ferror(out);

@@ -4,12 +4,16 @@ transformers. Nothing here is made with our code.
 
     judge_export.py plain FOLDER          the standard library alone
     judge_export.py torch FOLDER ORACLE   with PyTorch; ORACLE: the path of ijepa_torch.py, used where it is there
+    judge_export.py same ONE OTHER [PREFIX]   whether OTHER has exactly ONE's tensors with this prefix
+    judge_export.py table FILE NAME       whether tensor NAME is the sine-cosine table of its shape
 
-FOLDER holds model.safetensors, which was exported, and the exports: official.pth.tar, nomoments.pth.tar, huggingface/,
+FOLDER holds model.safetensors, which was exported, and the exports: official.pth.tar, nomoments.pth.tar,
+copied.pth.tar (of a file without context encoder), huggingface/,
 context/, f16/, bf16/ (folders) and weights.safetensors, half.safetensors.
 """
 import io
 import json
+import math
 import os
 import pickletools
 import struct
@@ -231,6 +235,16 @@ def load(torch, path):
         return torch.load(path, map_location="cpu", weights_only=safe)
 
 
+def judge_scaler(torch, path, state):
+    """With use_bfloat16 the official code hands it to a GradScaler, which must take it and be as new."""
+    try:
+        scaler = torch.amp.GradScaler("cpu")
+    except (AttributeError, TypeError):
+        return  # before version 2.3 there is one for CUDA only
+    check(f"{path}: the scaler's state is a new one's", state == scaler.state_dict())
+    scaler.load_state_dict(state)
+
+
 def judge_official(torch, path, source, metadata, moments):
     m = {k[len("model."):]: int(v) for k, v in metadata.items() if k.startswith("model.") and v.isdigit()}
     checkpoint = load(torch, path)
@@ -240,6 +254,8 @@ def judge_official(torch, path, source, metadata, moments):
     check(f"{path}: fields {list(checkpoint)}", list(checkpoint) == fields)
     check(f"{path}: epoch", checkpoint["epoch"] == int(metadata["epoch"]))
     check(f"{path}: batch size and learning rate", checkpoint["batch_size"] == 4 and checkpoint["lr"] == 0.001)
+
+    judge_scaler(torch, path, checkpoint["scaler"])
 
     def same(tensor, name):
         _, shape, data = source[name]
@@ -361,13 +377,40 @@ def judge_torch(folder, oracle):
     source, metadata = read_safetensors(os.path.join(folder, "model.safetensors"))
     judge_official(torch, os.path.join(folder, "official.pth.tar"), source, metadata, True)
     judge_official(torch, os.path.join(folder, "nomoments.pth.tar"), source, metadata, False)
+    copied = load(torch, os.path.join(folder, "copied.pth.tar"))
+    for key, value in copied["encoder"].items():
+        check(f"the copied {key}", torch.equal(value, copied["target_encoder"][key]))
+    check("the copied encoder's optimiser", copied["opt"]["state"] == {} and len(copied["opt"]["param_groups"]) == 4)
     judge_halves(torch, folder, source, metadata)
     judge_transformers(torch, folder, source, metadata, oracle)
+
+
+def judge_same(one, other, prefix=""):
+    wanted = {n: t for n, t in read_safetensors(one)[0].items() if n.startswith(prefix)}
+    check(f"{other} has the tensors {prefix}* of {one}", read_safetensors(other)[0] == wanted)
+
+
+def judge_table(path, name):
+    """The first half of a row encodes the column, the second the row; each is [sin | cos]."""
+    _, (_, patches, dim), data = read_safetensors(path)[0][name]
+    side, quarter = math.isqrt(patches), dim // 4
+    values, worst = struct.unpack(f"<{patches * dim}f", data), 0
+    for patch in range(patches):
+        for i in range(dim):
+            position = patch % side if i < dim // 2 else patch // side
+            angle = position / 10000 ** (i % quarter / quarter)
+            wave = math.cos if i // quarter % 2 else math.sin
+            worst = max(worst, abs(values[patch * dim + i] - wave(angle)))
+    check(f"{name} is off by {worst}", worst < 1e-6)
 
 
 def main():
     if sys.argv[1] == "plain":
         judge_plain(sys.argv[2])
+    elif sys.argv[1] == "same":
+        judge_same(*sys.argv[2:])
+    elif sys.argv[1] == "table":
+        judge_table(*sys.argv[2:])
     else:
         judge_torch(sys.argv[2], sys.argv[3])
     print(f"{checks} checks, {failures} failed")

@@ -3,6 +3,7 @@
 input of the export tests.
 
     make_model_file.py OUT [--shape crop,patch,dim,depth,heads,hidden,pred_dim,pred_depth] [--without PREFIX]...
+                       [--config CONFIG.ini] [--fill NAME=VALUE]...
 """
 import argparse
 import array
@@ -86,7 +87,9 @@ def main():
     parser.add_argument("--shape", default="16,4,32,2,2,128,16,1")
     parser.add_argument("--without", action="append", default=[])
     parser.add_argument("--config", help="an INI file to put into the metadata")
+    parser.add_argument("--fill", action="append", default=[], help="a tensor all of whose elements are VALUE")
     o = parser.parse_args()
+    fill = dict(f.split("=") for f in o.fill)
     random.seed(1)
     m = dict(zip(keys, map(int, o.shape.split(","))))
     names = [(n, s) for n, s in tensors(m) if not any(n.startswith(w) for w in o.without)]
@@ -108,6 +111,9 @@ def main():
         f.write(len(text).to_bytes(8, "little") + text)
         for name, shape in names:
             random.seed(name)  # the same values whatever else the file holds
+            if name in fill:
+                array.array("f", [float(fill[name])] * count(shape)).tofile(f)
+                continue
             write_random(f, count(shape), "exp_avg_sq" in name, noise)
 
 

@@ -47,11 +47,13 @@ INI
 make=("$python" "$here/make_model_file.py")
 "${make[@]}" "$work/model.safetensors" --config "$work/run.ini" || exit 1
 "${make[@]}" "$work/weights-only.safetensors" --config "$work/run.ini" --without optimizer. || exit 1
+"${make[@]}" "$work/target.safetensors" --without optimizer. --without encoder. --without target_encoder.pos_embed || exit 1
 cd "$work" || exit 1
 
 expect 0 'wrote: official.pth.tar' export model.safetensors official.pth.tar --format official
 check "notes of an export with everything" "$(cat err)" ''
 expect 0 "optimiser's state is empty" export weights-only.safetensors nomoments.pth.tar --format official
+expect 0 'it is a copy of the target encoder' export target.safetensors copied.pth.tar --format official
 expect 0 "read it before you publish it" export model.safetensors huggingface --format huggingface
 mkdir context
 expect 0 'wrote: context/' export model.safetensors context/ --format=huggingface --from context
@@ -60,8 +62,8 @@ expect 0 'wrote: bf16' export model.safetensors bf16 --format huggingface --dtyp
 expect 0 'encoder 32 x 2, 2 heads, 4 x 4 patches of 4 pixels; predictor 16 x 1' \
     export model.safetensors weights.safetensors --format safetensors
 expect 0 'wrote' export model.safetensors half.safetensors --format safetensors --from context --dtype f16
-check "what was written" "$(ls)" "$(printf '%s\n' bf16 context err f16 half.safetensors huggingface images model.safetensors \
-    nomoments.pth.tar official.pth.tar out run.ini weights-only.safetensors weights.safetensors | sort)"
+check "what was written" "$(ls)" "$(printf '%s\n' bf16 context copied.pth.tar err f16 half.safetensors huggingface images model.safetensors \
+    nomoments.pth.tar official.pth.tar out run.ini target.safetensors weights-only.safetensors weights.safetensors | sort)"
 checks=$((checks + 1))
 if [ "$judge" = torch ]; then
     "$python" "$here/judge_export.py" torch . "$oracle" || fail "PyTorch's judgement" "see above"
@@ -76,9 +78,21 @@ cksum <official.pth.tar >first
 expect 0 'wrote' export model.safetensors official.pth.tar --format official
 check "a second official file" "$(cksum <official.pth.tar)" "$(cat first)"
 
-# What is read back is what was written. Both encoders are one where a file has only one; position tables are made.
-"${make[@]}" target.safetensors --without optimizer. --without encoder. --without target_encoder.pos_embed
-expect 0 'it is a copy of the target encoder' export target.safetensors copied.pth.tar --format official
+# What is read back is what was written.
+expect 0 'Hugging Face' export huggingface back.safetensors --format safetensors
+"$python" "$here/judge_export.py" same model.safetensors back.safetensors target_encoder. || fail "a way there and back" "see above"
+
+# Weights that a type cannot hold are refused, not made infinite.
+"${make[@]}" large.safetensors --fill target_encoder.blocks.1.attn.qkv.bias=70000
+expect 1 'key.bias\|query.bias holds 70000, which is too large for float16: take bf16' \
+    export large.safetensors none --format huggingface --dtype f16
+expect 0 'wrote' export large.safetensors large.bf16 --format huggingface --dtype bf16
+
+# A position table that is missing is made.
+expect 0 'wrote' export target.safetensors table.safetensors --format safetensors
+"$python" "$here/judge_export.py" table table.safetensors target_encoder.pos_embed || fail "a position table" "see above"
+
+# What a file lacks.
 "${make[@]}" encoder.safetensors --without optimizer. --without predictor. --without target_encoder.
 expect 1 'holds no predictor' export encoder.safetensors none.pth.tar --format official
 expect 1 'no target encoder' export encoder.safetensors none --format huggingface
