@@ -53,6 +53,9 @@ ij_status ij_model_file_add_note(ij_model_file *file, const char *format, ...)
     va_start(args, format);
     vsnprintf(note, 512, format, args);
     va_end(args);
+    for (char *c = note; *c; c++) /* names are the file's: nothing that a terminal would obey, or that is no UTF-8 */
+        if (*c < ' ' || *c > '~')
+            *c = '?';
     file->notes[file->n_notes++] = note;
     return IJ_OK;
 }

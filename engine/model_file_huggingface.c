@@ -392,8 +392,15 @@ static ij_status offer_all(ij_model_file *file)
 
 bool ij_model_is_huggingface(const ij_safetensors *opened)
 {
-    static const char patch[] = "ijepa.embeddings.patch_embeddings.projection.weight";
-    return ij_safetensors_find(opened, patch) || ij_safetensors_find(opened, patch + strlen(classifier_prefix));
+    for (int i = 0; i < ij_safetensors_count(opened); i++) {
+        const char *name = ij_safetensors_at(opened, i)->name;
+        if (strncmp(name, classifier_prefix, strlen(classifier_prefix)) == 0)
+            name += strlen(classifier_prefix);
+        if (strncmp(name, "embeddings.", strlen("embeddings.")) == 0 ||
+            strncmp(name, layer_prefix, strlen(layer_prefix)) == 0)
+            return true;
+    }
+    return false;
 }
 
 ij_status ij_model_open_huggingface(ij_model_file *file, ij_safetensors *opened)

@@ -148,7 +148,8 @@ static ij_status shape_predictor(ij_model_file *file)
     return status ? status : count_blocks(file, predictor, "predictor_blocks", &m->pred_depth);
 }
 
-/* Heads leave no trace in the tensors: the official table by width, or heads 64 wide. */
+/* Heads leave no trace in the tensors: the official table by width, or heads 64 wide, or one in a model smaller than
+ * that. */
 static ij_status guess_heads(ij_model_file *file)
 {
     static const int table[][2] = {{192, 3}, {384, 6}, {768, 12}, {1024, 16}, {1280, 16}, {1408, 16}};
@@ -158,13 +159,14 @@ static ij_status guess_heads(ij_model_file *file)
             m->heads = table[i][1];
     if (m->heads)
         return IJ_OK;
-    if (m->dim % 64)
-        return ij_fail(IJ_EFORMAT,
-                       "%s: does not say how many heads its encoder of width %d has, and the official "
-                       "models have none of that width",
-                       file->path, m->dim);
-    m->heads = m->dim / 64;
-    return ij_model_file_add_note(file, "does not say how many heads it has: taken to be %d, of width 64", m->heads);
+    if (m->dim > 64 && m->dim % 64)
+        return ij_fail(
+            IJ_EFORMAT,
+            "%s: does not say how many heads its encoder of width %d has, and no official model has that width",
+            file->path, m->dim);
+    m->heads = m->dim < 64 ? 1 : m->dim / 64;
+    return ij_model_file_add_note(file, "does not say how many heads it has: taken to be %d, of width %d", m->heads,
+                                  m->dim / m->heads);
 }
 
 static ij_status find_shape(ij_model_file *file)

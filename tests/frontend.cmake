@@ -16,6 +16,9 @@ foreach(name frontend frontend_runs data_command)
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${device_environment}")
 endforeach()
 
+add_test(NAME model_commands COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_model_commands.sh
+                                     $<TARGET_FILE:ijepa> ${PROJECT_SOURCE_DIR}/ini ${CMAKE_CURRENT_LIST_DIR}/model_files)
+
 if(IJEPA_FUZZ)
   add_executable(fuzz_config fuzz_config.c)
   target_link_libraries(fuzz_config PRIVATE ij_ini ij_engine ij_data)

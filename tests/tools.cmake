@@ -3,6 +3,12 @@ add_executable(test_safetensors test_safetensors.c)
 target_link_libraries(test_safetensors PRIVATE ij_engine PkgConfig::CMOCKA)
 add_test(NAME safetensors COMMAND test_safetensors)
 
+find_package(ZLIB REQUIRED)
+add_executable(test_model_file test_model_file.c)
+target_link_libraries(test_model_file PRIVATE ij_engine PkgConfig::CMOCKA ZLIB::ZLIB)
+target_compile_definitions(test_model_file PRIVATE IJEPA_TESTS="${CMAKE_CURRENT_LIST_DIR}")
+add_test(NAME model_file COMMAND test_model_file)
+
 add_executable(test_checkpoint test_checkpoint.c)
 target_link_libraries(test_checkpoint PRIVATE ij_engine PkgConfig::CMOCKA)
 add_test(NAME checkpoint COMMAND test_checkpoint)
