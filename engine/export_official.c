@@ -24,7 +24,7 @@ typedef struct official {
     const ij_export_run *run;
     const ij_export_official_notes *notes;
     const ij_model_file_info *info;
-    ij_pickle pickle;
+    ij_pickler pickle;
     ij_export_list storages; /* their numbers are the names of the records */
     parameter *parameters;   /* in the order of the optimiser's groups */
     int n_parameters;
@@ -34,40 +34,40 @@ typedef struct official {
  * -------------------------------------------------------------------------------------------- */
 
 /* The place of a new storage of float32, as torch.save's persistent identifier. */
-static void put_storage(ij_pickle *p, int number, int64_t elements)
+static void put_storage(ij_pickler *p, int number, int64_t elements)
 {
     char key[16];
     snprintf(key, sizeof key, "%d", number);
-    ij_pickle_begin(p);
-    ij_pickle_text(p, "storage");
-    ij_pickle_global(p, "torch", "FloatStorage");
-    ij_pickle_text(p, key);
-    ij_pickle_text(p, "cpu");
-    ij_pickle_int(p, elements);
-    ij_pickle_end_tuple(p);
-    ij_pickle_persistent(p);
+    ij_pickler_begin(p);
+    ij_pickler_text(p, "storage");
+    ij_pickler_global(p, "torch", "FloatStorage");
+    ij_pickler_text(p, key);
+    ij_pickler_text(p, "cpu");
+    ij_pickler_int(p, elements);
+    ij_pickler_end_tuple(p);
+    ij_pickler_persistent(p);
 }
 
 /* torch._utils._rebuild_tensor_v2(storage, offset, size, stride, requires_grad, backward_hooks) */
-static void put_rebuild(ij_pickle *p, int number, int dims, const int64_t *shape, int64_t elements)
+static void put_rebuild(ij_pickler *p, int number, int dims, const int64_t *shape, int64_t elements)
 {
-    ij_pickle_global(p, "torch._utils", "_rebuild_tensor_v2");
-    ij_pickle_begin(p);
+    ij_pickler_global(p, "torch._utils", "_rebuild_tensor_v2");
+    ij_pickler_begin(p);
     put_storage(p, number, elements);
-    ij_pickle_int(p, 0);
-    ij_pickle_begin(p);
+    ij_pickler_int(p, 0);
+    ij_pickler_begin(p);
     for (int i = 0; i < dims; i++)
-        ij_pickle_int(p, shape[i]);
-    ij_pickle_end_tuple(p);
-    ij_pickle_begin(p);
+        ij_pickler_int(p, shape[i]);
+    ij_pickler_end_tuple(p);
+    ij_pickler_begin(p);
     int64_t stride = elements;
     for (int i = 0; i < dims; i++)
-        ij_pickle_int(p, stride /= shape[i]);
-    ij_pickle_end_tuple(p);
-    ij_pickle_bool(p, false);
-    ij_pickle_empty_ordered_dict(p);
-    ij_pickle_end_tuple(p);
-    ij_pickle_call(p);
+        ij_pickler_int(p, stride /= shape[i]);
+    ij_pickler_end_tuple(p);
+    ij_pickler_bool(p, false);
+    ij_pickler_empty_ordered_dict(p);
+    ij_pickler_end_tuple(p);
+    ij_pickler_call(p);
 }
 
 /* The tensor `source` of the file, which is what `tensor` says. */
@@ -101,17 +101,17 @@ static ij_status put_network(official *o, ij_network network)
     ij_official_tensor *tensors;
     int count;
     TRY(ij_export_network(o->storages.file, network, &tensors, &count));
-    ij_pickle_text(&o->pickle, ij_network_name(network));
-    ij_pickle_begin_ordered_dict(&o->pickle);
+    ij_pickler_text(&o->pickle, ij_network_name(network));
+    ij_pickler_begin_ordered_dict(&o->pickle);
     ij_status status = IJ_OK;
     for (int i = 0; i < count && !status; i++) {
         char name[IJ_EXPORT_NAME];
         snprintf(name, sizeof name, "module.%s", tensors[i].name);
-        ij_pickle_text(&o->pickle, name);
+        ij_pickler_text(&o->pickle, name);
         snprintf(name, sizeof name, "%s.%s", ij_network_name(source_of(o, network)), tensors[i].name);
         status = put_tensor(o, &tensors[i], name);
     }
-    ij_pickle_end_dict(&o->pickle);
+    ij_pickler_end_dict(&o->pickle);
     free(tensors);
     return status;
 }
@@ -152,99 +152,99 @@ static ij_status put_state(official *o, int number)
     const parameter *p = &o->parameters[number];
     if (p->tensor.table)
         return IJ_OK;
-    ij_pickle_int(&o->pickle, number);
-    ij_pickle_begin_dict(&o->pickle);
-    ij_pickle_text(&o->pickle, "step");
+    ij_pickler_int(&o->pickle, number);
+    ij_pickler_begin_dict(&o->pickle);
+    ij_pickler_text(&o->pickle, "step");
     TRY(put_steps(o));
     for (int m = 0; m < 2; m++) {
         char name[IJ_EXPORT_NAME];
         snprintf(name, sizeof name, "optimizer.%s.%s.%s", moments[m], ij_network_name(p->network), p->tensor.name);
-        ij_pickle_text(&o->pickle, moments[m]);
+        ij_pickler_text(&o->pickle, moments[m]);
         TRY(put_tensor(o, &p->tensor, name));
     }
-    ij_pickle_end_dict(&o->pickle);
+    ij_pickler_end_dict(&o->pickle);
     return IJ_OK;
 }
 
-static void put_flag(ij_pickle *p, const char *key, bool value)
+static void put_flag(ij_pickler *p, const char *key, bool value)
 {
-    ij_pickle_text(p, key);
-    ij_pickle_bool(p, value);
+    ij_pickler_text(p, key);
+    ij_pickler_bool(p, value);
 }
 
-static void put_number(ij_pickle *p, const char *key, double value)
+static void put_number(ij_pickler *p, const char *key, double value)
 {
-    ij_pickle_text(p, key);
-    ij_pickle_float(p, value);
+    ij_pickler_text(p, key);
+    ij_pickler_float(p, value);
 }
 
 /* The group of the parameters first <= number < end, with every field that PyTorch's AdamW knows. */
 static void put_group(official *o, int first, int end, bool undecayed)
 {
-    ij_pickle *p = &o->pickle;
-    ij_pickle_begin_dict(p);
+    ij_pickler *p = &o->pickle;
+    ij_pickler_begin_dict(p);
     put_number(p, "lr", o->run->lr);
-    ij_pickle_text(p, "betas");
-    ij_pickle_begin(p);
-    ij_pickle_float(p, o->run->beta1);
-    ij_pickle_float(p, o->run->beta2);
-    ij_pickle_end_tuple(p);
+    ij_pickler_text(p, "betas");
+    ij_pickler_begin(p);
+    ij_pickler_float(p, o->run->beta1);
+    ij_pickler_float(p, o->run->beta2);
+    ij_pickler_end_tuple(p);
     put_number(p, "eps", o->run->eps);
     put_number(p, "weight_decay", undecayed ? 0 : o->run->weight_decay);
     put_flag(p, "amsgrad", false);
     put_flag(p, "maximize", false);
-    ij_pickle_text(p, "foreach");
-    ij_pickle_none(p);
+    ij_pickler_text(p, "foreach");
+    ij_pickler_none(p);
     put_flag(p, "capturable", false);
     put_flag(p, "differentiable", false);
-    ij_pickle_text(p, "fused");
-    ij_pickle_none(p);
+    ij_pickler_text(p, "fused");
+    ij_pickler_none(p);
     put_flag(p, "decoupled_weight_decay", true);
     if (undecayed)
         put_flag(p, "WD_exclude", true);
-    ij_pickle_text(p, "params");
-    ij_pickle_begin_list(p);
+    ij_pickler_text(p, "params");
+    ij_pickler_begin_list(p);
     for (int i = first; i < end; i++)
-        ij_pickle_int(p, i);
-    ij_pickle_end_list(p);
-    ij_pickle_end_dict(p);
+        ij_pickler_int(p, i);
+    ij_pickler_end_list(p);
+    ij_pickler_end_dict(p);
 }
 
 static ij_status put_optimizer(official *o)
 {
-    ij_pickle *p = &o->pickle;
+    ij_pickler *p = &o->pickle;
     int ends[N_GROUPS];
     TRY(list_parameters(o, ends));
-    ij_pickle_text(p, "opt");
-    ij_pickle_begin_dict(p);
-    ij_pickle_text(p, "state");
-    ij_pickle_begin_dict(p);
+    ij_pickler_text(p, "opt");
+    ij_pickler_begin_dict(p);
+    ij_pickler_text(p, "state");
+    ij_pickler_begin_dict(p);
     for (int i = 0; i < o->n_parameters && !o->notes->no_moments; i++)
         TRY(put_state(o, i));
-    ij_pickle_end_dict(p);
-    ij_pickle_text(p, "param_groups");
-    ij_pickle_begin_list(p);
+    ij_pickler_end_dict(p);
+    ij_pickler_text(p, "param_groups");
+    ij_pickler_begin_list(p);
     for (int g = 0; g < N_GROUPS; g++)
         put_group(o, g ? ends[g - 1] : 0, ends[g], g >= 2);
-    ij_pickle_end_list(p);
-    ij_pickle_end_dict(p);
+    ij_pickler_end_list(p);
+    ij_pickler_end_dict(p);
     return IJ_OK;
 }
 
 /* A GradScaler as it starts. With use_bfloat16, which all official configurations set, load_checkpoint hands this to
  * one and would not take None; without, it passes over it. */
-static void put_scaler(ij_pickle *p)
+static void put_scaler(ij_pickler *p)
 {
-    ij_pickle_text(p, "scaler");
-    ij_pickle_begin_dict(p);
+    ij_pickler_text(p, "scaler");
+    ij_pickler_begin_dict(p);
     put_number(p, "scale", 65536);
     put_number(p, "growth_factor", 2);
     put_number(p, "backoff_factor", 0.5);
-    ij_pickle_text(p, "growth_interval");
-    ij_pickle_int(p, 2000);
-    ij_pickle_text(p, "_growth_tracker");
-    ij_pickle_int(p, 0);
-    ij_pickle_end_dict(p);
+    ij_pickler_text(p, "growth_interval");
+    ij_pickler_int(p, 2000);
+    ij_pickler_text(p, "_growth_tracker");
+    ij_pickler_int(p, 0);
+    ij_pickler_end_dict(p);
 }
 
 /* ---- The whole
@@ -253,27 +253,27 @@ static void put_scaler(ij_pickle *p)
 static ij_status put_all(official *o)
 {
     static const ij_network order[] = {IJ_NETWORK_ENCODER, IJ_NETWORK_PREDICTOR, IJ_NETWORK_TARGET};
-    ij_pickle *p = &o->pickle;
-    ij_pickle_start(p);
-    ij_pickle_begin_dict(p);
+    ij_pickler *p = &o->pickle;
+    ij_pickler_start(p);
+    ij_pickler_begin_dict(p);
     for (int i = 0; i < IJ_NETWORKS; i++)
         TRY(put_network(o, order[i]));
     TRY(put_optimizer(o));
     put_scaler(p);
-    ij_pickle_text(p, "epoch");
-    ij_pickle_int(p, o->notes->no_epoch ? 0 : o->info->epoch);
-    ij_pickle_text(p, "loss");
-    ij_pickle_none(p); /* the mean of the last epoch there; nothing reads it */
-    ij_pickle_text(p, "batch_size");
+    ij_pickler_text(p, "epoch");
+    ij_pickler_int(p, o->notes->no_epoch ? 0 : o->info->epoch);
+    ij_pickler_text(p, "loss");
+    ij_pickler_none(p); /* the mean of the last epoch there; nothing reads it */
+    ij_pickler_text(p, "batch_size");
     if (o->run->batch_size)
-        ij_pickle_int(p, o->run->batch_size);
+        ij_pickler_int(p, o->run->batch_size);
     else
-        ij_pickle_none(p);
-    ij_pickle_text(p, "world_size");
-    ij_pickle_int(p, 1);
+        ij_pickler_none(p);
+    ij_pickler_text(p, "world_size");
+    ij_pickler_int(p, 1);
     put_number(p, "lr", o->run->lr);
-    ij_pickle_end_dict(p);
-    return ij_pickle_finish(p);
+    ij_pickler_end_dict(p);
+    return ij_pickler_finish(p);
 }
 
 static ij_status write_storages(const official *o, ij_zip_writer *zip)
@@ -331,7 +331,7 @@ ij_status ij_export_official(ij_model_file *file, const char *path, const ij_exp
                                         .no_epoch = info->epoch < 0};
     official o = {.run = run, .notes = notes, .info = info, .storages = {.file = file}};
     ij_status status = write_official(&o, path);
-    ij_pickle_free(&o.pickle);
+    ij_pickler_free(&o.pickle);
     ij_export_list_free(&o.storages);
     free(o.parameters);
     return status;

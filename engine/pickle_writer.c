@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void append(ij_pickle *p, const void *data, size_t bytes)
+static void append(ij_pickler *p, const void *data, size_t bytes)
 {
     if (p->failed)
         return;
@@ -21,12 +21,12 @@ static void append(ij_pickle *p, const void *data, size_t bytes)
     p->length += bytes;
 }
 
-static void opcode(ij_pickle *p, char code)
+static void opcode(ij_pickler *p, char code)
 {
     append(p, &code, 1);
 }
 
-static void append_integer(ij_pickle *p, uint64_t value, int bytes)
+static void append_integer(ij_pickler *p, uint64_t value, int bytes)
 {
     unsigned char little[8];
     for (int i = 0; i < bytes; i++)
@@ -34,38 +34,38 @@ static void append_integer(ij_pickle *p, uint64_t value, int bytes)
     append(p, little, (size_t)bytes);
 }
 
-void ij_pickle_start(ij_pickle *p)
+void ij_pickler_start(ij_pickler *p)
 {
-    *p = (ij_pickle){0};
+    *p = (ij_pickler){0};
     append(p, "\x80\x02", 2);
 }
 
-ij_status ij_pickle_finish(ij_pickle *p)
+ij_status ij_pickler_finish(ij_pickler *p)
 {
     opcode(p, '.');
     return p->failed ? ij_fail(IJ_ENOMEM, "no host memory to describe the checkpoint") : IJ_OK;
 }
 
-void ij_pickle_free(ij_pickle *p)
+void ij_pickler_free(ij_pickler *p)
 {
     free(p->bytes);
-    *p = (ij_pickle){0};
+    *p = (ij_pickler){0};
 }
 
 /* ---- Plain values -------------------------------------------------------------------------------------------------
  */
 
-void ij_pickle_none(ij_pickle *p)
+void ij_pickler_none(ij_pickler *p)
 {
     opcode(p, 'N');
 }
 
-void ij_pickle_bool(ij_pickle *p, bool value)
+void ij_pickler_bool(ij_pickler *p, bool value)
 {
     opcode(p, value ? '\x88' : '\x89');
 }
 
-void ij_pickle_int(ij_pickle *p, int64_t value)
+void ij_pickler_int(ij_pickler *p, int64_t value)
 {
     if (value >= INT32_MIN && value <= INT32_MAX) {
         opcode(p, 'J');
@@ -77,7 +77,7 @@ void ij_pickle_int(ij_pickle *p, int64_t value)
 }
 
 /* A pickle's floats are big-endian. */
-void ij_pickle_float(ij_pickle *p, double value)
+void ij_pickler_float(ij_pickler *p, double value)
 {
     uint64_t bits, big = 0;
     memcpy(&bits, &value, sizeof bits);
@@ -87,14 +87,14 @@ void ij_pickle_float(ij_pickle *p, double value)
     append_integer(p, big, 8);
 }
 
-void ij_pickle_text(ij_pickle *p, const char *text)
+void ij_pickler_text(ij_pickler *p, const char *text)
 {
     opcode(p, 'X');
     append_integer(p, strlen(text), 4);
     append(p, text, strlen(text));
 }
 
-void ij_pickle_global(ij_pickle *p, const char *module, const char *name)
+void ij_pickler_global(ij_pickler *p, const char *module, const char *name)
 {
     opcode(p, 'c');
     append(p, module, strlen(module));
@@ -106,54 +106,54 @@ void ij_pickle_global(ij_pickle *p, const char *module, const char *name)
 /* ---- Collections --------------------------------------------------------------------------------------------------
  */
 
-void ij_pickle_begin(ij_pickle *p)
+void ij_pickler_begin(ij_pickler *p)
 {
     opcode(p, '(');
 }
 
-void ij_pickle_end_tuple(ij_pickle *p)
+void ij_pickler_end_tuple(ij_pickler *p)
 {
     opcode(p, 't');
 }
 
-void ij_pickle_begin_dict(ij_pickle *p)
+void ij_pickler_begin_dict(ij_pickler *p)
 {
     append(p, "}(", 2);
 }
 
-void ij_pickle_begin_ordered_dict(ij_pickle *p)
+void ij_pickler_begin_ordered_dict(ij_pickler *p)
 {
-    ij_pickle_empty_ordered_dict(p);
+    ij_pickler_empty_ordered_dict(p);
     opcode(p, '(');
 }
 
-void ij_pickle_end_dict(ij_pickle *p)
+void ij_pickler_end_dict(ij_pickler *p)
 {
     opcode(p, 'u');
 }
 
-void ij_pickle_begin_list(ij_pickle *p)
+void ij_pickler_begin_list(ij_pickler *p)
 {
     append(p, "](", 2);
 }
 
-void ij_pickle_end_list(ij_pickle *p)
+void ij_pickler_end_list(ij_pickler *p)
 {
     opcode(p, 'e');
 }
 
-void ij_pickle_empty_ordered_dict(ij_pickle *p)
+void ij_pickler_empty_ordered_dict(ij_pickler *p)
 {
-    ij_pickle_global(p, "collections", "OrderedDict");
+    ij_pickler_global(p, "collections", "OrderedDict");
     append(p, ")R", 2);
 }
 
-void ij_pickle_call(ij_pickle *p)
+void ij_pickler_call(ij_pickler *p)
 {
     opcode(p, 'R');
 }
 
-void ij_pickle_persistent(ij_pickle *p)
+void ij_pickler_persistent(ij_pickler *p)
 {
     opcode(p, 'Q');
 }

@@ -2,6 +2,7 @@
 #include "engine/export.h"
 #include "frontend/command.h"
 #include "frontend/message.h"
+#include "frontend/model_report.h"
 #include "frontend/options.h"
 #include "ini/config.h"
 
@@ -120,22 +121,6 @@ static bool read_options(export_options *o, int argc, char **argv)
 /* ---- Writing --------------------------------------------------------------------------------------------------------
  */
 
-static void print_model(const ij_model_file *file, const char *path)
-{
-    static const char *const kinds[] = {[IJ_MODEL_FILE_OWN] = "safetensors",
-                                        [IJ_MODEL_FILE_HUGGINGFACE] = "Hugging Face",
-                                        [IJ_MODEL_FILE_OFFICIAL] = "official checkpoint"};
-    const ij_model_file_info *info = ij_model_file_describe(file);
-    const ij_model_config *m = &info->model;
-    printf("read:  %s (%s): encoder %d x %d, %d heads, %d x %d patches of %d pixels", path, kinds[info->kind], m->dim,
-           m->depth, m->heads, ij_model_side(m), ij_model_side(m), m->patch);
-    if (info->predictor)
-        printf("; predictor %d x %d", m->pred_dim, m->pred_depth);
-    printf("%s\n", info->moments ? "; the optimiser's moments" : "");
-    for (int i = 0; i < ij_model_file_notes(file); i++)
-        ij_complain("note: %s", ij_model_file_note(file, i));
-}
-
 /* What the run's configuration, where the file has it, says of the optimiser; PyTorch's and the official code's values
  * otherwise. */
 static ij_export_run run_of(const ij_model_file *file)
@@ -204,11 +189,11 @@ static int run(const export_options *o)
     if (ij_model_file_open(&file, o->file)) {
         ij_complain("%s", ij_error());
     } else {
-        print_model(file, o->file);
+        ij_model_report(file);
         if (write_model(file, o)) {
             ij_complain("%s", ij_error());
         } else {
-            printf("wrote: %s\n", o->out);
+            printf("written: %s\n", o->out);
             exit_status = IJ_EXIT_DONE;
         }
     }

@@ -7,9 +7,9 @@ transformers. Nothing here is made with our code.
     judge_export.py same ONE OTHER [PREFIX]   whether OTHER has exactly ONE's tensors with this prefix
     judge_export.py table FILE NAME       whether tensor NAME is the sine-cosine table of its shape
 
-FOLDER holds model.safetensors, which was exported, and the exports: official.pth.tar, nomoments.pth.tar,
-copied.pth.tar (of a file without context encoder), huggingface/,
-context/, f16/, bf16/ (folders) and weights.safetensors, half.safetensors.
+FOLDER holds model.safetensors, which was exported, and the exports: official.pth.tar, again.pth.tar (made from that),
+nomoments.pth.tar, copied.pth.tar (of a file without a context encoder), the folders huggingface/, context/, f16/, bf16/,
+and weights.safetensors, half.safetensors.
 """
 import io
 import json
@@ -377,6 +377,13 @@ def judge_torch(folder, oracle):
     source, metadata = read_safetensors(os.path.join(folder, "model.safetensors"))
     judge_official(torch, os.path.join(folder, "official.pth.tar"), source, metadata, True)
     judge_official(torch, os.path.join(folder, "nomoments.pth.tar"), source, metadata, False)
+    official, again = (load(torch, os.path.join(folder, n)) for n in ("official.pth.tar", "again.pth.tar"))
+    for part in ("encoder", "predictor", "target_encoder"):
+        check(f"{part} through the official file and back", list(official[part]) == list(again[part]) and
+              all(torch.equal(v, again[part][k]) for k, v in official[part].items()))
+    state = again["opt"]["state"]
+    check("the optimiser's state through the official file and back", list(official["opt"]["state"]) == list(state) and
+          all(torch.equal(v, state[i][k]) for i, s in official["opt"]["state"].items() for k, v in s.items()))
     copied = load(torch, os.path.join(folder, "copied.pth.tar"))
     for key, value in copied["encoder"].items():
         check(f"the copied {key}", torch.equal(value, copied["target_encoder"][key]))

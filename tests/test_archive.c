@@ -37,38 +37,38 @@ static void values(void **state)
                                  "X\x01\0\0\0p"
                                  "cm\nf\n(X\x01\0\0\0sQtR"
                                  "u.";
-    ij_pickle p;
-    ij_pickle_start(&p);
-    ij_pickle_begin_dict(&p);
-    ij_pickle_text(&p, "a");
-    ij_pickle_int(&p, -2);
-    ij_pickle_text(&p, "\xc3\xa4");
-    ij_pickle_int(&p, INT64_C(1) << 31);
-    ij_pickle_text(&p, "");
-    ij_pickle_begin(&p);
-    ij_pickle_float(&p, 0.1);
-    ij_pickle_none(&p);
-    ij_pickle_end_tuple(&p);
-    ij_pickle_text(&p, "l");
-    ij_pickle_begin_list(&p);
-    ij_pickle_bool(&p, true);
-    ij_pickle_bool(&p, false);
-    ij_pickle_end_list(&p);
-    ij_pickle_text(&p, "o");
-    ij_pickle_begin_ordered_dict(&p);
-    ij_pickle_end_dict(&p);
-    ij_pickle_text(&p, "p");
-    ij_pickle_global(&p, "m", "f");
-    ij_pickle_begin(&p);
-    ij_pickle_text(&p, "s");
-    ij_pickle_persistent(&p);
-    ij_pickle_end_tuple(&p);
-    ij_pickle_call(&p);
-    ij_pickle_end_dict(&p);
-    assert_int_equal(ij_pickle_finish(&p), IJ_OK);
+    ij_pickler p;
+    ij_pickler_start(&p);
+    ij_pickler_begin_dict(&p);
+    ij_pickler_text(&p, "a");
+    ij_pickler_int(&p, -2);
+    ij_pickler_text(&p, "\xc3\xa4");
+    ij_pickler_int(&p, INT64_C(1) << 31);
+    ij_pickler_text(&p, "");
+    ij_pickler_begin(&p);
+    ij_pickler_float(&p, 0.1);
+    ij_pickler_none(&p);
+    ij_pickler_end_tuple(&p);
+    ij_pickler_text(&p, "l");
+    ij_pickler_begin_list(&p);
+    ij_pickler_bool(&p, true);
+    ij_pickler_bool(&p, false);
+    ij_pickler_end_list(&p);
+    ij_pickler_text(&p, "o");
+    ij_pickler_begin_ordered_dict(&p);
+    ij_pickler_end_dict(&p);
+    ij_pickler_text(&p, "p");
+    ij_pickler_global(&p, "m", "f");
+    ij_pickler_begin(&p);
+    ij_pickler_text(&p, "s");
+    ij_pickler_persistent(&p);
+    ij_pickler_end_tuple(&p);
+    ij_pickler_call(&p);
+    ij_pickler_end_dict(&p);
+    assert_int_equal(ij_pickler_finish(&p), IJ_OK);
     assert_int_equal(p.length, sizeof wanted - 1);
     assert_memory_equal(p.bytes, wanted, p.length);
-    ij_pickle_free(&p);
+    ij_pickler_free(&p);
 }
 
 /* ---- Archives -------------------------------------------------------------------------------------------------------

@@ -50,19 +50,20 @@ make=("$python" "$here/make_model_file.py")
 "${make[@]}" "$work/target.safetensors" --without optimizer. --without encoder. --without target_encoder.pos_embed || exit 1
 cd "$work" || exit 1
 
-expect 0 'wrote: official.pth.tar' export model.safetensors official.pth.tar --format official
+expect 0 'written: official.pth.tar' export model.safetensors official.pth.tar --format official
 check "notes of an export with everything" "$(cat err)" ''
+expect 0 "optimiser's moments" export official.pth.tar again.pth.tar --format official
 expect 0 "optimiser's state is empty" export weights-only.safetensors nomoments.pth.tar --format official
 expect 0 'it is a copy of the target encoder' export target.safetensors copied.pth.tar --format official
 expect 0 "read it before you publish it" export model.safetensors huggingface --format huggingface
 mkdir context
-expect 0 'wrote: context/' export model.safetensors context/ --format=huggingface --from context
-expect 0 'wrote: f16' export model.safetensors f16 --format huggingface --dtype f16
-expect 0 'wrote: bf16' export model.safetensors bf16 --format huggingface --dtype bf16
-expect 0 'encoder 32 x 2, 2 heads, 4 x 4 patches of 4 pixels; predictor 16 x 1' \
+expect 0 'written: context/' export model.safetensors context/ --format=huggingface --from context
+expect 0 'written: f16' export model.safetensors f16 --format huggingface --dtype f16
+expect 0 'written: bf16' export model.safetensors bf16 --format huggingface --dtype bf16
+expect 0 '^encoder:   width 32, blocks 2, heads 2, MLP 128' \
     export model.safetensors weights.safetensors --format safetensors
-expect 0 'wrote' export model.safetensors half.safetensors --format safetensors --from context --dtype f16
-check "what was written" "$(ls)" "$(printf '%s\n' bf16 context copied.pth.tar err f16 half.safetensors huggingface images model.safetensors \
+expect 0 'written: ' export model.safetensors half.safetensors --format safetensors --from context --dtype f16
+check "what was written" "$(ls)" "$(printf '%s\n' again.pth.tar bf16 context copied.pth.tar err f16 half.safetensors huggingface images model.safetensors \
     nomoments.pth.tar official.pth.tar out run.ini target.safetensors weights-only.safetensors weights.safetensors | sort)"
 checks=$((checks + 1))
 if [ "$judge" = torch ]; then
@@ -75,21 +76,23 @@ fi
 
 # The same input makes the same bytes.
 cksum <official.pth.tar >first
-expect 0 'wrote' export model.safetensors official.pth.tar --format official
+expect 0 'written: ' export model.safetensors official.pth.tar --format official
 check "a second official file" "$(cksum <official.pth.tar)" "$(cat first)"
 
 # What is read back is what was written.
 expect 0 'Hugging Face' export huggingface back.safetensors --format safetensors
 "$python" "$here/judge_export.py" same model.safetensors back.safetensors target_encoder. || fail "a way there and back" "see above"
+expect 0 "the official code's checkpoint" export official.pth.tar again.safetensors --format safetensors
+"$python" "$here/judge_export.py" same weights.safetensors again.safetensors || fail "the official way there and back" "see above"
 
 # Weights that a type cannot hold are refused, not made infinite.
 "${make[@]}" large.safetensors --fill target_encoder.blocks.1.attn.qkv.bias=70000
 expect 1 'key.bias\|query.bias holds 70000, which is too large for float16: take bf16' \
     export large.safetensors none --format huggingface --dtype f16
-expect 0 'wrote' export large.safetensors large.bf16 --format huggingface --dtype bf16
+expect 0 'written: ' export large.safetensors large.bf16 --format huggingface --dtype bf16
 
 # A position table that is missing is made.
-expect 0 'wrote' export target.safetensors table.safetensors --format safetensors
+expect 0 'written: ' export target.safetensors table.safetensors --format safetensors
 "$python" "$here/judge_export.py" table table.safetensors target_encoder.pos_embed || fail "a position table" "see above"
 
 # What a file lacks.
@@ -97,7 +100,7 @@ expect 0 'wrote' export target.safetensors table.safetensors --format safetensor
 expect 1 'holds no predictor' export encoder.safetensors none.pth.tar --format official
 expect 1 'no target encoder' export encoder.safetensors none --format huggingface
 expect 1 'does not hold what is to be exported' export encoder.safetensors none.safetensors --format safetensors --from target
-expect 0 'wrote' export encoder.safetensors one.safetensors --format safetensors
+expect 0 'written: ' export encoder.safetensors one.safetensors --format safetensors
 
 # Wrong usage, and failures that leave nothing behind.
 expect 0 'Usage: ijepa export FILE OUT' export --help
