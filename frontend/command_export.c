@@ -177,8 +177,9 @@ static ij_status write_model(ij_model_file *file, const export_options *o)
         return ij_export_safetensors(file, o->out, o->from < 0 ? (1u << IJ_NETWORKS) - 1 : 1u << encoder, dtype);
     ij_status status = ij_export_huggingface(file, o->out, encoder, dtype);
     if (!status && ij_model_file_metadata(file, "config"))
-        ij_complain("note: %s/README.md shows the run's configuration, paths included: read it before you publish it",
-                    o->out);
+        ij_complain(
+            "note: the README.md in %s shows the run's configuration, paths included: read it before you publish",
+            o->out);
     return status;
 }
 

@@ -4,12 +4,12 @@ transformers. Nothing here is made with our code.
 
     judge_export.py plain FOLDER          the standard library alone
     judge_export.py torch FOLDER ORACLE   with PyTorch; ORACLE: the path of ijepa_torch.py, used where it is there
-    judge_export.py same ONE OTHER [PREFIX]   whether OTHER has exactly ONE's tensors with this prefix
+    judge_export.py same ONE OTHER [PREFIX]  whether OTHER has exactly ONE's tensors with this prefix
     judge_export.py table FILE NAME       whether tensor NAME is the sine-cosine table of its shape
 
 FOLDER holds model.safetensors, which was exported, and the exports: official.pth.tar, again.pth.tar (made from that),
-nomoments.pth.tar, copied.pth.tar (of a file without a context encoder), the folders huggingface/, context/, f16/, bf16/,
-and weights.safetensors, half.safetensors.
+nomoments.pth.tar, copied.pth.tar (of a file without a context encoder), the folders huggingface/, context/, f16/,
+bf16/, and weights.safetensors, half.safetensors.
 """
 import io
 import json

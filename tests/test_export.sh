@@ -17,7 +17,7 @@ for candidate in ${IJEPA_PYTHON:+"$IJEPA_PYTHON"} python3 /usr/bin/python3; do
     "$candidate" -c "$needed" 2>/dev/null && python=$candidate && break
 done
 if [ -z "$python" ]; then
-    echo "SKIPPED: no python3 that can \"$needed\" (Debian: python3${needed:+-torch}; or set IJEPA_PYTHON)"
+    echo "SKIPPED: no python3 here can \"$needed\" (Debian: python3-torch; or set IJEPA_PYTHON)"
     exit 77
 fi
 
@@ -47,7 +47,8 @@ INI
 make=("$python" "$here/make_model_file.py")
 "${make[@]}" "$work/model.safetensors" --config "$work/run.ini" || exit 1
 "${make[@]}" "$work/weights-only.safetensors" --config "$work/run.ini" --without optimizer. || exit 1
-"${make[@]}" "$work/target.safetensors" --without optimizer. --without encoder. --without target_encoder.pos_embed || exit 1
+"${make[@]}" "$work/target.safetensors" --without optimizer. --without encoder. \
+    --without target_encoder.pos_embed || exit 1
 cd "$work" || exit 1
 
 expect 0 'written: official.pth.tar' export model.safetensors official.pth.tar --format official
@@ -55,7 +56,7 @@ check "notes of an export with everything" "$(cat err)" ''
 expect 0 "optimiser's moments" export official.pth.tar again.pth.tar --format official
 expect 0 "optimiser's state is empty" export weights-only.safetensors nomoments.pth.tar --format official
 expect 0 'it is a copy of the target encoder' export target.safetensors copied.pth.tar --format official
-expect 0 "read it before you publish it" export model.safetensors huggingface --format huggingface
+expect 0 "read it before you publish" export model.safetensors huggingface --format huggingface
 mkdir context
 expect 0 'written: context/' export model.safetensors context/ --format=huggingface --from context
 expect 0 'written: f16' export model.safetensors f16 --format huggingface --dtype f16
@@ -63,8 +64,9 @@ expect 0 'written: bf16' export model.safetensors bf16 --format huggingface --dt
 expect 0 '^encoder:   width 32, blocks 2, heads 2, MLP 128' \
     export model.safetensors weights.safetensors --format safetensors
 expect 0 'written: ' export model.safetensors half.safetensors --format safetensors --from context --dtype f16
-check "what was written" "$(ls)" "$(printf '%s\n' again.pth.tar bf16 context copied.pth.tar err f16 half.safetensors huggingface images model.safetensors \
-    nomoments.pth.tar official.pth.tar out run.ini target.safetensors weights-only.safetensors weights.safetensors | sort)"
+check "what was written" "$(ls)" "$(printf '%s\n' again.pth.tar bf16 context copied.pth.tar err f16 half.safetensors \
+    huggingface images model.safetensors nomoments.pth.tar official.pth.tar out run.ini target.safetensors \
+    weights-only.safetensors weights.safetensors | sort)"
 checks=$((checks + 1))
 if [ "$judge" = torch ]; then
     "$python" "$here/judge_export.py" torch . "$oracle" || fail "PyTorch's judgement" "see above"
@@ -81,9 +83,11 @@ check "a second official file" "$(cksum <official.pth.tar)" "$(cat first)"
 
 # What is read back is what was written.
 expect 0 'Hugging Face' export huggingface back.safetensors --format safetensors
-"$python" "$here/judge_export.py" same model.safetensors back.safetensors target_encoder. || fail "a way there and back" "see above"
+"$python" "$here/judge_export.py" same model.safetensors back.safetensors target_encoder. ||
+    fail "a way there and back" "see above"
 expect 0 "the official code's checkpoint" export official.pth.tar again.safetensors --format safetensors
-"$python" "$here/judge_export.py" same weights.safetensors again.safetensors || fail "the official way there and back" "see above"
+"$python" "$here/judge_export.py" same weights.safetensors again.safetensors ||
+    fail "the official way there and back" "see above"
 
 # Weights that a type cannot hold are refused, not made infinite.
 "${make[@]}" large.safetensors --fill target_encoder.blocks.1.attn.qkv.bias=70000
@@ -93,13 +97,15 @@ expect 0 'written: ' export large.safetensors large.bf16 --format huggingface --
 
 # A position table that is missing is made.
 expect 0 'written: ' export target.safetensors table.safetensors --format safetensors
-"$python" "$here/judge_export.py" table table.safetensors target_encoder.pos_embed || fail "a position table" "see above"
+"$python" "$here/judge_export.py" table table.safetensors target_encoder.pos_embed ||
+    fail "a position table" "see above"
 
 # What a file lacks.
 "${make[@]}" encoder.safetensors --without optimizer. --without predictor. --without target_encoder.
 expect 1 'holds no predictor' export encoder.safetensors none.pth.tar --format official
 expect 1 'no target encoder' export encoder.safetensors none --format huggingface
-expect 1 'does not hold what is to be exported' export encoder.safetensors none.safetensors --format safetensors --from target
+expect 1 'does not hold what is to be exported' \
+    export encoder.safetensors none.safetensors --format safetensors --from target
 expect 0 'written: ' export encoder.safetensors one.safetensors --format safetensors
 
 # Wrong usage, and failures that leave nothing behind.
