@@ -14,6 +14,10 @@ target_link_libraries(test_checkpoint PRIVATE ij_engine PkgConfig::CMOCKA)
 add_test(NAME checkpoint COMMAND test_checkpoint)
 set_tests_properties(checkpoint PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${device_environment}")
 
+add_executable(test_golden test_golden.c ${PROJECT_SOURCE_DIR}/tools/golden.c)
+target_link_libraries(test_golden PRIVATE ij_engine PkgConfig::CMOCKA)
+add_test(NAME golden COMMAND test_golden)
+
 add_executable(test_ridge test_ridge.c ${PROJECT_SOURCE_DIR}/tools/ridge.c)
 target_link_libraries(test_ridge PRIVATE ij_base PkgConfig::CMOCKA)
 add_test(NAME ridge COMMAND test_ridge)
