@@ -1,5 +1,8 @@
-/* Writes seeds for the fuzzers: fuzz_seeds FOLDER fills FOLDER/{decode,tar,idx,list,index}. */
+/* Writes seeds for the fuzzers: fuzz_seeds FOLDER fills
+ * FOLDER/{decode,tar,idx,list,index,safetensors,torch_file,model_file}. */
 #include "data/index.h"
+#include "engine/safetensors.h"
+#include "engine/torch_zip.h"
 #include "tests/images.h"
 #include "tests/shards.h"
 
@@ -137,6 +140,96 @@ static void index_seeds(void)
     ij_listing_free(&l);
 }
 
+static uint8_t *read_model(const char *name, size_t *size)
+{
+    char path[1024];
+    snprintf(path, sizeof path, "%s/model_files/%s", IJEPA_TESTS, name);
+    uint8_t *bytes = read_file(path, size);
+    if (!bytes)
+        abort();
+    return bytes;
+}
+
+static void safetensors_seeds(void)
+{
+    static const char *const metadata[][2] = {{"format", "pt"}, {"config", "[data]\n"}};
+    const ij_st_entry entries[] = {{"a", IJ_U8, 1, {3}}, {"b", IJ_F16, 2, {2, 1}}, {"c", IJ_F32, 0, {0}}};
+    char path[4096];
+    ij_st_writer *writer;
+    write_seed("safetensors/small", "", 0);
+    snprintf(path, sizeof path, "%s/safetensors/small", folder);
+    if (ij_safetensors_create(&writer, path, entries, 3, metadata, 2) || ij_safetensors_write(writer, "abc", 3) ||
+        ij_safetensors_write(writer, "abcd", 4) || ij_safetensors_write(writer, "abcd", 4) ||
+        ij_safetensors_finish(writer))
+        abort();
+    size_t size;
+    uint8_t *bytes = read_model("hf_sharded/model-00003-of-00003.safetensors", &size);
+    write_seed("safetensors/shard", bytes, size);
+    free(bytes);
+}
+
+/* The archives that are small, and the pickles of the others. */
+static void torch_seeds(void)
+{
+    static const char *const archives[] = {"zip64.pth.tar", "expanded.pth.tar", "big_endian.pth.tar",
+                                           "deflated.pth.tar"};
+    static const char *const pickles[] = {"official.pth.tar", "one_group.pth.tar", "views.pth.tar", "command.pth.tar"};
+    char name[1024];
+    size_t size;
+    for (size_t i = 0; i < sizeof archives / sizeof archives[0]; i++) {
+        uint8_t *bytes = read_model(archives[i], &size);
+        snprintf(name, sizeof name, "torch_file/%s", archives[i]);
+        write_seed(name, bytes, size);
+        free(bytes);
+    }
+    for (size_t i = 0; i < sizeof pickles / sizeof pickles[0]; i++) {
+        ij_zip *zip;
+        uint64_t at, length;
+        snprintf(name, sizeof name, "%s/model_files/%s", IJEPA_TESTS, pickles[i]);
+        if (ij_zip_open(&zip, name) || ij_zip_find(zip, ij_zip_folder(zip, "data.pkl"), "data.pkl", &at, &length))
+            abort();
+        ij_zip_close(zip);
+        uint8_t *bytes = read_model(pickles[i], &size);
+        snprintf(name, sizeof name, "torch_file/%s.pickle", pickles[i]);
+        write_seed(name, bytes + at, (size_t)length);
+        free(bytes);
+    }
+}
+
+/* A file behind a 0; a folder behind a 1 and the lengths of its parts, see fuzz_model_file.c. */
+static void write_model(const char *name, const char *config, const char *index, const char *tensors)
+{
+    size_t sizes[3] = {0}, used = config ? 5 : 1;
+    const char *const names[3] = {config, index, tensors};
+    uint8_t *seed = calloc(1, 1 << 17);
+    if (!seed)
+        abort();
+    for (int i = 0; i < 3; i++) {
+        if (!names[i])
+            continue;
+        uint8_t *bytes = read_model(names[i], &sizes[i]);
+        memcpy(seed + used, bytes, sizes[i]);
+        used += sizes[i];
+        free(bytes);
+    }
+    if (config)
+        memcpy(seed, (uint8_t[5]){1, sizes[0] & 255, sizes[0] >> 8 & 255, sizes[1] & 255, sizes[1] >> 8 & 255}, 5);
+    write_seed(name, seed, used);
+    free(seed);
+}
+
+static void model_seeds(void)
+{
+    write_model("model_file/own", NULL, NULL, "own.safetensors");
+    write_model("model_file/unaligned", NULL, NULL, "unaligned.safetensors");
+    write_model("model_file/views", NULL, NULL, "views.pth.tar");
+    write_model("model_file/old", NULL, NULL, "old_format.pth.tar");
+    write_model("model_file/hf", "hf/config.json", NULL, "hf/model.safetensors");
+    write_model("model_file/classifier", "hf_classifier/config.json", NULL, "hf_classifier/model.safetensors");
+    write_model("model_file/index", "hf/config.json", "hf_sharded/model.safetensors.index.json",
+                "hf_sharded/model-00001-of-00003.safetensors");
+}
+
 int main(int count, char **arguments)
 {
     if (count != 2) {
@@ -149,5 +242,8 @@ int main(int count, char **arguments)
     idx_seeds();
     list_seeds();
     index_seeds();
+    safetensors_seeds();
+    torch_seeds();
+    model_seeds();
     return 0;
 }

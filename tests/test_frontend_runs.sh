@@ -22,6 +22,9 @@ check "epochs and iterations of the log" "$(tail -n +2 "$run/jepa_r0.csv" | cut 
     '1,0 1,1 1,2 2,0 2,1 2,2'
 check "the checkpoint" "$(head -c 10 "$run/jepa-latest.safetensors" | tail -c 2)" '{"'
 expect 0 '^epochs = 2' config "$run/jepa-config.ini"
+for format in huggingface official safetensors; do
+    expect 0 'written: ' export "$run/jepa-latest.safetensors" "$run/exported-$format" --format $format
+done
 
 # The same seed gives the same losses, and the earlier run's results are still there.
 expect 0 'renamed, with ~ added' train "$run/jepa-config.ini"

@@ -209,6 +209,22 @@ static void corrupt_headers(void **state)
          "\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,16]}}",
          16, IJ_EFORMAT},
         {"metadata twice", "{\"__metadata__\":{},\"__metadata__\":{}}", 0, IJ_EFORMAT},
+        {"metadata that is a list", "{\"__metadata__\":[\"a\"]}", 0, IJ_EFORMAT},
+        {"a metadata key twice", "{\"__metadata__\":{\"a\":\"1\",\"b\":\"2\",\"a\":\"1\"}}", 0, IJ_EFORMAT},
+        {"a shape twice", "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8],\"shape\":[2]}}", 8,
+         IJ_EFORMAT},
+        {"a zero in a name", "{\"a\\u0000b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, IJ_EFORMAT},
+        {"an escaped backslash before u0000",
+         "{\"a\\\\u0000b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, IJ_OK},
+        {"2^63 as a size", "{\"a\":{\"dtype\":\"U8\",\"shape\":[9223372036854775808],\"data_offsets\":[0,8]}}", 8,
+         IJ_EFORMAT},
+        {"2^63 as an offset",
+         "{\"a\":{\"dtype\":\"U8\",\"shape\":[8],\"data_offsets\":[9223372036854775808,9223372036854775816]}}", 8,
+         IJ_EFORMAT},
+        {"half a byte", "{\"a\":{\"dtype\":\"F4\",\"shape\":[3],\"data_offsets\":[0,1]}}", 1, IJ_EFORMAT},
+        {"nested deeper than cJSON likes to go",
+         "{\"a\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}",
+         0, IJ_EFORMAT},
         {"metadata that is no string", "{\"__metadata__\":{\"a\":1}}", 0, IJ_EFORMAT},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -233,6 +249,117 @@ static void corrupt_lengths(void **state)
     fputs("short", f);
     fclose(f);
     assert_int_equal(open_and_close(), IJ_EFORMAT);
+}
+
+/* Every element type of the format, packed ones too: none makes a file unreadable. */
+static void every_type(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int elements, bytes;
+    } types[] = {{"BOOL", 3, 3},        {"U8", 1, 1},         {"I8", 1, 1},      {"I16", 1, 2},     {"U16", 1, 2},
+                 {"F16", 1, 2},         {"BF16", 1, 2},       {"I32", 1, 4},     {"U32", 1, 4},     {"F32", 1, 4},
+                 {"I64", 1, 8},         {"U64", 1, 8},        {"F64", 1, 8},     {"C64", 1, 8},     {"F8_E4M3", 1, 1},
+                 {"F8_E5M2", 1, 1},     {"F8_E8M0", 1, 1},    {"F6_E2M3", 4, 3}, {"F6_E3M2", 4, 3}, {"F4", 2, 1},
+                 {"F8_E5M2FNUZ", 1, 1}, {"F8_E4M3FNUZ", 1, 1}};
+    enum { N = sizeof types / sizeof types[0] };
+    static const char data[128];
+    char header[4096] = "{";
+    int at = 0;
+    for (int i = 0; i < N; i++) {
+        size_t used = strlen(header);
+        snprintf(header + used, sizeof header - used,
+                 "%s\"%s\":{\"dtype\":\"%s\",\"shape\":[%d],\"data_offsets\":[%d,%d]}", i ? "," : "", types[i].name,
+                 types[i].name, types[i].elements, at, at + types[i].bytes);
+        at += types[i].bytes;
+    }
+    strcat(header, "}");
+    store(header, strlen(header), data, (size_t)at);
+    ij_safetensors *file;
+    if (ij_safetensors_open(&file, path))
+        fail_msg("%s", ij_error());
+    assert_int_equal(ij_safetensors_count(file), N);
+    for (int i = 0; i < N; i++) {
+        const ij_st_tensor *t = ij_safetensors_find(file, types[i].name);
+        float values[8];
+        assert_string_equal(ij_dtype_name(t->dtype), types[i].name);
+        ij_status status = ij_safetensors_read_floats(file, t, values);
+        assert_int_equal(status, ij_dtype_is_float(t->dtype) ? IJ_OK : IJ_EFORMAT);
+    }
+    ij_safetensors_close(file);
+}
+
+/* float16 and bfloat16 bit patterns against the values that IEEE 754 gives them. */
+static void floats(void **state)
+{
+    (void)state;
+    static const char header[] = "{\"pad\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},"
+                                 "\"h\":{\"dtype\":\"F16\",\"shape\":[8],\"data_offsets\":[1,17]},"
+                                 "\"b\":{\"dtype\":\"BF16\",\"shape\":[3],\"data_offsets\":[17,23]},"
+                                 "\"d\":{\"dtype\":\"F64\",\"shape\":[2],\"data_offsets\":[23,39]}}";
+    const uint16_t halves[8] = {0x3C00, 0xC000, 0x7BFF, 0x0400, 0x0001, 0x83FF, 0x7C00, 0x8000},
+                   brains[3] = {0x3F80, 0xC049, 0x0001};
+    const float expected[13] = {1,     -2, 65504,      0x1p-14f,  0x1p-24f, -0x1.FF8p-15f, INFINITY,
+                                -0.0f, 1,  -3.140625f, 0x1p-133f, 0.1f,     -INFINITY};
+    const double wide[2] = {0.1, -1e300};
+    char data[39] = {0};
+    memcpy(data + 1, halves, sizeof halves);
+    memcpy(data + 17, brains, sizeof brains);
+    memcpy(data + 23, wide, sizeof wide);
+    store(header, sizeof header - 1, data, sizeof data);
+    ij_safetensors *file;
+    float found[13];
+    assert_int_equal(ij_safetensors_open(&file, path), IJ_OK);
+    assert_int_equal(ij_safetensors_read_floats(file, ij_safetensors_find(file, "h"), found), IJ_OK);
+    assert_int_equal(ij_safetensors_read_floats(file, ij_safetensors_find(file, "b"), found + 8), IJ_OK);
+    assert_int_equal(ij_safetensors_read_floats(file, ij_safetensors_find(file, "d"), found + 11), IJ_OK);
+    ij_safetensors_close(file);
+    assert_memory_equal(found, expected, sizeof found);
+}
+
+/* Headers that are all text: refused before cJSON makes eighty bytes of each two. */
+static void large_headers(void **state)
+{
+    (void)state;
+    const size_t size = (16 << 20) + 2;
+    char *header = malloc(size + 1);
+    assert_non_null(header);
+    memset(header, ' ', size);
+    header[size] = '\0';
+    memcpy(header, "{}", 2);
+    store(header, size, NULL, 0);
+    assert_int_equal(open_and_close(), IJ_EFORMAT);
+    assert_non_null(strstr(ij_error(), "more than any model's"));
+    header[size - 2] = '\0';
+    store(header, size - 2, NULL, 0); /* spaces alone do no harm */
+    assert_int_equal(open_and_close(), IJ_OK);
+
+    const char *entry = "{\"a\":[0";
+    strcpy(header, entry);
+    size_t length = strlen(entry);
+    for (int i = 0; i < 1 << 20; i++, length += 2)
+        memcpy(header + length, ",0", 2);
+    strcpy(header + length, "]}");
+    store(header, strlen(header), NULL, 0);
+    free(header);
+    assert_int_equal(open_and_close(), IJ_EFORMAT);
+    assert_non_null(strstr(ij_error(), "a million values"));
+}
+
+/* A file that becomes shorter while it is open: an error, and no signal. */
+static void cut_while_open(void **state)
+{
+    (void)state;
+    write_sample(1);
+    ij_safetensors *file;
+    char data[64];
+    assert_int_equal(ij_safetensors_open(&file, path), IJ_OK);
+    assert_int_equal(truncate(path, 20), 0);
+    assert_int_equal(ij_safetensors_read(file, ij_safetensors_find(file, "matrix"), data), IJ_EFORMAT);
+    assert_non_null(strstr(ij_error(), "matrix"));
+    assert_non_null(strstr(ij_error(), path));
+    ij_safetensors_close(file);
 }
 
 /* A file cut at any byte is refused, and no damaged byte of the header makes the reader fall over. */
@@ -346,9 +473,18 @@ static void full_disk(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(round_trip),         cmocka_unit_test(corrupt_headers), cmocka_unit_test(corrupt_lengths),
-        cmocka_unit_test(damaged_anywhere),   cmocka_unit_test(missing_files),   cmocka_unit_test(unfinished_writes),
-        cmocka_unit_test(impossible_entries), cmocka_unit_test(full_disk),
+        cmocka_unit_test(round_trip),
+        cmocka_unit_test(corrupt_headers),
+        cmocka_unit_test(corrupt_lengths),
+        cmocka_unit_test(every_type),
+        cmocka_unit_test(floats),
+        cmocka_unit_test(large_headers),
+        cmocka_unit_test(cut_while_open),
+        cmocka_unit_test(damaged_anywhere),
+        cmocka_unit_test(missing_files),
+        cmocka_unit_test(unfinished_writes),
+        cmocka_unit_test(impossible_entries),
+        cmocka_unit_test(full_disk),
     };
     return cmocka_run_group_tests_name("safetensors", tests, make_folder, remove_folder);
 }

@@ -14,6 +14,10 @@ target_link_libraries(test_checkpoint PRIVATE ij_test_model)
 add_test(NAME checkpoint COMMAND test_checkpoint)
 set_tests_properties(checkpoint PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${device_environment}")
 
+add_executable(test_golden test_golden.c ${PROJECT_SOURCE_DIR}/tools/golden.c)
+target_link_libraries(test_golden PRIVATE ij_engine PkgConfig::CMOCKA)
+add_test(NAME golden COMMAND test_golden)
+
 add_executable(test_ridge test_ridge.c ${PROJECT_SOURCE_DIR}/tools/ridge.c)
 target_link_libraries(test_ridge PRIVATE ij_base PkgConfig::CMOCKA)
 add_test(NAME ridge COMMAND test_ridge)
@@ -54,3 +58,15 @@ endforeach()
 add_test(NAME replay-discrete COMMAND ${replay_golden})
 set_tests_properties(replay-discrete PROPERTIES SKIP_RETURN_CODE 77
                                                 ENVIRONMENT "${device_environment};IJEPA_MEMORY=discrete")
+
+# Model files, for tools/fuzz; fuzz_seeds takes its seeds from those that are committed.
+if(IJEPA_FUZZ)
+  foreach(name safetensors torch_file model_file)
+    add_executable(fuzz_${name} ${CMAKE_CURRENT_LIST_DIR}/fuzz_${name}.c ${CMAKE_CURRENT_LIST_DIR}/fuzz_model.c)
+    target_link_libraries(fuzz_${name} PRIVATE ij_engine)
+    target_compile_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  endforeach()
+  target_link_libraries(fuzz_seeds PRIVATE ij_engine)
+  target_compile_definitions(fuzz_seeds PRIVATE IJEPA_TESTS="${CMAKE_CURRENT_LIST_DIR}")
+endif()
