@@ -1,7 +1,7 @@
 #include "engine/checkpoint.h"
 
 #include "engine/base/try.h"
-#include "engine/official_names.h"
+#include "engine/files/official_names.h"
 
 #include <inttypes.h>
 #include <stddef.h>

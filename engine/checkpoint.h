@@ -14,8 +14,8 @@
 #define IJ_CHECKPOINT_H
 
 #include "engine/base/error.h"
+#include "engine/files/model_file.h"
 #include "engine/model_config.h"
-#include "engine/model_file.h"
 #include "engine/trainer.h"
 
 #include <stdbool.h>

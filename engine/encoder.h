@@ -5,8 +5,8 @@
 
 #include "engine/base/error.h"
 #include "engine/device.h"
+#include "engine/files/model_file.h"
 #include "engine/model_config.h"
-#include "engine/model_file.h"
 
 #include <stdint.h>
 

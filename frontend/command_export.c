@@ -1,5 +1,5 @@
 /* `ijepa export`: writes a model for other programs. */
-#include "engine/export.h"
+#include "engine/files/export.h"
 #include "frontend/command.h"
 #include "frontend/message.h"
 #include "frontend/model_report.h"

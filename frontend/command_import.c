@@ -1,5 +1,5 @@
 /* `ijepa import`: a model file of any kind becomes a checkpoint of this program. */
-#include "engine/model_file_copy.h"
+#include "engine/files/model_file_copy.h"
 #include "engine/position.h"
 #include "frontend/command.h"
 #include "frontend/message.h"

@@ -1,5 +1,5 @@
 /* `ijepa inspect`: what is in a model file of any kind, for people or, with --json, for programs. */
-#include "engine/model_file.h"
+#include "engine/files/model_file.h"
 #include "frontend/command.h"
 #include "frontend/message.h"
 #include "frontend/model_report.h"

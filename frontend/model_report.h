@@ -2,7 +2,7 @@
 #ifndef IJ_FRONTEND_MODEL_REPORT_H
 #define IJ_FRONTEND_MODEL_REPORT_H
 
-#include "engine/model_file.h"
+#include "engine/files/model_file.h"
 
 /* Prints kind, shape, what the file holds, epoch and step, a line each; then, on stderr, its notes. */
 void ij_model_report(const ij_model_file *file);

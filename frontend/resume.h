@@ -3,7 +3,7 @@
 #define IJ_FRONTEND_RESUME_H
 
 #include "data/dataset.h"
-#include "engine/model_file.h"
+#include "engine/files/model_file.h"
 #include "engine/trainer.h"
 #include "frontend/run_folder.h"
 #include "ini/config.h"

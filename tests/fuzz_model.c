@@ -1,6 +1,6 @@
 #include "tests/fuzz_model.h"
 
-#include "engine/model_file.h"
+#include "engine/files/model_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>

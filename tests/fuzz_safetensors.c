@@ -1,5 +1,5 @@
 /* libFuzzer target: any bytes as a safetensors file. What is accepted lies within the file and can be read. */
-#include "engine/safetensors.h"
+#include "engine/files/safetensors.h"
 
 #include <stdio.h>
 #include <stdlib.h>

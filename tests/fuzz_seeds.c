@@ -1,8 +1,8 @@
 /* Writes seeds for the fuzzers: fuzz_seeds FOLDER fills
  * FOLDER/{decode,tar,idx,list,index,safetensors,torch_file,model_file}. */
 #include "data/index.h"
-#include "engine/safetensors.h"
-#include "engine/torch_zip.h"
+#include "engine/files/safetensors.h"
+#include "engine/files/torch_zip.h"
 #include "tests/images.h"
 #include "tests/shards.h"
 

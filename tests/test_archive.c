@@ -1,7 +1,7 @@
 /* The bytes of pickles and zip archives, by hand from their specifications; other programs' readers judge whole files
  * in test_export.sh. */
-#include "engine/pickle_writer.h"
-#include "engine/zip_writer.h"
+#include "engine/files/pickle_writer.h"
+#include "engine/files/zip_writer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* Checkpoints: what is written is what is read, in the official names; files of other models are refused whole. Runs
  * on the default device. */
 #include "engine/checkpoint.h"
-#include "engine/safetensors.h"
+#include "engine/files/safetensors.h"
 #include "tests/test_model_case.h"
 
 #include <setjmp.h>
@@ -285,8 +285,8 @@ static void official_names(void **state)
     ij_safetensors_close(file);
 }
 
-/* Copies `path` to `other` without its metadata but the heads, without the tensors that begin with `left_out`, with one float named
- * `added`, each NULL for none. */
+/* Copies `path` to `other` without its metadata but the heads, without the tensors that begin with `left_out`, with one
+ * float named `added`, each NULL for none. */
 static void copy_changed(const char *left_out, const char *added)
 {
     ij_safetensors *file;

@@ -3,8 +3,8 @@
  */
 #include "engine/checkpoint.h"
 #include "engine/encoder.h"
+#include "engine/files/safetensors.h"
 #include "engine/opencl.h"
-#include "engine/safetensors.h"
 #include "tests/test_model_case.h"
 #include "tools/golden.h"
 

@@ -1,6 +1,6 @@
 /* Float32 to 16 bits: every number, every tie and both sides of it, for both kinds, and what lies beyond. */
-#include "engine/dtype.h"
-#include "engine/half.h"
+#include "engine/files/dtype.h"
+#include "engine/files/half.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 /* Model files of every kind against what PyTorch and transformers, which wrote them, say is in them; and files that
  * lie. The files are in tests/model_files, see its README.md. */
-#include "engine/model_file.h"
-#include "engine/torch_pickle.h"
+#include "engine/files/model_file.h"
+#include "engine/files/torch_pickle.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* The safetensors reader and writer: round trip, every corruption a file can have, writes that do not finish. */
-#include "engine/safetensors.h"
+#include "engine/files/safetensors.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -4,7 +4,7 @@
 #define IJ_TOOLS_GOLDEN_H
 
 #include "engine/base/batch.h"
-#include "engine/safetensors.h"
+#include "engine/files/safetensors.h"
 #include "engine/trainer.h"
 
 typedef struct golden {

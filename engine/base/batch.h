@@ -6,13 +6,13 @@
 #include <stdint.h>
 
 typedef struct ij_batch {
-    int images;           /* B */
-    int crop;             /* S, pixels */
-    int contexts;         /* context blocks per image (num_enc_masks) */
-    int targets;          /* target blocks per image (num_pred_masks) */
-    int context_capacity; /* patches per context block that `context` has room for: contexts*B*context_capacity in all
-                           */
-    int target_capacity;  /* patches per target block that `target` has room for */
+    int images;             /* B */
+    int crop;               /* S, pixels */
+    int contexts;           /* context blocks per image (num_enc_masks) */
+    int targets;            /* target blocks per image (num_pred_masks) */
+    int context_capacity;   /* patches per context block that `context` has room for: contexts*B*context_capacity in all
+                             */
+    int target_capacity;    /* patches per target block that `target` has room for */
     int64_t most_context;   /* context tokens of a whole batch that are planned for; 0: contexts*B*context_capacity */
     int64_t most_predictor; /* tokens of all its predictor sequences: targets*(context tokens + contexts*B*T); 0: any */
 
