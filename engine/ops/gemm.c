@@ -140,30 +140,49 @@ size_t ij_gemm_weight_at(const ij_gemm *gemm, int in, int o, int i)
     return ((size_t)(o / tn) * (size_t)in + (size_t)i) * (size_t)tn + (size_t)(o % tn);
 }
 
-/* Calls of weight_at would divide for every element: within a row elements are a fixed stride apart. */
-static size_t stride_of(const ij_gemm *g, int in)
+/* Panels are taken apart a few columns at a time, so that both sides are read and written in whole cache lines. */
+enum { COLUMNS = 16 };
+
+/* The part of panel `panel` that has columns i .. i+COLUMNS-1 of W: *rows and *columns there are of it. */
+static size_t part_of(int out, int in, int tn, int panel, int i, int *rows, int *columns)
 {
-    return in > 1 ? ij_gemm_weight_at(g, in, 0, 1) - ij_gemm_weight_at(g, in, 0, 0) : 0;
+    *rows = out - panel * tn < tn ? out - panel * tn : tn;
+    *columns = in - i < COLUMNS ? in - i : COLUMNS;
+    return ((size_t)panel * (size_t)in + (size_t)i) * (size_t)tn;
 }
 
 void ij_gemm_pack_weight(const ij_gemm *g, int out, int in, const float *official, float *packed)
 {
-    size_t stride = stride_of(g, in);
-    for (int o = 0; o < out; o++) {
-        float *to = packed + ij_gemm_weight_at(g, in, o, 0);
-        for (int i = 0; i < in; i++, to += stride)
-            *to = *official++;
+    if (ij_gemm_layout(g) == IJ_LAYOUT_ROWS) {
+        memcpy(packed, official, (size_t)out * (size_t)in * sizeof *packed);
+        return;
     }
+    int tn = ij_tuning_tn(&g->device->tuning), rows, columns;
+    for (int panel = 0; panel * tn < out; panel++)
+        for (int i = 0; i < in; i += COLUMNS) {
+            float *part = packed + part_of(out, in, tn, panel, i, &rows, &columns);
+            const float *from = official + (size_t)panel * (size_t)tn * (size_t)in + i;
+            for (int r = 0; r < rows; r++, from += in)
+                for (int c = 0; c < columns; c++)
+                    part[c * tn + r] = from[c];
+        }
 }
 
 void ij_gemm_unpack_weight(const ij_gemm *g, int out, int in, const float *packed, float *official)
 {
-    size_t stride = stride_of(g, in);
-    for (int o = 0; o < out; o++) {
-        const float *from = packed + ij_gemm_weight_at(g, in, o, 0);
-        for (int i = 0; i < in; i++, from += stride)
-            *official++ = *from;
+    if (ij_gemm_layout(g) == IJ_LAYOUT_ROWS) {
+        memcpy(official, packed, (size_t)out * (size_t)in * sizeof *official);
+        return;
     }
+    int tn = ij_tuning_tn(&g->device->tuning), rows, columns;
+    for (int panel = 0; panel * tn < out; panel++)
+        for (int i = 0; i < in; i += COLUMNS) {
+            const float *part = packed + part_of(out, in, tn, panel, i, &rows, &columns);
+            float *to = official + (size_t)panel * (size_t)tn * (size_t)in + i;
+            for (int r = 0; r < rows; r++, to += in)
+                for (int c = 0; c < columns; c++)
+                    to[c] = part[c * tn + r];
+        }
 }
 
 /* ---- CLBlast -------------------------------------------------------------------------------------------------- */
