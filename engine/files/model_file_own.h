@@ -6,7 +6,7 @@
 #include "engine/files/model_file.h"
 
 /* What `file` holds, as metadata for a file of our own. What the file does not say is left out; what only our own
- * files say (seed, rescale_residual, config) is copied. pairs: freed by ij_model_metadata_free. */
+ * files say (seed, rescale_residual, config) is copied: those point into `file`. */
 typedef struct ij_model_metadata {
     const char *pair[24][2];
     char value[24][32];
