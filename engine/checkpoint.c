@@ -175,9 +175,15 @@ static ij_status write_item(ij_trainer *t, const ij_snapshot *snapshot, const it
     size_t bytes = (size_t)i->elements * sizeof *values;
     if (i->number < 0)
         return ij_safetensors_write(writer, i->table, bytes);
-    TRY(snapshot ? ij_snapshot_read(snapshot, i->number, i->store, values)
-                 : ij_trainer_read(t, i->number, i->store, values));
-    return ij_safetensors_write(writer, values, bytes);
+    if (!snapshot) {
+        TRY(ij_trainer_read(t, i->number, i->store, values));
+        return ij_safetensors_write(writer, values, bytes);
+    }
+    for (int64_t done = 0, count; done < i->elements; done += count) {
+        TRY(ij_snapshot_read_part(snapshot, i->number, i->store, done, values, &count));
+        TRY(ij_safetensors_write_part(writer, values, (size_t)count * sizeof *values));
+    }
+    return IJ_OK;
 }
 
 ij_status ij_checkpoint_write(ij_trainer *t, const ij_snapshot *snapshot, const char *path,

@@ -143,45 +143,49 @@ size_t ij_gemm_weight_at(const ij_gemm *gemm, int in, int o, int i)
 /* Panels are taken apart a few columns at a time, so that both sides are read and written in whole cache lines. */
 enum { COLUMNS = 16 };
 
-/* The part of panel `panel` that has columns i .. i+COLUMNS-1 of W: *rows and *columns there are of it. */
-static size_t part_of(int out, int in, int tn, int panel, int i, int *rows, int *columns)
+int ij_gemm_rows_together(const ij_gemm *g)
 {
-    *rows = out - panel * tn < tn ? out - panel * tn : tn;
-    *columns = in - i < COLUMNS ? in - i : COLUMNS;
-    return ((size_t)panel * (size_t)in + (size_t)i) * (size_t)tn;
+    return ij_gemm_layout(g) == IJ_LAYOUT_ROWS ? 1 : ij_tuning_tn(&g->device->tuning);
 }
 
-void ij_gemm_pack_weight(const ij_gemm *g, int out, int in, const float *official, float *packed)
+static int least(int a, int b)
 {
-    if (ij_gemm_layout(g) == IJ_LAYOUT_ROWS) {
-        memcpy(packed, official, (size_t)out * (size_t)in * sizeof *packed);
+    return a < b ? a : b;
+}
+
+void ij_gemm_pack_rows(const ij_gemm *g, int out, int in, int first, int rows, const float *official, float *packed)
+{
+    int tn = ij_gemm_rows_together(g), end = least(first + rows, out);
+    float *to = packed + ij_gemm_weight_at(g, in, first, 0);
+    if (tn == 1) {
+        memcpy(to, official, (size_t)rows * (size_t)in * sizeof *to);
         return;
     }
-    int tn = ij_tuning_tn(&g->device->tuning), rows, columns;
-    for (int panel = 0; panel * tn < out; panel++)
+    for (int o = first; o < end; o += tn, official += (size_t)tn * (size_t)in)
         for (int i = 0; i < in; i += COLUMNS) {
-            float *part = packed + part_of(out, in, tn, panel, i, &rows, &columns);
-            const float *from = official + (size_t)panel * (size_t)tn * (size_t)in + i;
-            for (int r = 0; r < rows; r++, from += in)
+            int columns = least(COLUMNS, in - i);
+            for (int r = 0; r < least(tn, end - o); r++)
                 for (int c = 0; c < columns; c++)
-                    part[c * tn + r] = from[c];
+                    to[c * tn + r] = official[(size_t)r * (size_t)in + (size_t)(i + c)];
+            to += columns * tn;
         }
 }
 
-void ij_gemm_unpack_weight(const ij_gemm *g, int out, int in, const float *packed, float *official)
+void ij_gemm_unpack_rows(const ij_gemm *g, int out, int in, int first, int rows, const float *packed, float *official)
 {
-    if (ij_gemm_layout(g) == IJ_LAYOUT_ROWS) {
-        memcpy(official, packed, (size_t)out * (size_t)in * sizeof *official);
+    int tn = ij_gemm_rows_together(g), end = least(first + rows, out);
+    const float *from = packed + ij_gemm_weight_at(g, in, first, 0);
+    if (tn == 1) {
+        memcpy(official, from, (size_t)rows * (size_t)in * sizeof *from);
         return;
     }
-    int tn = ij_tuning_tn(&g->device->tuning), rows, columns;
-    for (int panel = 0; panel * tn < out; panel++)
+    for (int o = first; o < end; o += tn, official += (size_t)tn * (size_t)in)
         for (int i = 0; i < in; i += COLUMNS) {
-            const float *part = packed + part_of(out, in, tn, panel, i, &rows, &columns);
-            float *to = official + (size_t)panel * (size_t)tn * (size_t)in + i;
-            for (int r = 0; r < rows; r++, to += in)
+            int columns = least(COLUMNS, in - i);
+            for (int r = 0; r < least(tn, end - o); r++)
                 for (int c = 0; c < columns; c++)
-                    to[c] = part[c * tn + r];
+                    official[(size_t)r * (size_t)in + (size_t)(i + c)] = from[c * tn + r];
+            from += columns * tn;
         }
 }
 
