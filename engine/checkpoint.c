@@ -127,6 +127,17 @@ static ij_status announce(const contents *c, const char *path, const ij_checkpoi
     return status;
 }
 
+/* NaNs and infinities must not become a checkpoint: what they are made of is lost. */
+static ij_status check_finite(const item *i, const float *values, int64_t count)
+{
+    float sum = 0.0f;
+    for (int64_t k = 0; k < count; k++)
+        sum += 0.0f * values[k];
+    return sum == 0.0f
+               ? IJ_OK
+               : ij_fail(IJ_EINVAL, "%s holds values that are no numbers: no checkpoint is made of them", i->name);
+}
+
 static ij_status write_item(ij_trainer *t, const ij_snapshot *snapshot, const item *i, float *values,
                             ij_st_writer *writer)
 {
@@ -135,10 +146,12 @@ static ij_status write_item(ij_trainer *t, const ij_snapshot *snapshot, const it
         return ij_safetensors_write(writer, i->table, bytes);
     if (!snapshot) {
         TRY(ij_trainer_read(t, i->number, i->store, values));
+        TRY(check_finite(i, values, i->elements));
         return ij_safetensors_write(writer, values, bytes);
     }
     for (int64_t done = 0, count; done < i->elements; done += count) {
         TRY(ij_snapshot_read_part(snapshot, i->number, i->store, done, values, &count));
+        TRY(check_finite(i, values, count));
         TRY(ij_safetensors_write_part(writer, values, (size_t)count * sizeof *values));
     }
     return IJ_OK;
@@ -162,7 +175,7 @@ ij_status ij_checkpoint_write(ij_trainer *t, const ij_snapshot *snapshot, const 
     if (!status)
         return ij_safetensors_finish(writer);
     ij_safetensors_abandon(writer);
-    return ij_fail_in(status, "%s: ", path);
+    return status;
 }
 
 /* ---- Reading -------------------------------------------------------------------------------------------------------
@@ -186,7 +199,7 @@ static ij_status check_model(const ij_trainer *t, const ij_model_file *file, con
                  {"its number of blocks", has->pred_depth, is->pred_depth, has->pred_dim != 0}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         if (sizes[i].matters && sizes[i].has != sizes[i].is)
-            return ij_fail(IJ_EFORMAT, "%s: holds another model: %s is %d there, %d here", path, sizes[i].what,
+            return ij_fail(IJ_EINVAL, "%s: holds another model: %s is %d there, %d here", path, sizes[i].what,
                            sizes[i].has, sizes[i].is);
     return IJ_OK;
 }
@@ -232,7 +245,8 @@ static ij_status load_all(ij_trainer *t, ij_model_file *file, float *values)
     return ij_model_file_check_end(file);
 }
 
-ij_status ij_checkpoint_resume(ij_trainer *t, ij_model_file *file)
+/* What a run needs is there, and of this model. */
+static ij_status check_resumable(const ij_trainer *t, const ij_model_file *file)
 {
     const ij_model_file_info *info = ij_model_file_describe(file);
     const char *path = ij_model_file_path(file);
@@ -242,15 +256,24 @@ ij_status ij_checkpoint_resume(ij_trainer *t, ij_model_file *file)
                           : !info->moments        ? "moments of the optimiser"
                                                   : NULL;
     if (missing)
-        return ij_fail(IJ_EFORMAT, "%s: a run cannot go on from it: it holds no %s", path, missing);
+        return ij_fail(IJ_EINVAL, "%s: a run cannot go on from it: it holds no %s", path, missing);
     if (info->iteration < 0)
-        return ij_fail(IJ_EFORMAT, "%s: a run cannot go on from it: it does not say how many steps were taken", path);
-    TRY(check_model(t, file, path, false));
+        return ij_fail(IJ_EINVAL, "%s: a run cannot go on from it: it does not say how many steps were taken", path);
+    return check_model(t, file, path, false);
+}
+
+ij_status ij_checkpoint_resume(ij_trainer *t, ij_model_file *file)
+{
+    ij_status status = check_resumable(t, file);
+    if (status) { /* a name or a number may be wrong because the file is damaged */
+        TRY(ij_model_file_check(file));
+        return check_resumable(t, file);
+    }
     float *values = NULL;
     TRY(largest_tensor(file, &values));
-    ij_status status = load_all(t, file, values);
+    status = load_all(t, file, values);
     free(values);
-    return status ? status : ij_trainer_set_step(t, info->iteration);
+    return status ? status : ij_trainer_set_step(t, ij_model_file_describe(file)->iteration);
 }
 
 /* One network of the file into the trainer's network `into`. */

@@ -41,6 +41,20 @@ static ij_status describe_entry(cJSON *header, const ij_st_entry *e, size_t *siz
     return done ? IJ_OK : ij_fail(IJ_ENOMEM, "no memory for a safetensors header");
 }
 
+/* A header is UTF-8, and a path in the metadata need not be: what is not becomes question marks. */
+static ij_status add_text(cJSON *pairs, const char *key, const char *text)
+{
+    char *copy = malloc(strlen(text) + 1);
+    bool done = copy != NULL;
+    if (done) {
+        strcpy(copy, text);
+        ij_text_make_valid(copy);
+        done = cJSON_AddStringToObject(pairs, key, copy) != NULL;
+    }
+    free(copy);
+    return done ? IJ_OK : ij_fail(IJ_ENOMEM, "no memory for a safetensors header");
+}
+
 /* The header as text; malloc'ed. */
 static ij_status describe(ij_st_writer *writer, const ij_st_entry *entries, const char *const (*metadata)[2],
                           int n_metadata, char **text)
@@ -51,8 +65,7 @@ static ij_status describe(ij_st_writer *writer, const ij_st_entry *entries, cons
     cJSON *header = cJSON_CreateObject();
     cJSON *pairs = n_metadata > 0 ? cJSON_AddObjectToObject(header, metadata_key) : NULL;
     for (int i = 0; i < n_metadata && !status; i++)
-        if (!cJSON_AddStringToObject(pairs, metadata[i][0], metadata[i][1] ? metadata[i][1] : ij_checksum_open))
-            status = ij_fail(IJ_ENOMEM, "no memory for a safetensors header");
+        status = add_text(pairs, metadata[i][0], metadata[i][1] ? metadata[i][1] : ij_checksum_open);
     for (int i = 0; i < writer->announced && !status; i++)
         status = describe_entry(header, &entries[i], &writer->sizes[i], &offset);
     if (!status && !(*text = cJSON_PrintUnformatted(header)))
