@@ -295,6 +295,25 @@ static ij_status read_file(int file, ij_bytes *bytes)
     return read_range(file, 0, (size_t)info.st_size, bytes);
 }
 
+static ij_status open_file(const char *path, int *file)
+{
+    /* O_NONBLOCK: a FIFO that has taken the file's place must not hold us up */
+    *file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    return *file < 0 ? ij_fail(IJ_EIO, "%s", strerror(errno)) : IJ_OK;
+}
+
+ij_status ij_bytes_read(ij_bytes *bytes, const char *path)
+{
+    int file;
+    bytes->size = 0;
+    ij_status status = open_file(path, &file);
+    if (status)
+        return status;
+    status = read_file(file, bytes);
+    close(file);
+    return status;
+}
+
 /* An entry of an IDX file as PGM. `file` is -1 where the pixels are in memory. */
 static ij_status read_entry(const ij_dataset *d, const ij_sample *s, int file, ij_bytes *bytes)
 {
@@ -335,11 +354,11 @@ ij_status ij_dataset_read(const ij_dataset *d, int64_t index, ij_bytes *bytes)
     size_t length = whole ? ij_dataset_path(d, index, path, sizeof path) : container_path(d, s, path, sizeof path);
     if (length >= sizeof path)
         return ij_fail(IJ_EIO, "%s", strerror(ENAMETOOLONG));
-    /* O_NONBLOCK: a FIFO that has taken the file's place must not hold us up */
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (file < 0)
-        return ij_fail(IJ_EIO, "%s", strerror(errno));
-    ij_status status = read_sample(d, s, file, bytes);
+    int file;
+    ij_status status = open_file(path, &file);
+    if (status)
+        return status;
+    status = read_sample(d, s, file, bytes);
     close(file);
     return status;
 }

@@ -19,6 +19,10 @@ typedef struct ij_bytes {
 
 void ij_bytes_free(ij_bytes *bytes);
 
+/* Replaces the bytes by those of the regular file at `path`. IJ_EIO, IJ_EFORMAT where it is empty or too large for an
+ * image; messages give the reason without the path. */
+ij_status ij_bytes_read(ij_bytes *bytes, const char *path);
+
 /* Opens the data set at `path`:
  * - a folder: every image in it (by extension: jpg, jpeg, jpe, jfif, png in any case; names that begin with a dot are
  *   passed over). Class = first folder below `path`, any depth below that, in the order and with the numbers of

@@ -164,3 +164,16 @@ ij_status ij_reader_eval(ij_reader *reader, const ij_dataset *dataset, int64_t s
         return status;
     return read_view(reader, ij_augment_eval(width, height, size), mode, size, pixels);
 }
+
+ij_status ij_reader_eval_file(ij_reader *reader, const char *path, ij_decode_mode mode, int size, uint8_t *pixels)
+{
+    int width, height;
+    lap(reader, NULL);
+    ij_status status = ij_bytes_read(&reader->bytes, path);
+    lap(reader, &reader->times.read);
+    if (!status)
+        status = ij_decoder_open(reader->decoder, reader->bytes.data, reader->bytes.size, &width, &height);
+    if (status)
+        return status;
+    return read_view(reader, ij_augment_eval(width, height, size), mode, size, pixels);
+}

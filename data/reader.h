@@ -38,6 +38,9 @@ ij_status ij_reader_train(ij_reader *reader, const ij_dataset *dataset, int64_t 
 ij_status ij_reader_eval(ij_reader *reader, const ij_dataset *dataset, int64_t sample, ij_decode_mode mode, int size,
                          uint8_t *pixels);
 
+/* The same of the image file at `path`, of no data set. */
+ij_status ij_reader_eval_file(ij_reader *reader, const char *path, ij_decode_mode mode, int size, uint8_t *pixels);
+
 ij_reader_times ij_reader_elapsed(const ij_reader *reader);
 
 #endif
