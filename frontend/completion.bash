@@ -5,8 +5,11 @@
 # The lines of `PROGRAM [COMMAND] --help`.
 _ijepa_help() { "$@" --help 2>/dev/null; }
 
-# Options in a help text: all words that begin with two dashes.
-_ijepa_options() { grep -oE -- '--[a-z][a-z0-9-]*' <<<"$1" | sort -u; }
+# The options of a help text: those of its first paragraph, "Usage:", and those that begin a line of a list.
+_ijepa_options() {
+    awk 'NF == 0 { listed = 1 } !listed || match($0, /^  +--[a-z]/)' <<<"$1" |
+        sed -E 's/^(  +--[a-z0-9-]+).*/\1/' | grep -oE -- '--[a-z][a-z0-9-]*' | sort -u
+}
 
 # The words that option $2 takes by the help text $1: lower-case ones after it where it begins a line.
 _ijepa_values() {

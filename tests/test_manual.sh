@@ -18,7 +18,12 @@ commands=$("$ijepa" --help | awk '/^  ijepa / { print $2 }')
 checks=$((checks + 1))
 [ "$(wc -w <<<"$commands")" -ge 7 ] || { echo "FAILED: there are few commands: $commands"; failures=1; }
 words() { tr -s '[:space:]' '\n' | grep . | sort -u | paste -sd ' '; }
-options() { grep -oE -- '--[a-z][a-z0-9-]*' | words; }
+options() { grep -oE -- '--[a-z][a-z0-9-]*' | words; } # all that a text mentions
+taken() { # by COMMAND...: what its usage and its list name
+    local help
+    help=$("$@" --help)
+    { sed '/^$/q' <<<"$help" | grep -oE -- '--[a-z][a-z0-9-]*'; sed -nE 's/^ {2,8}(--[a-z0-9-]*).*/\1/p' <<<"$help"; echo --help; } | words
+}
 
 # ---- Pages
 check 'pages' "$(for page in "$pages"/*.1; do basename "$page" .1; done | words)" \
@@ -71,9 +76,11 @@ check 'commands in tr' "$(complete_words ijepa tr)" train
 check 'commands of bench' "$(complete_words ijepa-bench s)" step
 for command in $commands; do
     check "options of $command" "$(complete_words ijepa "$command" --)" \
-        "$({ "$ijepa" "$command" --help; echo --help; } | options)"
+        "$(taken "$ijepa" "$command")"
 done
-check 'options of autotune' "$(complete_words ijepa-autotune --)" "$({ "$autotune" --help; echo --help; } | options)"
+check 'options of autotune' "$(complete_words ijepa-autotune --)" "$(taken "$autotune")"
+check 'options of bench' "$(complete_words ijepa-bench step --)" "$(taken "$bench")"
+check 'no options of others' "$(complete_words ijepa config --)" '--device --help --set'
 check 'formats' "$(complete_words ijepa export a b --format '')" 'huggingface official safetensors'
 check 'choices' "$(complete_words ijepa export a b --dtype '')" 'bf16 f16 f32'
 check 'files of a model' "$(complete_words ijepa export '')" '' # left to bash

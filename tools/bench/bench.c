@@ -20,10 +20,14 @@ static int help(FILE *out, int status)
         "      --kernels                      also prints what `ijepa-bench kernels` does\n"
         "  ijepa-bench loader CONFIG.ini      images a second from the configured data set, stage by stage\n"
         "  ijepa-bench checkpoint CONFIG.ini  the whole state to disk and back, beside what the disk gives\n"
-        "      --folder F                     where (the current one); --runs N, 3\n"
+        "      --folder F                     where (the current one)\n"
+        "      --runs N                       how many times (3)\n"
         "\n"
-        "All take --device D, --tuning FILE, --set section.key=value (may be repeated); step, kernels and loader\n"
-        "--steps N, how many are measured.\n",
+        "All of them take:\n"
+        "  --device D                         the device (see `ijepa devices`)\n"
+        "  --tuning FILE                      the tuning database\n"
+        "  --set section.key=value            replaces one value of the configuration; may be repeated\n"
+        "  --steps N                          how many steps are measured; step, kernels and loader\n",
         out);
     return status;
 }
