@@ -12,7 +12,10 @@ bool ij_presets_folder(char *folder, size_t size)
         return false;
     program[length] = 0;
     *strrchr(program, '/') = 0;
-    int n = snprintf(folder, size, "%s/" IJEPA_PRESETS_FROM_PROGRAM, program);
+    const char *from = IJEPA_PRESETS_FROM_PROGRAM;
+    for (char *end; !strncmp(from, "../", 3) && (end = strrchr(program, '/')); from += 3)
+        *end = 0; /* messages show this path: as people would write it */
+    int n = snprintf(folder, size, "%s/%s", program, from);
     return n > 0 && (size_t)n < size && access(folder, X_OK) == 0;
 }
 

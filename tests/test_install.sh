@@ -4,7 +4,7 @@
 #   test_install.sh CMAKE BUILD SOURCE CC IJEPA EMBED_REFERENCE
 set -u
 cmake=$1 build=$2 source=$3 cc=$4 ijepa=$5 reference=$6
-work=$(mktemp -d)
+work=$(cd "$(mktemp -d)" && pwd -P)
 trap 'rm -rf "$work"' EXIT
 failures=0 checks=0
 
@@ -43,6 +43,7 @@ check 'version' "$("$prefix/bin/ijepa" --version)" "$("$ijepa" --version)"
 mkdir "$work/empty" && cd "$work/empty" || exit 1
 by_name() { "$1" config "$2" 2>&1 | grep -c '^crop_size = 24'; }
 check 'a preset, installed' "$(by_name "$prefix/bin/ijepa" tiny.ini)" 1
+check 'its path' "$("$prefix/bin/ijepa" config tiny.ini | head -1 | cut -d, -f1)" "; $prefix/share/ijepa-cl/presets/tiny.ini"
 check 'a preset, from the build' "$(by_name "$ijepa" tiny.ini)" 1
 check 'a preset for ijepa-bench' "$("$prefix/bin/ijepa-bench" loader tiny.ini 2>&1 | grep -c 'root_path is not set')" 1
 mv "$prefix" "$work/moved"
