@@ -1,6 +1,7 @@
 #include "engine/checkpoint.h"
 
 #include "engine/base/try.h"
+#include "engine/files/model_metadata.h"
 #include "engine/files/official_names.h"
 
 #include <inttypes.h>
@@ -35,54 +36,6 @@ static int number_of(const ij_trainer *t, const char *name)
 
 /* ---- Metadata: ij_checkpoint_meta as text -------------------------------------------------------------------------
  */
-
-enum { OUR_PAIRS = 20, VALUE_BYTES = 32 };
-
-typedef struct metadata {
-    const char *(*pair)[2]; /* malloc'ed */
-    char value[OUR_PAIRS][VALUE_BYTES];
-    int count;
-} metadata;
-
-/* Appends a pair and returns where its value, VALUE_BYTES long, is to be printed. */
-static char *add_pair(metadata *m, const char *key)
-{
-    m->pair[m->count][0] = key;
-    m->pair[m->count][1] = m->value[m->count];
-    return m->value[m->count++];
-}
-
-static ij_status fill_metadata(metadata *m, const ij_checkpoint_meta *meta)
-{
-    const ij_model_config *c = &meta->model;
-    const struct {
-        const char *key;
-        int value;
-    } shape[] = {{"model.crop", c->crop},         {"model.patch", c->patch},          {"model.dim", c->dim},
-                 {"model.depth", c->depth},       {"model.heads", c->heads},          {"model.hidden", c->hidden},
-                 {"model.pred_dim", c->pred_dim}, {"model.pred_depth", c->pred_depth}};
-    m->count = 0;
-    m->pair = malloc((size_t)(OUR_PAIRS + meta->more_count) * sizeof *m->pair);
-    if (!m->pair)
-        return ij_fail(IJ_ENOMEM, "out of memory for a checkpoint's metadata");
-    m->pair[m->count][0] = IJ_ST_CHECKSUM;
-    m->pair[m->count++][1] = NULL;
-    snprintf(add_pair(m, "format"), VALUE_BYTES, "pt"); /* what PyTorch's loaders expect to find */
-    snprintf(add_pair(m, "ijepa.checkpoint"), VALUE_BYTES, "1");
-    for (size_t i = 0; i < sizeof shape / sizeof *shape; i++)
-        snprintf(add_pair(m, shape[i].key), VALUE_BYTES, "%d", shape[i].value);
-    snprintf(add_pair(m, "model.norm_eps"), VALUE_BYTES, "%.9g", (double)c->norm_eps);
-    snprintf(add_pair(m, "model.target_eps"), VALUE_BYTES, "%.9g", (double)c->target_eps);
-    snprintf(add_pair(m, "epoch"), VALUE_BYTES, "%" PRId64, meta->epoch);
-    snprintf(add_pair(m, "iteration"), VALUE_BYTES, "%" PRId64, meta->iteration);
-    snprintf(add_pair(m, "seed"), VALUE_BYTES, "%" PRIu64, meta->seed);
-    snprintf(add_pair(m, "rescale_residual"), VALUE_BYTES, "%d", meta->rescale_residual);
-    for (int i = 0; i < meta->more_count; i++, m->count++) {
-        m->pair[m->count][0] = meta->more[i][0];
-        m->pair[m->count][1] = meta->more[i][1];
-    }
-    return IJ_OK;
-}
 
 bool ij_checkpoint_drawn(const ij_model_file *file, uint64_t *seed, bool *rescale_residual)
 {
@@ -155,17 +108,22 @@ static ij_status list_contents(contents *c, const ij_trainer *t, const ij_model_
 
 static ij_status announce(const contents *c, const char *path, const ij_checkpoint_meta *meta, ij_st_writer **writer)
 {
-    metadata m;
-    ij_status status = fill_metadata(&m, meta);
-    ij_st_entry *entries = status ? NULL : malloc((size_t)c->count * sizeof *entries);
-    if (!status && !entries)
-        status = ij_fail(IJ_ENOMEM, "out of memory for the list of a checkpoint's tensors");
-    for (int i = 0; i < c->count && !status; i++)
+    ij_model_metadata m;
+    char seed[24];
+    ij_model_metadata_start(&m, &meta->model, meta->epoch, meta->iteration);
+    snprintf(seed, sizeof seed, "%" PRIu64, meta->seed);
+    ij_model_metadata_add(&m, "seed", seed);
+    ij_model_metadata_number(&m, "rescale_residual", meta->rescale_residual);
+    for (int i = 0; i < meta->more_count; i++)
+        ij_model_metadata_add(&m, meta->more[i][0], meta->more[i][1]);
+
+    ij_st_entry *entries = malloc((size_t)c->count * sizeof *entries);
+    if (!entries)
+        return ij_fail(IJ_ENOMEM, "out of memory for the list of a checkpoint's tensors");
+    for (int i = 0; i < c->count; i++)
         entries[i] = c->items[i].entry;
-    if (!status)
-        status = ij_safetensors_create(writer, path, entries, c->count, (const char *const(*)[2])m.pair, m.count);
+    ij_status status = ij_safetensors_create(writer, path, entries, c->count, (const char *const(*)[2])m.pair, m.count);
     free(entries);
-    free(m.pair);
     return status;
 }
 
@@ -175,9 +133,15 @@ static ij_status write_item(ij_trainer *t, const ij_snapshot *snapshot, const it
     size_t bytes = (size_t)i->elements * sizeof *values;
     if (i->number < 0)
         return ij_safetensors_write(writer, i->table, bytes);
-    TRY(snapshot ? ij_snapshot_read(snapshot, i->number, i->store, values)
-                 : ij_trainer_read(t, i->number, i->store, values));
-    return ij_safetensors_write(writer, values, bytes);
+    if (!snapshot) {
+        TRY(ij_trainer_read(t, i->number, i->store, values));
+        return ij_safetensors_write(writer, values, bytes);
+    }
+    for (int64_t done = 0, count; done < i->elements; done += count) {
+        TRY(ij_snapshot_read_part(snapshot, i->number, i->store, done, values, &count));
+        TRY(ij_safetensors_write_part(writer, values, (size_t)count * sizeof *values));
+    }
+    return IJ_OK;
 }
 
 ij_status ij_checkpoint_write(ij_trainer *t, const ij_snapshot *snapshot, const char *path,

@@ -28,7 +28,7 @@ typedef struct ij_checkpoint_meta {
     int64_t iteration;            /* steps taken */
     uint64_t seed;                /* of the initial weights, ... */
     bool rescale_residual;        /* ... and how they were drawn: with these two a run's start can be made again */
-    const char *const (*more)[2]; /* pairs of metadata that the caller adds; it keeps them */
+    const char *const (*more)[2]; /* a dozen pairs of metadata at most that the caller adds, and keeps */
     int more_count;
 } ij_checkpoint_meta;
 

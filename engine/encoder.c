@@ -149,7 +149,7 @@ static ij_status load_linear(loading *l, const char *prefix, const char *name, c
     snprintf(part, sizeof part, "%s.weight", name);
     TRY(read_tensor(l, prefix, part));
     memset(l->packed, 0, floats * sizeof *l->packed);
-    ij_gemm_pack_weight(gemm, linear->out, linear->in, l->values, l->packed);
+    ij_gemm_pack_rows(gemm, linear->out, linear->in, 0, linear->out, l->values, l->packed);
     TRY(upload(l->e, linear->weight, l->packed, floats * sizeof *l->packed));
     snprintf(part, sizeof part, "%s.bias", name);
     return load_vector(l, prefix, part, linear->out, linear->bias);

@@ -128,14 +128,15 @@ double ij_snapshot_seconds(const ij_snapshot *s)
     return (double)(end - start) * 1e-9;
 }
 
-ij_status ij_snapshot_read(const ij_snapshot *s, int index, ij_store store, float *values)
+ij_status ij_snapshot_read_part(const ij_snapshot *s, int index, ij_store store, int64_t from, float *values,
+                                int64_t *count)
 {
-    int count = s->params->count;
-    bool target = index >= count;
-    const ij_tensor *t = &s->params->tensors[index % count];
+    int trained = s->params->count;
+    bool target = index >= trained;
+    const ij_tensor *t = &s->params->tensors[index % trained];
     for (int k = 0; k < COPIES; k++)
         if (copies[k].store == store && copies[k].target == target && s->at[t->segment][k]) {
-            ij_params_unpack(s->params, index % count, s->at[t->segment][k], values);
+            *count = ij_params_unpack_part(s->params, index % trained, s->at[t->segment][k], from, values);
             return IJ_OK;
         }
     return ij_fail(IJ_EINVAL, "%s has no such copy", t->name);

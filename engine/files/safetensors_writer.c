@@ -16,6 +16,7 @@ struct ij_st_writer {
     char *path;    /* for messages */
     size_t *sizes; /* bytes of each announced tensor */
     int announced, written;
+    size_t part;        /* bytes of tensor number `written` that are there */
     XXH64_state_t *sum; /* NULL: without a checksum */
     uint64_t digits_at; /* where it goes in the file */
 };
@@ -138,15 +139,31 @@ ij_status ij_safetensors_create(ij_st_writer **out, const char *path, const ij_s
     return IJ_OK;
 }
 
+static ij_status not_announced(const ij_st_writer *writer)
+{
+    return ij_fail(IJ_EINVAL, "%s: tensor number %d is not the one that was announced", writer->path, writer->written);
+}
+
+ij_status ij_safetensors_write_part(ij_st_writer *writer, const void *data, size_t bytes)
+{
+    if (writer->written == writer->announced || bytes > writer->sizes[writer->written] - writer->part)
+        return not_announced(writer);
+    ij_status status = write_summed(writer, data, bytes);
+    if (status)
+        return status;
+    writer->part += bytes;
+    if (writer->part == writer->sizes[writer->written]) {
+        writer->written++;
+        writer->part = 0;
+    }
+    return IJ_OK;
+}
+
 ij_status ij_safetensors_write(ij_st_writer *writer, const void *data, size_t bytes)
 {
-    if (writer->written == writer->announced || bytes != writer->sizes[writer->written])
-        return ij_fail(IJ_EINVAL, "%s: tensor number %d is not the one that was announced", writer->path,
-                       writer->written);
-    ij_status status = write_summed(writer, data, bytes);
-    if (!status)
-        writer->written++;
-    return status;
+    if (writer->part || writer->written == writer->announced || bytes != writer->sizes[writer->written])
+        return not_announced(writer);
+    return ij_safetensors_write_part(writer, data, bytes);
 }
 
 ij_status ij_safetensors_finish(ij_st_writer *writer)
