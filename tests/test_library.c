@@ -158,6 +158,24 @@ static void expect(ij_encoder_which which, float tokens[2 * PATCHES * WIDTH], fl
     ij_device_close(inner);
 }
 
+/* features [2, rows, WIDTH] of two images, through the library. */
+static void embed(int context, int pool, int rows, const uint8_t *pixels, float *features)
+{
+    ijepa_model *model;
+    ijepa_encoder *encoder;
+    ijepa_encoder_options options = {.size = sizeof options, .context = context, .batch = 2, .pool = pool};
+    ok(ijepa_model_open(&model, MODEL));
+    ok(ijepa_encoder_create(&encoder, device, model, &options));
+    ijepa_model_close(model);
+    assert_int_equal(ijepa_encoder_image_size(encoder), SIZE);
+    assert_int_equal(ijepa_encoder_batch(encoder), 2);
+    assert_int_equal(ijepa_encoder_rows(encoder), rows);
+    assert_int_equal(ijepa_encoder_width(encoder), WIDTH);
+    assert_int_equal(ijepa_encoder_features(encoder, pixels, 3, features), IJEPA_EINVAL);
+    ok(ijepa_encoder_features(encoder, pixels, 2, features));
+    ijepa_encoder_destroy(encoder);
+}
+
 static void encoders(void **state)
 {
     (void)state;
@@ -168,20 +186,9 @@ static void encoders(void **state)
     for (int i = 0; i < 2; i++)
         ok(ijepa_image_read(paths[i], SIZE, pixels + i * BYTES));
     for (int context = 0; context <= 1; context++) {
-        ijepa_model *model;
-        ijepa_encoder *encoder;
-        ijepa_encoder_options options = {.size = sizeof options, .context = context, .batch = 2};
         float tokens[2 * PATCHES * WIDTH], features[2 * WIDTH], inner_tokens[2 * PATCHES * WIDTH], inner[2 * WIDTH];
-        ok(ijepa_model_open(&model, MODEL));
-        ok(ijepa_encoder_create(&encoder, device, model, &options));
-        ijepa_model_close(model);
-        assert_int_equal(ijepa_encoder_image_size(encoder), SIZE);
-        assert_int_equal(ijepa_encoder_patches(encoder), PATCHES);
-        assert_int_equal(ijepa_encoder_width(encoder), WIDTH);
-        ok(ijepa_encoder_tokens(encoder, pixels, 2, tokens));
-        ok(ijepa_encoder_features(encoder, pixels, 2, features));
-        assert_int_equal(ijepa_encoder_features(encoder, pixels, 3, features), IJEPA_EINVAL);
-        ijepa_encoder_destroy(encoder);
+        embed(context, IJEPA_POOL_NONE, PATCHES, pixels, tokens);
+        embed(context, IJEPA_POOL_MEAN, 1, pixels, features);
         expect(context ? IJ_ENCODER_CONTEXT : IJ_ENCODER_TARGET, inner_tokens, inner);
         assert_memory_equal(tokens, inner_tokens, sizeof tokens);
         assert_memory_equal(features, inner, sizeof features);
@@ -209,6 +216,8 @@ static void encoder_options(void **state)
     ijepa_encoder_options wrong = {.size = sizeof wrong, .context = 2};
     assert_int_equal(ijepa_encoder_create(&encoder, device, model, &wrong), IJEPA_EINVAL);
     wrong = (ijepa_encoder_options){.size = sizeof wrong, .batch = -1};
+    assert_int_equal(ijepa_encoder_create(&encoder, device, model, &wrong), IJEPA_EINVAL);
+    wrong = (ijepa_encoder_options){.size = sizeof wrong, .pool = 7};
     assert_int_equal(ijepa_encoder_create(&encoder, device, model, &wrong), IJEPA_EINVAL);
     wrong = (ijepa_encoder_options){.batch = 1};
     assert_int_equal(ijepa_encoder_create(&encoder, device, model, &wrong), IJEPA_EINVAL);

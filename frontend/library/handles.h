@@ -1,5 +1,5 @@
-/* The public handles are the engine's objects under names of their own; their structures are never defined, so that
- * only pointers pass. */
+/* The public handles of devices and models are the engine's objects under names of their own; their structures are
+ * never defined, so that only pointers pass. */
 #ifndef IJ_LIBRARY_HANDLES_H
 #define IJ_LIBRARY_HANDLES_H
 

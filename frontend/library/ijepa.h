@@ -98,10 +98,17 @@ IJEPA_API ijepa_status ijepa_model_describe(const ijepa_model *model, ijepa_mode
 
 typedef struct ijepa_encoder ijepa_encoder;
 
+/* What becomes of an image's N tokens, those of the last layer after the final LayerNorm, patches row by row. */
+typedef enum ijepa_pool {
+    IJEPA_POOL_MEAN, /* their mean: one row */
+    IJEPA_POOL_NONE  /* all of them: N rows */
+} ijepa_pool;
+
 typedef struct ijepa_encoder_options {
     size_t size; /* sizeof(ijepa_encoder_options), set by the caller; all that is 0 behind it is the default */
     int context; /* 0: the target encoder; 1: the context encoder. A file that has only one gives that one */
     int batch;   /* images at a time at most; 0: 16. Takes device memory in proportion */
+    int pool;    /* ijepa_pool */
 } ijepa_encoder_options;
 
 /* Loads an encoder into the device's memory. options NULL: all defaults. IJEPA_ENOMEM, before anything is allocated,
@@ -110,15 +117,14 @@ IJEPA_API ijepa_status ijepa_encoder_create(ijepa_encoder **encoder, ijepa_devic
                                             const ijepa_encoder_options *options);
 IJEPA_API void ijepa_encoder_destroy(ijepa_encoder *encoder); /* NULL is fine */
 
-/* What it takes and gives: S, the side of its images in pixels; N, tokens (patches) an image; D, floats a token and a
- * feature. */
+/* What it takes and gives: the side S of its images in pixels; the most images at a time; rows of features an image, as
+ * the pooling says; floats a row. */
 IJEPA_API int ijepa_encoder_image_size(const ijepa_encoder *encoder);
-IJEPA_API int ijepa_encoder_patches(const ijepa_encoder *encoder);
+IJEPA_API int ijepa_encoder_batch(const ijepa_encoder *encoder);
+IJEPA_API int ijepa_encoder_rows(const ijepa_encoder *encoder);
 IJEPA_API int ijepa_encoder_width(const ijepa_encoder *encoder);
 
-/* Of `images` images (1 .. batch) in pixels [images, S, S, 3], bytes R, G, B: the last layer's tokens after the final
- * LayerNorm, tokens [images, N, D], patches row by row; or their means over the patches, features [images, D]. */
-IJEPA_API ijepa_status ijepa_encoder_tokens(ijepa_encoder *encoder, const uint8_t *pixels, int images, float *tokens);
+/* features [images, rows, width] of `images` images (1 .. batch) in pixels [images, S, S, 3], bytes R, G, B. */
 IJEPA_API ijepa_status ijepa_encoder_features(ijepa_encoder *encoder, const uint8_t *pixels, int images,
                                               float *features);
 
