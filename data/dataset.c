@@ -180,6 +180,36 @@ ij_status ij_dataset_open(ij_dataset **out, const char *path)
     return status;
 }
 
+static ij_status list_image(ij_dataset *d, const char *path)
+{
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return ij_fail(IJ_EIO, "cannot open the image %s: %s", path, strerror(errno));
+    if (!S_ISREG(info.st_mode))
+        return ij_fail(IJ_EIO, "%s is not an image file", path);
+    ij_status status = set_place(d, path, folder_length(path, strlen(path)));
+    d->listing.kind = IJ_SOURCE_LIST; /* of one line */
+    ij_sample sample = {.label = -1};
+    if (!status)
+        status = ij_listing_add_container(&d->listing, "", &info);
+    if (!status)
+        status = ij_listing_add_text(&d->listing, d->name, strlen(d->name), &sample.name);
+    return status ? status : ij_listing_add_sample(&d->listing, sample);
+}
+
+ij_status ij_dataset_open_image(ij_dataset **out, const char *path)
+{
+    ij_dataset *d = calloc(1, sizeof *d);
+    if (!d)
+        return no_memory(path);
+    ij_status status = list_image(d, path);
+    if (status)
+        ij_dataset_close(d);
+    else
+        *out = d;
+    return status;
+}
+
 void ij_dataset_close(ij_dataset *d)
 {
     if (!d)
@@ -295,25 +325,6 @@ static ij_status read_file(int file, ij_bytes *bytes)
     return read_range(file, 0, (size_t)info.st_size, bytes);
 }
 
-static ij_status open_file(const char *path, int *file)
-{
-    /* O_NONBLOCK: a FIFO that has taken the file's place must not hold us up */
-    *file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    return *file < 0 ? ij_fail(IJ_EIO, "%s", strerror(errno)) : IJ_OK;
-}
-
-ij_status ij_bytes_read(ij_bytes *bytes, const char *path)
-{
-    int file;
-    bytes->size = 0;
-    ij_status status = open_file(path, &file);
-    if (status)
-        return status;
-    status = read_file(file, bytes);
-    close(file);
-    return status;
-}
-
 /* An entry of an IDX file as PGM. `file` is -1 where the pixels are in memory. */
 static ij_status read_entry(const ij_dataset *d, const ij_sample *s, int file, ij_bytes *bytes)
 {
@@ -354,11 +365,11 @@ ij_status ij_dataset_read(const ij_dataset *d, int64_t index, ij_bytes *bytes)
     size_t length = whole ? ij_dataset_path(d, index, path, sizeof path) : container_path(d, s, path, sizeof path);
     if (length >= sizeof path)
         return ij_fail(IJ_EIO, "%s", strerror(ENAMETOOLONG));
-    int file;
-    ij_status status = open_file(path, &file);
-    if (status)
-        return status;
-    status = read_sample(d, s, file, bytes);
+    /* O_NONBLOCK: a FIFO that has taken the file's place must not hold us up */
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (file < 0)
+        return ij_fail(IJ_EIO, "%s", strerror(errno));
+    ij_status status = read_sample(d, s, file, bytes);
     close(file);
     return status;
 }

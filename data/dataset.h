@@ -19,10 +19,6 @@ typedef struct ij_bytes {
 
 void ij_bytes_free(ij_bytes *bytes);
 
-/* Replaces the bytes by those of the regular file at `path`. IJ_EIO, IJ_EFORMAT where it is empty or too large for an
- * image; messages give the reason without the path. */
-ij_status ij_bytes_read(ij_bytes *bytes, const char *path);
-
 /* Opens the data set at `path`:
  * - a folder: every image in it (by extension: jpg, jpeg, jpe, jfif, png in any case; names that begin with a dot are
  *   passed over). Class = first folder below `path`, any depth below that, in the order and with the numbers of
@@ -41,6 +37,8 @@ ij_status ij_bytes_read(ij_bytes *bytes, const char *path);
  * IJ_EIO: nothing there, or no permission; IJ_EFORMAT: no image found, or not such a source; IJ_EINVAL: a range of
  * shards that is none. */
 ij_status ij_dataset_open(ij_dataset **dataset, const char *path);
+/* The one image file at `path`, JPEG or PNG, as a data set of it alone, unlabelled. IJ_EIO where there is no file. */
+ij_status ij_dataset_open_image(ij_dataset **dataset, const char *path);
 void ij_dataset_close(ij_dataset *dataset);
 
 /* Number of samples, below 2^32. */

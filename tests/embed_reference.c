@@ -8,15 +8,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { BATCH = 16 }; /* the library's default */
-
 static ij_status read_image(const char *images, int64_t index, int size, uint8_t *pixels)
 {
     ij_dataset *dataset;
     ij_reader *reader;
     TRY(ij_dataset_open(&dataset, images));
     TRY(ij_reader_create(&reader, 0, false));
-    TRY(ij_reader_eval(reader, dataset, index, IJ_DECODE_EXACT, size, pixels));
+    TRY(ij_reader_eval(reader, dataset, index, IJ_FIT_SHORTER, IJ_DECODE_EXACT, size, pixels));
     ij_reader_destroy(reader);
     ij_dataset_close(dataset);
     return IJ_OK;
@@ -29,10 +27,10 @@ static ij_status embed(ij_device *device, char **argv)
     ij_model_file *file;
     ij_encoder *encoder;
     TRY(ij_model_file_open(&file, argv[1]));
-    TRY(ij_encoder_create(&encoder, device, file, IJ_ENCODER_TARGET, BATCH));
+    TRY(ij_encoder_create(&encoder, device, file, &(ij_encoder_options){.which = IJ_ENCODER_TARGET}));
     const ij_model_config *m = ij_encoder_model(encoder);
     TRY(read_image(argv[2], atoi(argv[3]), m->crop, pixels));
-    TRY(ij_encoder_features(encoder, pixels, 1, features));
+    TRY(ij_encoder_run(encoder, pixels, 1, features));
     for (int i = 0; i < m->dim; i++)
         printf("%.9g\n", (double)features[i]);
     ij_encoder_destroy(encoder);

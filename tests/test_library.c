@@ -21,7 +21,7 @@
 #define IMAGE "/n02666196_abacus.JPEG"
 
 /* The model's: 8 x 8 pixels in 2 x 2 patches, 16 wide. */
-enum { SIZE = 8, PATCHES = 16, WIDTH = 16, BYTES = SIZE * SIZE * 3 };
+enum { SIZE = 8, PATCHES = 16, WIDTH = 16, BYTES = SIZE * SIZE * 3, LARGEST = 12 };
 
 static void ok(ijepa_status status)
 {
@@ -134,65 +134,90 @@ static void devices(void **state)
 }
 
 /* What the engine gives for the first two of the crops, read as a data set. */
-static void expect(ij_encoder_which which, float tokens[2 * PATCHES * WIDTH], float features[2 * WIDTH])
+static void expect(const ij_encoder_options *options, int size, float *features)
 {
     ij_device *inner;
     ij_model_file *file;
     ij_encoder *encoder;
     ij_dataset *dataset;
     ij_reader *reader;
-    uint8_t pixels[2 * BYTES];
+    uint8_t pixels[2 * LARGEST * LARGEST * 3];
     engine_ok(ij_dataset_open(&dataset, CROPS));
     engine_ok(ij_reader_create(&reader, 0, false));
     for (int i = 0; i < 2; i++)
-        engine_ok(ij_reader_eval(reader, dataset, i, IJ_DECODE_EXACT, SIZE, pixels + i * BYTES));
+        engine_ok(
+            ij_reader_eval(reader, dataset, i, IJ_FIT_SHORTER, IJ_DECODE_EXACT, size, pixels + i * size * size * 3));
     ij_reader_destroy(reader);
     ij_dataset_close(dataset);
     engine_ok(ij_device_open(&inner, NULL));
     engine_ok(ij_model_file_open(&file, MODEL));
-    engine_ok(ij_encoder_create(&encoder, inner, file, which, 2));
-    engine_ok(ij_encoder_tokens(encoder, pixels, 2, tokens));
-    engine_ok(ij_encoder_features(encoder, pixels, 2, features));
+    engine_ok(ij_encoder_create(&encoder, inner, file, options));
+    engine_ok(ij_encoder_run(encoder, pixels, 2, features));
     ij_encoder_destroy(encoder);
     ij_model_file_close(file);
     ij_device_close(inner);
 }
 
-/* features [2, rows, WIDTH] of two images, through the library. */
-static void embed(int context, int pool, int rows, const uint8_t *pixels, float *features)
+/* The same through the library: *rows x *width floats an image. */
+static void embed(const ijepa_encoder_options *options, int size, float *features, int *rows, int *width)
 {
+    static const char *const paths[] = {CROPS "/n02037110_oystercatcher.JPEG", CROPS IMAGE};
+    uint8_t pixels[2 * LARGEST * LARGEST * 3];
     ijepa_model *model;
     ijepa_encoder *encoder;
-    ijepa_encoder_options options = {.size = sizeof options, .context = context, .batch = 2, .pool = pool};
+    for (int i = 0; i < 2; i++)
+        ok(ijepa_image_read(paths[i], size, pixels + i * size * size * 3));
     ok(ijepa_model_open(&model, MODEL));
-    ok(ijepa_encoder_create(&encoder, device, model, &options));
+    ok(ijepa_encoder_create(&encoder, device, model, options));
     ijepa_model_close(model);
-    assert_int_equal(ijepa_encoder_image_size(encoder), SIZE);
+    assert_int_equal(ijepa_encoder_image_size(encoder), size);
     assert_int_equal(ijepa_encoder_batch(encoder), 2);
-    assert_int_equal(ijepa_encoder_rows(encoder), rows);
-    assert_int_equal(ijepa_encoder_width(encoder), WIDTH);
+    *rows = ijepa_encoder_rows(encoder);
+    *width = ijepa_encoder_width(encoder);
     assert_int_equal(ijepa_encoder_features(encoder, pixels, 3, features), IJEPA_EINVAL);
     ok(ijepa_encoder_features(encoder, pixels, 2, features));
     ijepa_encoder_destroy(encoder);
 }
 
+/* Each option on its own, and what it is inside. */
 static void encoders(void **state)
 {
     (void)state;
     if (!device)
         skip_because("there is no OpenCL device here");
-    static const char *const paths[] = {CROPS "/n02037110_oystercatcher.JPEG", CROPS IMAGE};
-    uint8_t pixels[2 * BYTES];
-    for (int i = 0; i < 2; i++)
-        ok(ijepa_image_read(paths[i], SIZE, pixels + i * BYTES));
-    for (int context = 0; context <= 1; context++) {
-        float tokens[2 * PATCHES * WIDTH], features[2 * WIDTH], inner_tokens[2 * PATCHES * WIDTH], inner[2 * WIDTH];
-        embed(context, IJEPA_POOL_NONE, PATCHES, pixels, tokens);
-        embed(context, IJEPA_POOL_MEAN, 1, pixels, features);
-        expect(context ? IJ_ENCODER_CONTEXT : IJ_ENCODER_TARGET, inner_tokens, inner);
-        assert_memory_equal(tokens, inner_tokens, sizeof tokens);
-        assert_memory_equal(features, inner, sizeof features);
-        assert_memory_not_equal(features, features + WIDTH, sizeof features / 2);
+    enum { TWELVE = LARGEST, TWELVES_PATCHES = 36 };
+    const struct {
+        ijepa_encoder_options options;
+        ij_encoder_options inner;
+        int size, rows, width;
+    } cases[] = {
+        {{.context = 0}, {.which = IJ_ENCODER_TARGET}, SIZE, 1, WIDTH},
+        {{.context = 1}, {.which = IJ_ENCODER_CONTEXT}, SIZE, 1, WIDTH},
+        {{.pool = IJEPA_POOL_2X2}, {.pool = IJ_POOL_2X2}, SIZE, 4, WIDTH},
+        {{.pool = IJEPA_POOL_NONE}, {.pool = IJ_POOL_NONE}, SIZE, PATCHES, WIDTH},
+        {{.layers = 2}, {.layers = 2}, SIZE, 1, 2 * WIDTH},
+        {{.image_size = TWELVE, .pool = IJEPA_POOL_NONE, .positions = IJEPA_POSITIONS_INTERPOLATED},
+         {.crop = TWELVE, .pool = IJ_POOL_NONE, .positions = IJ_POSITIONS_INTERPOLATED},
+         TWELVE,
+         TWELVES_PATCHES,
+         WIDTH},
+    };
+    enum { CASES = sizeof cases / sizeof *cases, MOST = 2 * TWELVES_PATCHES * WIDTH };
+    static float features[CASES][MOST], inner[MOST];
+    for (int i = 0; i < CASES; i++) {
+        int rows, width;
+        ijepa_encoder_options options = cases[i].options;
+        options.size = sizeof options;
+        options.batch = 2;
+        ij_encoder_options inner_options = cases[i].inner;
+        inner_options.batch = 2;
+        embed(&options, cases[i].size, features[i], &rows, &width);
+        assert_int_equal(rows, cases[i].rows);
+        assert_int_equal(width, cases[i].width);
+        expect(&inner_options, cases[i].size, inner);
+        assert_memory_equal(features[i], inner, sizeof(float) * (size_t)(2 * rows * width));
+        for (int k = 0; k < i; k++)
+            assert_memory_not_equal(features[i], features[k], sizeof(float) * WIDTH);
     }
 }
 
@@ -216,6 +241,15 @@ static void encoder_options(void **state)
     ijepa_encoder_options wrong = {.size = sizeof wrong, .context = 2};
     assert_int_equal(ijepa_encoder_create(&encoder, device, model, &wrong), IJEPA_EINVAL);
     wrong = (ijepa_encoder_options){.size = sizeof wrong, .batch = -1};
+    assert_int_equal(ijepa_encoder_create(&encoder, device, model, &wrong), IJEPA_EINVAL);
+    wrong = (ijepa_encoder_options){.size = sizeof wrong, .layers = 3};
+    assert_int_equal(ijepa_encoder_create(&encoder, device, model, &wrong), IJEPA_EINVAL);
+    wrong = (ijepa_encoder_options){.size = sizeof wrong, .image_size = 9};
+    assert_int_equal(ijepa_encoder_create(&encoder, device, model, &wrong), IJEPA_EINVAL);
+    wrong = (ijepa_encoder_options){.size = sizeof wrong, .image_size = 12}; /* this model's positions are its own */
+    assert_int_equal(ijepa_encoder_create(&encoder, device, model, &wrong), IJEPA_EINVAL);
+    assert_non_null(strstr(ijepa_error(), "interpolated"));
+    wrong = (ijepa_encoder_options){.size = sizeof wrong, .positions = -1};
     assert_int_equal(ijepa_encoder_create(&encoder, device, model, &wrong), IJEPA_EINVAL);
     wrong = (ijepa_encoder_options){.size = sizeof wrong, .pool = 7};
     assert_int_equal(ijepa_encoder_create(&encoder, device, model, &wrong), IJEPA_EINVAL);

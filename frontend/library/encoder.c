@@ -3,82 +3,85 @@
 #include "frontend/library/growing.h"
 #include "frontend/library/handles.h"
 
-#include <stdlib.h>
+_Static_assert((int)IJEPA_POOL_MEAN == (int)IJ_POOL_MEAN && (int)IJEPA_POOL_2X2 == (int)IJ_POOL_2X2 &&
+                   (int)IJEPA_POOL_NONE == (int)IJ_POOL_NONE &&
+                   (int)IJEPA_POSITIONS_COMPUTED == (int)IJ_POSITIONS_COMPUTED &&
+                   (int)IJEPA_POSITIONS_INTERPOLATED == (int)IJ_POSITIONS_INTERPOLATED,
+               "choices are handed on as they are");
 
-enum { DEFAULT_BATCH = 16 };
-
-struct ijepa_encoder {
-    ij_encoder *encoder;
-    ijepa_encoder_options options;
-};
-
-static const ij_model_config *shape_of(const ijepa_encoder *e)
+static ij_encoder *encoder_of(ijepa_encoder *encoder)
 {
-    return ij_encoder_model(e->encoder);
+    return (ij_encoder *)encoder;
 }
 
-static ij_status take_options(ijepa_encoder_options *o, const ijepa_encoder_options *options)
+static const ij_encoder *looked_at(const ijepa_encoder *encoder)
 {
-    ij_status status = options ? ij_growing_take(o, options, sizeof *o) : IJ_OK;
-    if (status)
+    return (const ij_encoder *)encoder;
+}
+
+static ij_status among(const char *option, int value, int last)
+{
+    if (value < 0 || value > last)
+        return ij_fail(IJ_EINVAL, "option %s is %d; it can be 0 to %d", option, value, last);
+    return IJ_OK;
+}
+
+static ij_status take_options(ij_encoder_options *inner, const ijepa_encoder_options *options)
+{
+    ijepa_encoder_options o = {0};
+    ij_status status = options ? ij_growing_take(&o, options, sizeof o) : IJ_OK;
+    if (status || (status = among("context", o.context, 1)) || (status = among("pool", o.pool, IJEPA_POOL_NONE)) ||
+        (status = among("positions", o.positions, IJEPA_POSITIONS_INTERPOLATED)))
         return status;
-    if (o->context < 0 || o->context > 1)
-        return ij_fail(IJ_EINVAL, "context is %d; it can be 0 or 1", o->context);
-    if (o->pool != IJEPA_POOL_MEAN && o->pool != IJEPA_POOL_NONE)
-        return ij_fail(IJ_EINVAL, "pool is %d; it can be IJEPA_POOL_MEAN or IJEPA_POOL_NONE", o->pool);
-    if (!o->batch)
-        o->batch = DEFAULT_BATCH;
+    *inner = (ij_encoder_options){.which = o.context ? IJ_ENCODER_CONTEXT : IJ_ENCODER_TARGET,
+                                  .batch = o.batch,
+                                  .layers = o.layers,
+                                  .pool = (ij_pooling)o.pool,
+                                  .crop = o.image_size,
+                                  .positions = (ij_positions)o.positions};
     return IJ_OK;
 }
 
 ijepa_status ijepa_encoder_create(ijepa_encoder **encoder, ijepa_device *device, ijepa_model *model,
                                   const ijepa_encoder_options *options)
 {
+    ij_encoder_options inner;
+    ij_encoder *created;
     *encoder = NULL;
-    ijepa_encoder *e = calloc(1, sizeof *e);
-    if (!e)
-        return (ijepa_status)ij_fail(IJ_ENOMEM, "out of memory for an encoder");
-    ij_status status = take_options(&e->options, options);
+    ij_status status = take_options(&inner, options);
     if (!status)
-        status = ij_encoder_create(&e->encoder, ij_device_of(device), ij_model_of(model),
-                                   e->options.context ? IJ_ENCODER_CONTEXT : IJ_ENCODER_TARGET, e->options.batch);
-    if (status)
-        free(e);
-    else
-        *encoder = e;
+        status = ij_encoder_create(&created, ij_device_of(device), ij_model_of(model), &inner);
+    if (!status)
+        *encoder = (ijepa_encoder *)created;
     return (ijepa_status)status;
 }
 
-void ijepa_encoder_destroy(ijepa_encoder *e)
+void ijepa_encoder_destroy(ijepa_encoder *encoder)
 {
-    if (!e)
-        return;
-    ij_encoder_destroy(e->encoder);
-    free(e);
+    ij_encoder_destroy(encoder_of(encoder));
 }
 
-int ijepa_encoder_image_size(const ijepa_encoder *e)
+int ijepa_encoder_image_size(const ijepa_encoder *encoder)
 {
-    return shape_of(e)->crop;
+    return ij_encoder_model(looked_at(encoder))->crop;
 }
 
-int ijepa_encoder_batch(const ijepa_encoder *e)
+int ijepa_encoder_batch(const ijepa_encoder *encoder)
 {
-    return e->options.batch;
+    return ij_encoder_batch(looked_at(encoder));
 }
 
-int ijepa_encoder_rows(const ijepa_encoder *e)
+int ijepa_encoder_rows(const ijepa_encoder *encoder)
 {
-    return e->options.pool == IJEPA_POOL_MEAN ? 1 : ij_model_patches(shape_of(e));
+    return ij_encoder_rows(looked_at(encoder));
 }
 
-int ijepa_encoder_width(const ijepa_encoder *e)
+int ijepa_encoder_width(const ijepa_encoder *encoder)
 {
-    return shape_of(e)->dim;
+    return ij_encoder_layers(looked_at(encoder)) * ij_encoder_model(looked_at(encoder))->dim;
 }
 
-ijepa_status ijepa_encoder_features(ijepa_encoder *e, const uint8_t *pixels, int images, float *features)
+ijepa_status ijepa_encoder_features(ijepa_encoder *encoder, const uint8_t *pixels, int images, float *features)
 {
-    return (ijepa_status)(e->options.pool == IJEPA_POOL_MEAN ? ij_encoder_features(e->encoder, pixels, images, features)
-                                                             : ij_encoder_tokens(e->encoder, pixels, images, features));
+    return (ijepa_status)ij_encoder_run(encoder_of(encoder), pixels, images, features);
 }

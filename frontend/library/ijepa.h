@@ -98,17 +98,27 @@ IJEPA_API ijepa_status ijepa_model_describe(const ijepa_model *model, ijepa_mode
 
 typedef struct ijepa_encoder ijepa_encoder;
 
-/* What becomes of an image's N tokens, those of the last layer after the final LayerNorm, patches row by row. */
+/* What becomes of an image's N tokens, patches row by row. */
 typedef enum ijepa_pool {
     IJEPA_POOL_MEAN, /* their mean: one row */
+    IJEPA_POOL_2X2,  /* the means of the four quadrants, upper ones first: four rows */
     IJEPA_POOL_NONE  /* all of them: N rows */
 } ijepa_pool;
 
+/* The position table for images of another size than the training's. */
+typedef enum ijepa_positions {
+    IJEPA_POSITIONS_COMPUTED,    /* sine-cosine for the grid, as training at that size would have had it */
+    IJEPA_POSITIONS_INTERPOLATED /* the model's table, bicubically, as PyTorch's interpolate */
+} ijepa_positions;
+
 typedef struct ijepa_encoder_options {
-    size_t size; /* sizeof(ijepa_encoder_options), set by the caller; all that is 0 behind it is the default */
-    int context; /* 0: the target encoder; 1: the context encoder. A file that has only one gives that one */
-    int batch;   /* images at a time at most; 0: 16. Takes device memory in proportion */
-    int pool;    /* ijepa_pool */
+    size_t size;    /* sizeof(ijepa_encoder_options), set by the caller; all that is 0 behind it is the default */
+    int context;    /* 0: the target encoder; 1: the context encoder. A file that has only one gives that one */
+    int batch;      /* images at a time at most; 0: as many as suit the device, see ijepa_encoder_batch */
+    int pool;       /* ijepa_pool */
+    int layers;     /* the last so many blocks' results, side by side, the last one last; 0 is 1 */
+    int image_size; /* pixels, a multiple of the patch size; 0: the model's */
+    int positions;  /* ijepa_positions */
 } ijepa_encoder_options;
 
 /* Loads an encoder into the device's memory. options NULL: all defaults. IJEPA_ENOMEM, before anything is allocated,
@@ -118,7 +128,7 @@ IJEPA_API ijepa_status ijepa_encoder_create(ijepa_encoder **encoder, ijepa_devic
 IJEPA_API void ijepa_encoder_destroy(ijepa_encoder *encoder); /* NULL is fine */
 
 /* What it takes and gives: the side S of its images in pixels; the most images at a time; rows of features an image, as
- * the pooling says; floats a row. */
+ * the pooling says; floats a row, each layer's after the final LayerNorm. */
 IJEPA_API int ijepa_encoder_image_size(const ijepa_encoder *encoder);
 IJEPA_API int ijepa_encoder_batch(const ijepa_encoder *encoder);
 IJEPA_API int ijepa_encoder_rows(const ijepa_encoder *encoder);

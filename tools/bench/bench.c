@@ -22,12 +22,14 @@ static int help(FILE *out, int status)
         "  ijepa-bench checkpoint CONFIG.ini  the whole state to disk and back, beside what the disk gives\n"
         "      --folder F                     where (the current one)\n"
         "      --runs N                       how many times (3)\n"
+        "  ijepa-bench embed MODEL            features of images in memory by a model file of any kind\n"
+        "      --batch N                      images at a time, 16; 0: as `ijepa embed` chooses\n"
         "\n"
         "All of them take:\n"
         "  --device D                         the device (see `ijepa devices`)\n"
         "  --tuning FILE                      the tuning database\n"
-        "  --set section.key=value            replaces one value of the configuration; may be repeated\n"
-        "  --steps N                          how many steps are measured; step, kernels and loader\n",
+        "  --set section.key=value            replaces one value of CONFIG.ini; may be repeated\n"
+        "  --steps N                          how many steps are measured; step, kernels, loader and embed\n",
         out);
     return status;
 }
@@ -37,11 +39,8 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         int (*run)(int argc, char **argv);
-    } commands[] = {{"peak", bench_peak},
-                    {"kernels", bench_kernels},
-                    {"step", bench_step},
-                    {"loader", bench_loader},
-                    {"checkpoint", bench_checkpoint}};
+    } commands[] = {{"peak", bench_peak},     {"kernels", bench_kernels},       {"step", bench_step},
+                    {"loader", bench_loader}, {"checkpoint", bench_checkpoint}, {"embed", bench_embed}};
     if (argc < 2)
         return help(stderr, 2);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
