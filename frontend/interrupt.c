@@ -1,16 +1,17 @@
 #include "frontend/interrupt.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t caught;
 static struct timespec first; /* when; written before anything reads it, in the handler alone */
+static char words[128];       /* a handler may write, but not format */
 
 static void on_signal(int signal_number)
 {
-    static const char words[] = "\nijepa: ending after this step with a checkpoint; once more ends at once\n";
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     if (caught && now.tv_sec - first.tv_sec < 2)
@@ -19,12 +20,13 @@ static void on_signal(int signal_number)
         _exit(128 + signal_number);
     first = now;
     caught = signal_number;
-    ssize_t ignored = write(STDERR_FILENO, words, sizeof words - 1);
+    ssize_t ignored = write(STDERR_FILENO, words, strlen(words));
     (void)ignored;
 }
 
-void ij_interrupt_catch(void)
+void ij_interrupt_catch(const char *promise)
 {
+    snprintf(words, sizeof words, "\nijepa: %s; once more ends at once\n", promise);
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
     for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
         struct sigaction before, action;

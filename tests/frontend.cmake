@@ -19,6 +19,10 @@ endforeach()
 add_test(NAME model_commands COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_model_commands.sh
                                      $<TARGET_FILE:ijepa> ${PROJECT_SOURCE_DIR}/ini ${CMAKE_CURRENT_LIST_DIR}/model_files)
 
+add_test(NAME features COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_features.sh $<TARGET_FILE:ijepa>
+                               ${PROJECT_SOURCE_DIR}/ini ${CMAKE_CURRENT_LIST_DIR})
+set_tests_properties(features PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${device_environment}")
+
 if(IJEPA_FUZZ)
   add_executable(fuzz_config fuzz_config.c)
   target_link_libraries(fuzz_config PRIVATE ij_ini ij_engine ij_data)
