@@ -21,7 +21,9 @@ add_test(NAME model_commands COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/tes
 
 add_test(NAME features COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_features.sh $<TARGET_FILE:ijepa>
                                ${PROJECT_SOURCE_DIR}/ini ${CMAKE_CURRENT_LIST_DIR})
-set_tests_properties(features PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${device_environment}")
+add_test(NAME features-torch COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_features_torch.sh
+                                     $<TARGET_FILE:ijepa> ${PROJECT_SOURCE_DIR}/ini)
+set_tests_properties(features features-torch PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${device_environment}")
 
 if(IJEPA_FUZZ)
   add_executable(fuzz_config fuzz_config.c)

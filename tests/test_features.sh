@@ -124,9 +124,9 @@ check 'files after a full disk' "$(find . -maxdepth 1 -name 'f7.*')" ''
 
 # ---- A signal ends it between batches
 yes "$bird" | head -n 300000 >many.txt
-"$ijepa" embed "$model" many.txt --out f7.npy >out 2>err &
+"$ijepa" embed "$model" many.txt --out f7.npy >begun 2>err & # a name that nothing else has: it must not be an old one
 for _ in $(seq 600); do # until it is at work
-    if grep -q '^device' out || ! kill -0 $! 2>/dev/null; then break; fi
+    if grep -qs '^device' begun || ! kill -0 $! 2>/dev/null; then break; fi
     sleep 0.1
 done
 kill -INT $!
