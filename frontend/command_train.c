@@ -322,7 +322,7 @@ static ij_status train(run *r)
     t->dataset = r->dataset;
     t->loader = r->loader;
     t->trainer = r->trainer;
-    ij_interrupt_catch();
+    ij_interrupt_catch("ending after this step with a checkpoint");
     if ((status = ij_training_run(t)))
         return status;
     if (t->taken > t->begin)
