@@ -20,10 +20,11 @@ enum {
     MEMBERS = RATES * DECAYS,
     HELD_OUT = 5, /* one image in so many chooses */
     STEPS = 1000,
+    GRID_STEPS = 300, /* to choose, they need not be at their end */
     POWER_STEPS = 24,
     PADDING = 1024 /* kernels read biases a register tile at a time */
 };
-static const double converged = 1e-5; /* largest component of the gradient; the loss is of order 1 */
+static const double tolerance = 1e-4; /* as scikit-learn's */
 
 typedef struct member {
     double rate, decay; /* rate in units of the safe one */
@@ -38,6 +39,7 @@ typedef struct solver {
     const int64_t *order; /* [n] which image each row is: first those to learn from, then those held out */
     const ij_standard *standard;
     double curvature; /* largest of the data's: X'X / n */
+    double tolerance; /* largest component of the gradient, where it is enough */
 
     int members, outputs; /* of this training */
     member member[MEMBERS];
@@ -300,7 +302,7 @@ static ij_status one_step(solver *s, int64_t rows, bool *done)
         m->lost = m->lost || !isfinite(uphill) || m->gradient > 1e6;
         if (uphill > 0)
             m->t = 1;
-        *done = *done && (m->lost || m->gradient < converged);
+        *done = *done && (m->lost || m->gradient < s->tolerance);
     }
     return IJ_OK;
 }
@@ -409,7 +411,7 @@ static ij_status search_grid(solver *s, int most, double *rating, ij_linear_resu
         s->member[g] = (member){.rate = rates[g / DECAYS], .decay = decays[g % DECAYS]};
     TRY(prepare(s));
     TRY(measure_curvature(s));
-    TRY(learn(s, s->train->n - result->held, most, &steps));
+    TRY(learn(s, s->train->n - result->held, most < GRID_STEPS ? most : GRID_STEPS, &steps));
     TRY(choose(s, s->train->n - result->held, rating, result, &chosen));
     result->learning_rate = s->member[chosen].rate;
     result->weight_decay = s->member[chosen].decay;
@@ -466,6 +468,7 @@ ij_status ij_linear_probe(ij_device *device, const ij_labelled *train, const ij_
     int64_t *order = malloc((size_t)train->n * sizeof *order);
     double *rating = malloc((size_t)train->classes * sizeof *rating);
     solver s = {.device = device, .train = train, .order = order, .standard = &standard};
+    s.tolerance = options->tolerance > 0 ? options->tolerance : tolerance;
     ij_status status;
     if (order && rating) {
         ij_split_shuffle(order, train->n, options->seed, 0);

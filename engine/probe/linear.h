@@ -16,7 +16,8 @@
 typedef struct ij_linear_options {
     uint64_t seed;       /* of which fifth is held out */
     double weight_decay; /* above 0: this one and no grid, so that none is held out; 0: the grid */
-    int steps;           /* at most; 0: 1000 */
+    int steps;           /* at most; 0: 1000, and 300 to choose from the grid */
+    double tolerance;    /* largest component of the gradient at which it ends; 0: 1e-4 */
 } ij_linear_options;
 
 typedef struct ij_linear_result {
