@@ -17,6 +17,7 @@ static const struct {
     {"embed", ij_command_embed, "write what a model makes of images, for NumPy and others"},
     {"export", ij_command_export, "write a model for transformers, the official code or others"},
     {"inspect", ij_command_inspect, "tell what is in a model file of any kind"},
+    {"eval", ij_command_eval, "measure what a trained model has learnt"},
     {"search", ij_command_search, "find the images nearest to one among those embedded"},
     {"devices", ij_command_devices, "list the OpenCL devices"},
 };

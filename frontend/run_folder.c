@@ -152,16 +152,27 @@ static void remove_older(void *user, const char *name)
         unlink(path);
 }
 
+/* Whether a log ends with its first line. */
+static bool holds_no_step(const char *log)
+{
+    FILE *file = fopen(log, "r");
+    int lines = 0;
+    for (int c; file && lines < 2 && (c = getc(file)) != EOF;)
+        lines += c == '\n';
+    if (file)
+        fclose(file);
+    return file && lines < 2;
+}
+
 ij_status ij_run_folder_keep_previous(const ij_run_folder *folder, bool *kept)
 {
     char path[IJ_PATH_MAX];
     int64_t *steps;
     int count;
-    struct stat log;
     *kept = false;
     ij_status status = ij_run_folder_checkpoints(folder, &steps, &count);
-    if (!status && !count && stat(folder->latest, &log) && !stat(folder->log, &log) && log.st_size < 128)
-        return IJ_OK; /* a log of no step, of a run that came to nothing: it is not worth an earlier one's place */
+    if (!status && !count && access(folder->latest, F_OK) && holds_no_step(folder->log))
+        return IJ_OK; /* of a run that came to nothing: it is not worth an earlier one's place */
     if (!status && count)
         status = for_each_file(folder, remove_older, (void *)folder);
     for (int i = 0; i < count && !status; i++)
