@@ -58,7 +58,7 @@ void ij_run_identity_free(ij_run_identity *r)
 
 static ij_status set_aside(const ij_run_folder *folder, int64_t step)
 {
-    ij_complain("warning: %s; it is set aside as \"...damaged\"", ij_error());
+    ij_tell(IJ_LOG_WARNING, "warning: %s; it is set aside as \"...damaged\"", ij_error());
     return ij_run_folder_set_aside(folder, step);
 }
 
@@ -123,7 +123,8 @@ ij_status ij_resume_check(const ij_model_file *file, const ij_config *config, co
         if (status)
             return ij_fail_in(status, "%s: the configuration in it: ", path);
     } else {
-        ij_complain("note: %s does not hold its run's configuration: nothing can be compared but the model", path);
+        ij_tell(IJ_LOG_INFO, "note: %s does not hold its run's configuration: nothing can be compared but the model",
+                path);
     }
     compare(file, key_images, "images in the data set", now->images, contradictions, ROOM);
     if (!*contradictions)
@@ -135,7 +136,7 @@ ij_status ij_resume_check(const ij_model_file *file, const ij_config *config, co
                        path, contradictions);
     compare(file, key_numbers, "computed by", now->numbers, changes, ROOM);
     if (*changes)
-        ij_complain("note: the run goes on, but not as it would have:%s", changes);
+        ij_tell(IJ_LOG_INFO, "note: the run goes on, but not as it would have:%s", changes);
     return IJ_OK;
 }
 

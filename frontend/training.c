@@ -1,5 +1,6 @@
 #include "frontend/training.h"
 
+#include "engine/flops.h"
 #include "frontend/clock.h"
 #include "frontend/interrupt.h"
 #include "frontend/message.h"
@@ -25,10 +26,10 @@ static void watch_for_collapse(ij_training *t, int64_t k, double target_std)
         return;
     t->collapsed = true;
     ij_progress_clear(&t->progress);
-    ij_complain(
-        "warning: the features collapse: target_std fell to %.3g (%.3g at first) at step %lld, so all images look "
-        "alike to the model; try a smaller learning rate, a longer warm-up or a larger ema",
-        target_std, t->first_std, (long long)k);
+    ij_tell(IJ_LOG_WARNING,
+            "warning: the features collapse: target_std fell to %.3g (%.3g at first) at step %lld, so all images look "
+            "alike to the model; try a smaller learning rate, a longer warm-up or a larger ema",
+            target_std, t->first_std, (long long)k);
 }
 
 static ij_status check_loss(const ij_training *t, int64_t k, double loss)
@@ -52,7 +53,7 @@ static void log_step(ij_training *t, const ij_step_record *record)
         return;
     t->log_failed = true;
     ij_progress_clear(&t->progress);
-    ij_complain("warning: %s; the run goes on without a log", ij_error());
+    ij_tell(IJ_LOG_WARNING, "warning: %s; the run goes on without a log", ij_error());
 }
 
 /* Reads the results of all steps before `end`; waits for those that the device has not done. */
@@ -78,6 +79,7 @@ static ij_status read_results(ij_training *t, int64_t end)
                                       .result = result});
         if ((status = check_loss(t, k, result.loss)))
             return status;
+        t->progress.flops = kept->flops;
         ij_progress_step(&t->progress, k, result.loss, seconds);
         watch_for_collapse(t, k, result.target_std);
     }
@@ -100,7 +102,7 @@ static void name_bad_images(ij_training *t)
         char path[4096];
         ij_dataset_path(t->dataset, bad.sample, path, sizeof path);
         ij_progress_clear(&t->progress);
-        ij_complain("skipping the image %s: %s", path, bad.reason);
+        ij_tell(IJ_LOG_WARNING, "skipping the image %s: %s", path, bad.reason);
     }
 }
 
@@ -137,7 +139,7 @@ static ij_status tell_of_checkpoint(ij_training *t, ij_status status)
     if (!status || status == IJ_EDEVICE)
         return status;
     ij_progress_clear(&t->progress);
-    ij_complain("WARNING: %s; the run goes on and tries again with the next checkpoint", ij_error());
+    ij_tell(IJ_LOG_WARNING, "WARNING: %s; the run goes on and tries again with the next checkpoint", ij_error());
     return IJ_OK;
 }
 
@@ -221,6 +223,7 @@ static ij_status one_step(ij_training *t)
     kept->hyper = ij_schedule_at(&t->schedule, k);
     kept->context_length = mean_context_length(batch);
     kept->target_length = batch->target_length;
+    kept->flops = t->peak > 0 ? ij_step_flops(ij_trainer_model(t->trainer), batch) : 0;
     if ((status = ij_trainer_step(t->trainer, (int)(k % 2), &kept->hyper)))
         return ij_fail_in(status, "step %lld: ", (long long)k);
     t->taken++;
@@ -244,7 +247,7 @@ ij_status ij_training_run(ij_training *t)
 {
     t->taken = t->read = t->begin;
     ij_progress_start(&t->progress, t->steps, t->schedule.ipe, t->config->optimization.epochs,
-                      t->config->data.batch_size);
+                      t->config->data.batch_size, t->peak);
     t->last_result = t->last_checkpoint = t->progress.started;
     ij_status status = loop(t);
     if (t->progress.terminal)

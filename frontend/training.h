@@ -17,6 +17,7 @@ typedef struct ij_step_kept {
     ij_hyper hyper;
     double context_length;
     int target_length;
+    double flops; /* 0 where nobody asks for the share of the peak */
 } ij_step_kept;
 
 typedef struct ij_training {
@@ -31,6 +32,7 @@ typedef struct ij_training {
     ij_schedule schedule;
     int64_t begin; /* steps taken before: those of the checkpoint that the run goes on from */
     int64_t steps; /* how many the run takes, these included */
+    double peak;   /* of the device, for the progress on a terminal: ij_progress.peak */
 
     /* The loop's own; zero at first: */
     ij_progress progress;
