@@ -84,15 +84,21 @@ GROUP(WGS) __kernel void scatter_rows(__global const float *restrict x, __global
     }
 }
 
-/* features [B, D] = mean over the N patches of x [B, N, D]. Work-groups: B x ceil(D / (4 COLS)). */
-GROUP(WGS) __kernel void mean_pool(__global const float *restrict x, __global float *restrict features, int N, int D)
+/* features [B, G G, D] = means over the cells of a G x G grid laid over the side x side patches of x [B, side side, D].
+ * Cell i of a direction goes from floor(i side / G) to ceil((i + 1) side / G): cells of an odd side share its middle.
+ * Work-groups: B G G x ceil(D / (4 COLS)). */
+GROUP(WGS) __kernel void mean_pool(__global const float *restrict x, __global float *restrict features, int side,
+                                   int G, int D)
 {
     __local float4 room[WGS];
-    int item = get_local_id(0), b = get_group_id(0), j = (get_group_id(1) * COLS + item % COLS) * 4;
+    int item = get_local_id(0), row = get_group_id(0), j = (get_group_id(1) * COLS + item % COLS) * 4;
+    int gy = row / G % G, gx = row % G, y0 = gy * side / G, x0 = gx * side / G;
+    int wide = ((gx + 1) * side + G - 1) / G - x0, count = (((gy + 1) * side + G - 1) / G - y0) * wide;
+    __global const float *from = x + (size_t)(row / (G * G)) * side * side * D;
     float4 s = (float4)(0.0f);
-    for (int p = item / COLS; p < N; p += SHARES)
-        s += load4(x + ((size_t)b * N + p) * D + j, D - j);
+    for (int p = item / COLS; p < count; p += SHARES)
+        s += load4(from + ((size_t)(y0 + p / wide) * side + x0 + p % wide) * D + j, D - j);
     s = sum_shares(s, room);
     if (item < COLS)
-        store4(s / (float)N, features + (size_t)b * D + j, D - j);
+        store4(s / (float)count, features + (size_t)row * D + j, D - j);
 }

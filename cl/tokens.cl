@@ -91,14 +91,21 @@ SINGLE_ITEM __kernel void scatter_rows(__global const float *restrict x, __globa
     }
 }
 
-/* features [B, D] = mean over the N patches of x [B, N, D]. Global size: B. */
-SINGLE_ITEM __kernel void mean_pool(__global const float *restrict x, __global float *restrict features, int N, int D)
+/* features [B, G G, D] = means over the cells of a G x G grid laid over the side x side patches of x [B, side side, D].
+ * Cell i of a direction goes from floor(i side / G) to ceil((i + 1) side / G): cells of an odd side share its middle.
+ * Global size: B G G. */
+SINGLE_ITEM __kernel void mean_pool(__global const float *restrict x, __global float *restrict features, int side,
+                                    int G, int D)
 {
-    int b = get_global_id(0);
+    int row = get_global_id(0), b = row / (G * G), gy = row / G % G, gx = row % G;
+    int y0 = gy * side / G, y1 = ((gy + 1) * side + G - 1) / G, x0 = gx * side / G, x1 = ((gx + 1) * side + G - 1) / G;
+    __global const float *from = x + (size_t)b * side * side * D;
+    float count = (y1 - y0) * (x1 - x0);
     for (int j = 0; j < D; j += VW) {
         vec s = (vec)(0.0f);
-        for (int p = 0; p < N; p++)
-            s += load_n(x + ((size_t)b * N + p) * D + j, D - j);
-        store_n(s / (float)N, features + (size_t)b * D + j, D - j);
+        for (int py = y0; py < y1; py++)
+            for (int px = x0; px < x1; px++)
+                s += load_n(from + ((size_t)py * side + px) * D + j, D - j);
+        store_n(s / count, features + (size_t)row * D + j, D - j);
     }
 }

@@ -100,8 +100,10 @@ static void eval_axis(int source, int resized, int size, int *first, int *count,
     *count = (int)(end - begin);
 }
 
-ij_view ij_augment_eval(int width, int height, int size)
+ij_view ij_augment_eval(int width, int height, int size, ij_fit fit)
 {
+    if (fit != IJ_FIT_SHORTER)
+        return whole_box(0, 0, width, height);
     int side = (int)(size * 256LL / 224), resized_width = side, resized_height = side;
     if (width <= height)
         resized_height = (int)((double)side * height / width);

@@ -47,7 +47,13 @@ ij_view ij_augment_draw(const ij_augment_config *config, int width, int height, 
  * for what the configuration leaves out. */
 ij_look ij_augment_look(const ij_augment_config *config, ij_random *random);
 
-/* torchvision's Resize(size * 256/224) of the shorter side, then CenterCrop(size). */
-ij_view ij_augment_eval(int width, int height, int size);
+/* How a whole image becomes size x size pixels for evaluation. */
+typedef enum ij_fit {
+    IJ_FIT_SHORTER, /* torchvision's Resize(size * 256/224) of the shorter side, then CenterCrop(size) */
+    IJ_FIT_SQUASH,  /* both sides to `size`, whatever the image's shape, as Hugging Face's ViTImageProcessor */
+    IJ_FIT_NONE     /* as it is: size x size already */
+} ij_fit;
+
+ij_view ij_augment_eval(int width, int height, int size, ij_fit fit);
 
 #endif

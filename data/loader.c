@@ -23,6 +23,15 @@ typedef struct mishap {
     int slot, attempt;
 } mishap;
 
+/* What ij_loader_eval_begin was asked for. */
+typedef struct evaluation {
+    const int64_t *samples;
+    int size;
+    ij_fit fit;
+    uint8_t *pixels;
+    bool *readable;
+} evaluation;
+
 struct ij_loader {
     ij_loader_config config;
     int64_t count, per_epoch;
@@ -38,6 +47,9 @@ struct ij_loader {
     int64_t batch_number, first; /* `first`: the batch's first position in `order` */
     int64_t *chosen;             /* [B] sample behind each image */
     int64_t seen;                /* samples tried since the loader was opened, replacements included */
+
+    bool evaluating; /* in place of a batch */
+    evaluation evaluation;
 
     /* what went wrong in it, under the mutex while the threads work */
     pthread_mutex_t mutex;
@@ -302,7 +314,7 @@ static ij_status not_idle(void)
 ij_status ij_loader_begin(ij_loader *l, int64_t batch_number, ij_batch *dst)
 {
     const ij_loader_config *c = &l->config;
-    if (l->under_way)
+    if (l->under_way || l->evaluating)
         return not_idle();
     if (batch_number < 0 || dst->images != c->batch || dst->crop != c->crop)
         return ij_fail(IJ_EINVAL,
@@ -346,6 +358,16 @@ static void remember_bad(ij_loader *l, mishap *m)
     *word |= bit;
 }
 
+/* The finished batch's mishaps join the list of bad images. */
+static void collect_mishaps(ij_loader *l)
+{
+    if (l->mishap_count)
+        qsort(l->mishaps, l->mishap_count, sizeof *l->mishaps, by_place);
+    for (size_t i = 0; i < l->mishap_count; i++)
+        remember_bad(l, &l->mishaps[i]);
+    forget_mishaps(l);
+}
+
 /* Up to three bad images by name, for a message. */
 static void name_some(const ij_loader *l, char *text, size_t size)
 {
@@ -384,12 +406,8 @@ ij_status ij_loader_finish(ij_loader *l)
         return ij_fail(IJ_EINVAL, "the loader has no batch to finish: begin one first");
     ij_pool_wait(l->pool);
     l->under_way = false;
-    if (l->mishap_count)
-        qsort(l->mishaps, l->mishap_count, sizeof *l->mishaps, by_place);
-    for (size_t i = 0; i < l->mishap_count; i++)
-        remember_bad(l, &l->mishaps[i]);
     l->seen += (int64_t)l->mishap_count; /* each was followed by another try, or by the end */
-    forget_mishaps(l);
+    collect_mishaps(l);
     if (l->fatal && l->fatal != IJ_EFORMAT)
         return ij_fail(l->fatal, "%s", l->fatal_error ? l->fatal_error : "no memory");
     return check_bad_share(l);
@@ -426,37 +444,55 @@ ij_reader_times ij_loader_times(const ij_loader *l)
 
 /* ---- Evaluation ------------------------------------------------------------------------------------------------- */
 
-typedef struct evaluation {
-    ij_loader *loader;
-    const int64_t *samples;
-    int size;
-    uint8_t *pixels;
-    bool *readable;
-} evaluation;
-
 static void work_evaluation(void *argument, int item, int worker)
 {
-    const evaluation *e = argument;
-    ij_loader *l = e->loader;
+    ij_loader *l = argument;
+    const evaluation *e = &l->evaluation;
+    int64_t sample = e->samples[item];
     size_t bytes = (size_t)e->size * (size_t)e->size * 3;
     uint8_t *pixels = e->pixels + (size_t)item * bytes;
     ij_status status =
-        ij_reader_eval(l->readers[worker], l->config.dataset, e->samples[item], l->config.decode, e->size, pixels);
-    if (is_fatal(status))
+        ij_reader_eval(l->readers[worker], l->config.dataset, sample, e->fit, l->config.decode, e->size, pixels);
+    if (status == IJ_EINVAL) {
+        char path[1024];
+        ij_dataset_path(l->config.dataset, sample, path, sizeof path);
+        ij_fail_in(status, "%s: ", path);
+    }
+    if (is_fatal(status) || status == IJ_EINVAL)
         fail_batch(l, status);
+    else if (status)
+        note_mishap(l, sample, item, 0);
     if (status)
         memset(pixels, 0, bytes);
     if (e->readable)
         e->readable[item] = !status;
 }
 
-ij_status ij_loader_eval(ij_loader *l, const int64_t *samples, int count, int size, uint8_t *pixels, bool *readable)
+ij_status ij_loader_eval_begin(ij_loader *l, const int64_t *samples, int count, int size, ij_fit fit, uint8_t *pixels,
+                               bool *readable)
 {
-    if (l->under_way)
+    if (l->under_way || l->evaluating)
         return not_idle();
-    evaluation e = {l, samples, size, pixels, readable};
+    l->evaluation = (evaluation){samples, size, fit, pixels, readable};
     l->fatal = IJ_OK;
-    ij_pool_start(l->pool, count, work_evaluation, &e);
+    l->evaluating = true;
+    ij_pool_start(l->pool, count, work_evaluation, l);
+    return IJ_OK;
+}
+
+ij_status ij_loader_eval_finish(ij_loader *l)
+{
+    if (!l->evaluating)
+        return ij_fail(IJ_EINVAL, "the loader has no evaluation to finish: begin one first");
     ij_pool_wait(l->pool);
+    l->evaluating = false;
+    collect_mishaps(l);
     return l->fatal ? ij_fail(l->fatal, "%s", l->fatal_error ? l->fatal_error : "no memory") : IJ_OK;
+}
+
+ij_status ij_loader_eval(ij_loader *l, const int64_t *samples, int count, int size, ij_fit fit, uint8_t *pixels,
+                         bool *readable)
+{
+    ij_status status = ij_loader_eval_begin(l, samples, count, size, fit, pixels, readable);
+    return status ? status : ij_loader_eval_finish(l);
 }

@@ -86,17 +86,23 @@ typedef struct ij_bad_image {
     const char *reason; /* lives as long as the loader */
 } ij_bad_image;
 
-/* Unreadable images so far, each once, in the order of the batches; call between finish and begin. */
+/* Unreadable images so far, those of evaluations too, each once, in the order of the batches; call between finish and
+ * begin. */
 int64_t ij_loader_bad_count(const ij_loader *loader);
 ij_bad_image ij_loader_bad(const ij_loader *loader, int64_t index);
 
 /* Seconds and images of all threads together since the loader was opened; zero unless config.timed. */
 ij_reader_times ij_loader_times(const ij_loader *loader);
 
-/* The evaluation transform of `count` chosen samples into pixels [count, size, size, 3], by the loader's threads;
- * waits. readable[i] (may be NULL) tells which could be read; the pixels of the others are 0. Not while a batch is
- * under way. */
-ij_status ij_loader_eval(ij_loader *loader, const int64_t *samples, int count, int size, uint8_t *pixels,
+/* The evaluation transform of `count` chosen samples into pixels [count, size, size, 3] by the loader's threads: begun
+ * it returns at once, finished it waits. readable[i] (may be NULL) tells which could be read; the pixels of the others
+ * are 0, and they join the bad images. IJ_EINVAL where `fit` is IJ_FIT_NONE and an image has another size, or a batch
+ * is under way. The arrays must stay until it is finished. */
+ij_status ij_loader_eval_begin(ij_loader *loader, const int64_t *samples, int count, int size, ij_fit fit,
+                               uint8_t *pixels, bool *readable);
+ij_status ij_loader_eval_finish(ij_loader *loader);
+/* Both, one after the other. */
+ij_status ij_loader_eval(ij_loader *loader, const int64_t *samples, int count, int size, ij_fit fit, uint8_t *pixels,
                          bool *readable);
 
 #endif

@@ -155,12 +155,14 @@ ij_status ij_reader_train(ij_reader *reader, const ij_dataset *dataset, int64_t 
     return apply_look(reader, &look, size, pixels);
 }
 
-ij_status ij_reader_eval(ij_reader *reader, const ij_dataset *dataset, int64_t sample, ij_decode_mode mode, int size,
-                         uint8_t *pixels)
+ij_status ij_reader_eval(ij_reader *reader, const ij_dataset *dataset, int64_t sample, ij_fit fit, ij_decode_mode mode,
+                         int size, uint8_t *pixels)
 {
     int width, height;
     ij_status status = open_sample(reader, dataset, sample, &width, &height);
     if (status)
-        return status;
-    return read_view(reader, ij_augment_eval(width, height, size), mode, size, pixels);
+        return status == IJ_EINVAL ? IJ_EFORMAT : status; /* over the limit of pixels: the image's fault */
+    if (fit == IJ_FIT_NONE && (width != size || height != size))
+        return ij_fail(IJ_EINVAL, "has %d x %d pixels, not %d x %d", width, height, size, size);
+    return read_view(reader, ij_augment_eval(width, height, size, fit), mode, size, pixels);
 }

@@ -34,9 +34,10 @@ ij_status ij_reader_train(ij_reader *reader, const ij_dataset *dataset, int64_t 
                           const ij_augment_config *augment, ij_decode_mode mode, ij_random *random, int size,
                           uint8_t *pixels);
 
-/* The evaluation transform of `sample` into pixels [size, size, 3]. */
-ij_status ij_reader_eval(ij_reader *reader, const ij_dataset *dataset, int64_t sample, ij_decode_mode mode, int size,
-                         uint8_t *pixels);
+/* The evaluation transform of `sample` into pixels [size, size, 3]. IJ_EINVAL only where `fit` is IJ_FIT_NONE and the
+ * image has another size; else as ij_reader_train. */
+ij_status ij_reader_eval(ij_reader *reader, const ij_dataset *dataset, int64_t sample, ij_fit fit, ij_decode_mode mode,
+                         int size, uint8_t *pixels);
 
 ij_reader_times ij_reader_elapsed(const ij_reader *reader);
 

@@ -8,27 +8,64 @@
 #include "engine/files/model_file.h"
 #include "engine/model_config.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct ij_encoder ij_encoder;
 
 typedef enum ij_encoder_which { IJ_ENCODER_TARGET, IJ_ENCODER_CONTEXT } ij_encoder_which;
 
-/* Loads the target encoder of `file`, or the context encoder; where the file has only one, that one. `batch` images at
- * a time. Positions are those of the file where it has them, else sine-cosine. IJ_ENOMEM before any allocation where it
- * does not fit the device. The device must outlive the encoder; the file need not. */
-ij_status ij_encoder_create(ij_encoder **encoder, ij_device *device, ij_model_file *file, ij_encoder_which which,
-                            int batch);
+/* What becomes of an image's N tokens. */
+typedef enum ij_pooling {
+    IJ_POOL_MEAN, /* their mean: one row */
+    IJ_POOL_2X2,  /* the means of the four quadrants, rows of patches first: four; as adaptive_avg_pool2d(2), so that
+                     quadrants of an odd grid share its middle */
+    IJ_POOL_NONE  /* all of them: N rows */
+} ij_pooling;
+
+/* The position table for another grid than the file's; its own grid always has the file's table, where it has one. */
+typedef enum ij_positions {
+    IJ_POSITIONS_COMPUTED,    /* sine-cosine for the grid, as training at that size would have had it */
+    IJ_POSITIONS_INTERPOLATED /* the file's table, bicubically, as PyTorch's interpolate */
+} ij_positions;
+
+/* Zero everywhere: the target encoder's last layer, pooled, at the size it was trained with. */
+typedef struct ij_encoder_options {
+    ij_encoder_which which; /* where the file has only one, that one */
+    int batch;              /* images at a time; 0: as many as suit the device (see ij_encoder_batch) */
+    int layers;             /* the last so many blocks' results; 0 is 1 */
+    ij_pooling pool;
+    int crop; /* pixels a side of the images, a multiple of the patch size; 0: the file's */
+    ij_positions positions;
+    bool random_start; /* not the file's weights but those that a training of this shape starts with, for which the
+                          two below are as in ij_trainer_config (ij_checkpoint_drawn tells those of a run) */
+    uint64_t seed;
+    bool rescale_residual;
+} ij_encoder_options;
+
+/* Loads an encoder of `file`. IJ_EINVAL where the options contradict the model; IJ_ENOMEM before any allocation where
+ * it does not fit the device. The device must outlive the encoder; the file need not. */
+ij_status ij_encoder_create(ij_encoder **encoder, ij_device *device, ij_model_file *file,
+                            const ij_encoder_options *options);
 void ij_encoder_destroy(ij_encoder *encoder); /* NULL is fine */
 
-/* The model's shape (pred_dim and pred_depth mean nothing), and what it takes of the device's memory. */
+/* The model's shape, its crop that of the options (pred_dim and pred_depth mean nothing), and what it takes of the
+ * device's memory. */
 const ij_model_config *ij_encoder_model(const ij_encoder *encoder);
 uint64_t ij_encoder_device_bytes(const ij_encoder *encoder);
 
-/* The last layer's tokens after the final LayerNorm: tokens [images, N, D] for `images` (<= batch) images in pixels
- * [images, S, S, 3]. Waits. */
-ij_status ij_encoder_tokens(ij_encoder *encoder, const uint8_t *pixels, int images, float *tokens);
-/* Their means over the patches: features [images, D]. Waits. */
-ij_status ij_encoder_features(ij_encoder *encoder, const uint8_t *pixels, int images, float *features);
+/* Images at a time: the options', or else the largest power of two with no more than 16384 tokens and 256 images that
+ * fits three quarters of the device's memory and its largest allocation. */
+int ij_encoder_batch(const ij_encoder *encoder);
+
+/* An image's features are [rows, layers, D]: rows as the pooling says, the layers from the oldest to the last, each
+ * through the final LayerNorm. (transformers: torch.cat([model.layernorm(h) for h in hidden_states[-layers:]], -1),
+ * then pooled.) ij_encoder_floats is rows layers D. */
+int ij_encoder_rows(const ij_encoder *encoder);
+int ij_encoder_layers(const ij_encoder *encoder);
+int64_t ij_encoder_floats(const ij_encoder *encoder);
+
+/* features [images, floats] of `images` (<= batch) images in pixels [images, S, S, 3]. Waits. */
+ij_status ij_encoder_run(ij_encoder *encoder, const uint8_t *pixels, int images, float *features);
 
 #endif

@@ -90,6 +90,14 @@ void ij_plan_print(const ij_plan *plan, FILE *out)
     fputs(text, out);
 }
 
+bool ij_plan_fits(const ij_plan *plan, const ij_device *device, double share)
+{
+    bool fits = (double)ij_plan_bytes(plan) <= share * (double)device->info.global_bytes;
+    for (int i = 0; i < plan->count; i++)
+        fits = fits && plan->entries[i].bytes <= device->info.max_alloc_bytes;
+    return fits;
+}
+
 static ij_status check_fit(const ij_plan *plan, const ij_device_info *d)
 {
     char text[4096];
@@ -97,7 +105,7 @@ static ij_status check_fit(const ij_plan *plan, const ij_device_info *d)
     if (sum > d->global_bytes) {
         tabulate(plan, text, sizeof text);
         return ij_fail(IJ_ENOMEM,
-                       "this training needs %.1f MiB on the device, and %s has %.1f MiB:\n%sUse a smaller batch_size, "
+                       "this needs %.1f MiB on the device, and %s has %.1f MiB:\n%sUse a smaller batch_size, "
                        "crop_size or model, or a device with more memory.",
                        (double)sum / 1048576.0, d->name, (double)d->global_bytes / 1048576.0, text);
     }

@@ -4,6 +4,7 @@
 
 #include "engine/opencl.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 
 typedef struct ij_plan ij_plan;
@@ -19,6 +20,9 @@ ij_status ij_plan_add(ij_plan *plan, const char *group, uint64_t bytes, cl_mem_f
 /* Makes all buffers, zeroed. IJ_ENOMEM, before anything is made, where one exceeds the device's largest allocation or
  * the sum its memory: the message holds the plan and what to make smaller. */
 ij_status ij_plan_commit(ij_plan *plan, ij_device *device);
+
+/* Whether all buffers fit a device, in `share` of its memory: what ij_plan_commit would refuse with share 1. */
+bool ij_plan_fits(const ij_plan *plan, const ij_device *device, double share);
 
 uint64_t ij_plan_bytes(const ij_plan *plan);
 void ij_plan_print(const ij_plan *plan, FILE *out);

@@ -340,7 +340,8 @@ static ij_status run_target(ij_model *m, int images)
     for (int i = 0; i < m->target.depth; i++)
         TRY(ij_block_infer(&ops, &m->target.blocks[i], s, &m->infer, &m->scratch));
     TRY(ij_layernorm_forward(&m->layernorm, &m->target.norm, m->infer.input, NULL, m->scratch.norm, s.tokens));
-    return ij_mean_pool(&m->tokens, m->scratch.norm, m->features, images, m->patches, m->target.dim);
+    return ij_mean_pool(&m->tokens, m->scratch.norm, m->features, images, ij_model_side(&m->config.model), 1,
+                        m->target.dim);
 }
 
 ij_status ij_model_features(ij_model *m, cl_mem pixels, int images)

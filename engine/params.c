@@ -1,9 +1,8 @@
 #include "engine/params.h"
 
-#include "engine/base/random.h"
 #include "engine/base/try.h"
+#include "engine/initial.h"
 
-#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -324,27 +323,6 @@ ij_status ij_params_write(ij_params *p, int index, ij_store store, bool target, 
 
 /* ---- Initial weights --------------------------------------------------------------------------------------------- */
 
-/* n normals of std 0.02. The definition truncates them at +-2: a hundred standard deviations, where none can come. */
-static void draw_normals(ij_random *r, float *values, size_t n, float std)
-{
-    for (size_t k = 0; k < n; k += 2) {
-        float pair[2];
-        ij_random_normals(r, pair);
-        values[k] = std * pair[0];
-        if (k + 1 < n)
-            values[k + 1] = std * pair[1];
-    }
-}
-
-/* sqrt(2 l) for proj and fc2 of block l = 1, 2, ...; 1 for every other tensor. */
-static float residual_divisor(const ij_tensor *t)
-{
-    const char *at = strstr(t->name, "blocks.");
-    if (!at || (!strstr(t->name, "attn.proj.weight") && !strstr(t->name, "mlp.fc2.weight")))
-        return 1.0f;
-    return sqrtf(2.0f * (float)(atoi(at + strlen("blocks.")) + 1));
-}
-
 ij_status ij_params_initialise(ij_params *p, uint64_t seed, bool rescale_residual)
 {
     ij_status status = IJ_OK;
@@ -354,15 +332,7 @@ ij_status ij_params_initialise(ij_params *p, uint64_t seed, bool rescale_residua
         float *values = calloc(n, sizeof *values);
         if (!values)
             return ij_fail(IJ_ENOMEM, "out of memory for the initial weights of %s", t->name);
-        if (t->decay) {
-            float divisor = rescale_residual ? residual_divisor(t) : 1.0f;
-            ij_random r;
-            ij_random_start(&r, seed, IJ_STREAM_WEIGHTS, (uint64_t)i, 0);
-            draw_normals(&r, values, n, 0.02f / divisor);
-        } else if (strstr(t->name, ".weight")) { /* a LayerNorm's gain */
-            for (size_t k = 0; k < n; k++)
-                values[k] = 1.0f;
-        }
+        ij_initial_weights(t->name, i, t->decay, seed, rescale_residual, values, n);
         status = ij_params_write(p, i, IJ_STORE_WEIGHT, false, values);
         if (!status && t->network == IJ_ENCODER)
             status = ij_params_write(p, i, IJ_STORE_WEIGHT, true, values);

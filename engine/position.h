@@ -6,4 +6,9 @@
  * dim is a multiple of 4. */
 void ij_position_table(float *table, int side, int dim);
 
+/* to [to_side to_side, dim] = the table from [from_side from_side, dim] resized as an image, bicubically, as PyTorch's
+ * interpolate(mode='bicubic', align_corners=False) to this size does: Keys' kernel with a = -0.75, edges repeated, no
+ * antialiasing. The same size gives the same bits. */
+void ij_position_interpolate(const float *from, int from_side, float *to, int to_side, int dim);
+
 #endif

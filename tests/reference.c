@@ -268,14 +268,25 @@ void reference_sum_rows(const float *d, const int32_t *rows, int count, int dim,
     }
 }
 
-void reference_mean_pool(const float *x, int images, int patches, int dim, double *features)
+/* A patch belongs to every cell that it touches. */
+static bool touches(int patch, int cell, int side, int cells)
 {
-    for (int b = 0; b < images; b++)
+    return (patch + 1) * cells > cell * side && patch * cells < (cell + 1) * side;
+}
+
+void reference_mean_pool(const float *x, int images, int side, int cells, int dim, double *features)
+{
+    int patches = side * side;
+    for (int r = 0; r < images * cells * cells; r++)
         for (int j = 0; j < dim; j++) {
             double sum = 0.0;
+            int count = 0;
             for (int p = 0; p < patches; p++)
-                sum += (double)row(x, (int64_t)b * patches + p, dim)[j];
-            features[(int64_t)b * dim + j] = sum / patches;
+                if (touches(p / side, r / cells % cells, side, cells) && touches(p % side, r % cells, side, cells)) {
+                    sum += (double)row(x, (int64_t)(r / (cells * cells)) * patches + p, dim)[j];
+                    count++;
+                }
+            features[(int64_t)r * dim + j] = sum / count;
         }
 }
 

@@ -61,7 +61,7 @@ void reference_assemble(const float *context, const float *mask_token, const flo
 void reference_disassemble(const float *d, const int32_t *place, int tokens, int blocks, int stride, int dim,
                            double *dcontext);
 void reference_sum_rows(const float *d, const int32_t *rows, int count, int dim, double *sum);
-void reference_mean_pool(const float *x, int images, int patches, int dim, double *features);
+void reference_mean_pool(const float *x, int images, int side, int cells, int dim, double *features);
 
 /* z [blocks, contexts, rows_per_block, dim] against h [blocks, rows_per_block, dim]: returns the mean loss, dz its
  * gradient. */

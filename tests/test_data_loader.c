@@ -256,7 +256,7 @@ static void test_bad_images(void **state)
     bool readable[2];
     uint8_t *pixels = malloc(2 * CROP * CROP * 3);
     memset(pixels, 0xA5, 2 * CROP * CROP * 3);
-    assert_int_equal(ij_loader_eval(a, samples, 2, CROP, pixels, readable), IJ_OK);
+    assert_int_equal(ij_loader_eval(a, samples, 2, CROP, IJ_FIT_SHORTER, pixels, readable), IJ_OK);
     assert_true(!readable[0] && readable[1]);
     for (int i = 0; i < CROP * CROP * 3; i++)
         assert_int_equal(pixels[i], 0);
@@ -498,11 +498,11 @@ static void test_evaluation(void **state)
     for (int i = 0; i < IMAGES; i++)
         samples[i] = IMAGES - 1 - i;
     uint8_t *pixels = malloc(IMAGES * BYTES), *one = malloc(BYTES);
-    assert_int_equal(ij_loader_eval(loader, samples, IMAGES, SIZE, pixels, NULL), IJ_OK);
+    assert_int_equal(ij_loader_eval(loader, samples, IMAGES, SIZE, IJ_FIT_SHORTER, pixels, NULL), IJ_OK);
     ij_reader *reader;
     assert_int_equal(ij_reader_create(&reader, 0, false), IJ_OK);
     for (int i = 0; i < IMAGES; i++) {
-        assert_int_equal(ij_reader_eval(reader, dataset, samples[i], c.decode, SIZE, one), IJ_OK);
+        assert_int_equal(ij_reader_eval(reader, dataset, samples[i], IJ_FIT_SHORTER, c.decode, SIZE, one), IJ_OK);
         assert_memory_equal(one, pixels + i * BYTES, BYTES);
     }
     ij_reader_times times = ij_loader_times(loader);

@@ -237,14 +237,14 @@ static void test_fallback_crop(void **state)
 static void test_evaluation_crop(void **state)
 {
     (void)state;
-    ij_view v = ij_augment_eval(500, 375, 224);
+    ij_view v = ij_augment_eval(500, 375, 224, IJ_FIT_SHORTER);
     assert_true(fabs(v.box.left - 58 * 500 / 341.0) < 1e-9);
     assert_true(fabs(v.box.right - (58 + 224) * 500 / 341.0) < 1e-9);
     assert_true(fabs(v.box.top - 16 * 375 / 256.0) < 1e-9);
     assert_true(fabs(v.box.bottom - 240 * 375 / 256.0) < 1e-9);
     for (int width = 1; width < 400; width += 13)
         for (int height = 1; height < 400; height += 17) {
-            v = ij_augment_eval(width, height, 96);
+            v = ij_augment_eval(width, height, 96, IJ_FIT_SHORTER);
             assert_true(v.rect.x >= 0 && v.rect.x + v.rect.width <= width && v.rect.width > 0);
             assert_true(v.rect.y >= 0 && v.rect.y + v.rect.height <= height && v.rect.height > 0);
             assert_true(v.box.left >= v.rect.x && v.box.right <= v.rect.x + v.rect.width + 1e-9);
@@ -270,7 +270,7 @@ static void test_evaluation_pixels(void **state)
         for (int x = 0; x < LONG; x++)
             pillow_line(&middle[c][0][x], HEIGHT, LONG, 0, HEIGHT, SIDE, &whole[0][x][c], LONG * 3);
     }
-    ij_view v = ij_augment_eval(WIDTH, HEIGHT, SIZE);
+    ij_view v = ij_augment_eval(WIDTH, HEIGHT, SIZE, IJ_FIT_SHORTER);
     ij_resizer *resizer;
     assert_int_equal(ij_resizer_create(&resizer), IJ_OK);
     ij_box box = {v.box.left - v.rect.x, v.box.top - v.rect.y, v.box.right - v.rect.x, v.box.bottom - v.rect.y};

@@ -92,12 +92,12 @@ static void write_encoder(const golden *g, const char *network, float positions)
     case_ok(ij_safetensors_finish(writer));
 }
 
-static ij_encoder *open_encoder(ij_encoder_which which, int batch)
+static ij_encoder *open_encoder(const ij_encoder_options *options)
 {
     ij_model_file *file;
     ij_encoder *e;
     case_ok(ij_model_file_open(&file, path));
-    case_ok(ij_encoder_create(&e, case_device(), file, which, batch));
+    case_ok(ij_encoder_create(&e, case_device(), file, options));
     ij_model_file_close(file);
     return e;
 }
@@ -140,12 +140,12 @@ static double error_of(const char *name, const char *network, float positions, i
     int64_t count;
     float *expected = expected_of(name, &count), *features = floats(count);
     uint8_t *pixels = pixels_of(&g);
-    ij_encoder *e = open_encoder(which, batch);
+    ij_encoder *e = open_encoder(&(ij_encoder_options){.which = which, .batch = batch});
     int dim = g.config.model.dim, crop = g.config.model.crop;
     assert_memory_equal(&ij_encoder_model(e)->dim, &dim, sizeof dim);
     for (int i = 0; i < g.config.batch; i += batch) {
         int n = g.config.batch - i < batch ? g.config.batch - i : batch;
-        case_ok(ij_encoder_features(e, pixels + (size_t)i * (size_t)(crop * crop * 3), n, features + i * dim));
+        case_ok(ij_encoder_run(e, pixels + (size_t)i * (size_t)(crop * crop * 3), n, features + i * dim));
     }
     double error = relative_error(features, expected, count);
     ij_encoder_destroy(e);
@@ -194,10 +194,12 @@ static void of_a_checkpoint(void **state)
         pixels[i] = (uint8_t)(i * 97 % 251);
     float from_trainer[3 * 16], target[3 * 16], context[3 * 16], tokens[3 * 9 * 16], means[3 * 16] = {0};
     case_ok(ij_trainer_features(t, pixels, 3, from_trainer));
-    ij_encoder *a = open_encoder(IJ_ENCODER_TARGET, 3), *b = open_encoder(IJ_ENCODER_CONTEXT, 4);
-    case_ok(ij_encoder_features(a, pixels, 3, target));
-    case_ok(ij_encoder_features(b, pixels, 3, context));
-    case_ok(ij_encoder_tokens(a, pixels, 3, tokens));
+    ij_encoder *a = open_encoder(&(ij_encoder_options){.batch = 3}),
+               *b = open_encoder(&(ij_encoder_options){.which = IJ_ENCODER_CONTEXT, .batch = 4}),
+               *all = open_encoder(&(ij_encoder_options){.batch = 3, .pool = IJ_POOL_NONE});
+    case_ok(ij_encoder_run(a, pixels, 3, target));
+    case_ok(ij_encoder_run(b, pixels, 3, context));
+    case_ok(ij_encoder_run(all, pixels, 3, tokens));
     for (int i = 0; i < 3 * 9 * 16; i++)
         means[i / (9 * 16) * 16 + i % 16] += tokens[i] / 9.0f;
     assert_memory_equal(target, from_trainer, sizeof target);
@@ -206,6 +208,7 @@ static void of_a_checkpoint(void **state)
     assert_true(ij_encoder_device_bytes(a) < ij_trainer_device_bytes(t) / 3);
     ij_encoder_destroy(a);
     ij_encoder_destroy(b);
+    ij_encoder_destroy(all);
     ij_trainer_destroy(t);
 }
 
@@ -220,16 +223,16 @@ static void refusals(void **state)
     ij_encoder *e;
     float values[48];
     case_ok(ij_model_file_open(&file, path));
-    assert_int_equal(ij_encoder_create(&e, case_device(), file, IJ_ENCODER_TARGET, 0), IJ_EINVAL);
-    assert_int_equal(ij_encoder_create(&e, case_device(), file, IJ_ENCODER_TARGET, 2000000000), IJ_EINVAL);
+    assert_int_equal(ij_encoder_create(&e, case_device(), file, &(ij_encoder_options){.batch = -1}), IJ_EINVAL);
+    assert_int_equal(ij_encoder_create(&e, case_device(), file, &(ij_encoder_options){.batch = 2000000000}), IJ_EINVAL);
     uint64_t real = case_device()->info.global_bytes;
     case_device()->info.global_bytes = 10000;
-    assert_int_equal(ij_encoder_create(&e, case_device(), file, IJ_ENCODER_TARGET, 2), IJ_ENOMEM);
+    assert_int_equal(ij_encoder_create(&e, case_device(), file, &(ij_encoder_options){.batch = 2}), IJ_ENOMEM);
     assert_null(e);
     case_device()->info.global_bytes = real;
-    case_ok(ij_encoder_create(&e, case_device(), file, IJ_ENCODER_TARGET, 2));
-    assert_int_equal(ij_encoder_features(e, (const uint8_t *)"", 3, values), IJ_EINVAL);
-    assert_int_equal(ij_encoder_features(e, (const uint8_t *)"", 0, values), IJ_EINVAL);
+    case_ok(ij_encoder_create(&e, case_device(), file, &(ij_encoder_options){.batch = 2}));
+    assert_int_equal(ij_encoder_run(e, (const uint8_t *)"", 3, values), IJ_EINVAL);
+    assert_int_equal(ij_encoder_run(e, (const uint8_t *)"", 0, values), IJ_EINVAL);
     ij_encoder_destroy(e);
     ij_model_file_close(file);
 }

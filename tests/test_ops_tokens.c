@@ -172,14 +172,15 @@ static void mean_pool(check *c)
     ij_tokens t;
     check_ok(c, ij_tokens_create(&t, c->device));
     for (int i = 0; i < 10; i++) {
-        int dim = draw_width(c), images = check_draw(c, 1, 7), patches = i ? check_draw(c, 1, 256) : 1;
-        check_shape(c, "%d images of %d patches of %d", images, patches, dim);
-        size_t n = product(images * patches, dim), width = product(images, dim);
+        int dim = draw_width(c), images = check_draw(c, 1, 7), side = i ? check_draw(c, 1, 16) : 1;
+        int patches = side * side, cells = i % 3 + 1, rows = images * cells * cells;
+        check_shape(c, "%d images of %d x %d patches of %d, %d cells", images, side, side, dim, cells * cells);
+        size_t n = product(images * patches, dim), width = product(rows, dim);
         float *x = check_normals(c, n, 0.0f, 1.0f);
         double *want = check_doubles(c, width);
         cl_mem features = check_output(c, width);
-        reference_mean_pool(x, images, patches, dim, want);
-        check_ok(c, ij_mean_pool(&t, floats(c, x, n), features, images, patches, dim));
+        reference_mean_pool(x, images, side, cells, dim, want);
+        check_ok(c, ij_mean_pool(&t, floats(c, x, n), features, images, side, cells, dim));
         check_close(c, "features", check_read(c, features), want, width, TOLERANCE);
         check_end(c);
     }

@@ -113,7 +113,7 @@ ij_status image_set_features(image_set *set, ij_trainer *trainer, const ij_model
     int64_t kept = 0;
     for (int64_t done = 0; done < set->n && !status; done += batch) {
         int count = set->n - done < batch ? (int)(set->n - done) : batch;
-        status = ij_loader_eval(set->loader, set->samples + done, count, model->crop, pixels, readable);
+        status = ij_loader_eval(set->loader, set->samples + done, count, model->crop, IJ_FIT_SHORTER, pixels, readable);
         if (!status)
             status = ij_trainer_features(trainer, pixels, count, features + done * model->dim);
         if (!status)

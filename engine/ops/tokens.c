@@ -108,8 +108,8 @@ ij_status ij_sum_rows(ij_tokens *t, cl_mem d, cl_mem rows, cl_mem sum, int count
                      IJ_ARG(rows), IJ_ARG(no), IJ_ARG(sum), IJ_ARG(items), IJ_ARG(dim), IJ_ARG(items));
 }
 
-ij_status ij_mean_pool(ij_tokens *t, cl_mem x, cl_mem features, int images, int patches, int dim)
+ij_status ij_mean_pool(ij_tokens *t, cl_mem x, cl_mem features, int images, int side, int cells, int dim)
 {
-    return IJ_LAUNCH(t->device, t->mean_pool, "mean_pool", row_grid(t, images, column_groups(t, dim)), IJ_ARG(x),
-                     IJ_ARG(features), IJ_ARG(patches), IJ_ARG(dim));
+    return IJ_LAUNCH(t->device, t->mean_pool, "mean_pool", row_grid(t, images * cells * cells, column_groups(t, dim)),
+                     IJ_ARG(x), IJ_ARG(features), IJ_ARG(side), IJ_ARG(cells), IJ_ARG(dim));
 }

@@ -1,0 +1,209 @@
+#include "frontend/features.h"
+
+#include "data/loader.h"
+#include "frontend/message.h"
+#include "frontend/tally.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Unreadable images that are named one by one; the rest are counted. */
+enum { MOST_NAMED = 20 };
+
+/* A batch of the data set's images, some of which may turn out unreadable. */
+typedef struct slot {
+    int count;
+    int64_t *samples;
+    bool *readable;
+    uint8_t *pixels;
+} slot;
+
+typedef struct work {
+    const ij_features_job *job;
+    ij_loader *loader;
+    int size, batch;
+    int64_t count; /* samples in all */
+    slot slots[2]; /* one is decoded while the other is computed */
+    float *features;
+    int64_t named;    /* bad images of the loader's list that were told of */
+    int64_t produced; /* images handed on */
+    ij_tally tally;
+} work;
+
+static ij_status open_work(work *w)
+{
+    const ij_features_job *job = w->job;
+    w->size = job->encoder ? ij_encoder_model(job->encoder)->crop : job->size;
+    w->batch = job->encoder ? ij_encoder_batch(job->encoder) : job->batch;
+    w->count = job->samples ? job->count : ij_dataset_count(job->dataset);
+    if (w->count < w->batch) /* room for more would never be used */
+        w->batch = w->count < 1 ? 1 : (int)w->count;
+    ij_loader_config config = ij_loader_defaults();
+    config.dataset = job->dataset;
+    config.batch = 1; /* batches are for training; evaluations may be of any size */
+    config.crop = w->size;
+    config.decode = IJ_DECODE_EXACT;
+    config.workers = job->workers;
+    config.max_pixels = job->max_pixels;
+    ij_status status = ij_loader_open(&w->loader, &config);
+    if (status)
+        return status;
+    size_t batch = (size_t)w->batch;
+    bool room = true;
+    for (int i = 0; i < 2; i++) {
+        slot *s = &w->slots[i];
+        s->samples = malloc(batch * sizeof *s->samples);
+        s->readable = malloc(batch * sizeof *s->readable);
+        s->pixels = malloc(batch * (size_t)w->size * (size_t)w->size * 3);
+        room = room && s->samples && s->readable && s->pixels;
+    }
+    if (job->encoder) {
+        w->features = malloc(batch * (size_t)ij_encoder_floats(job->encoder) * sizeof *w->features);
+        room = room && w->features;
+    }
+    return room ? IJ_OK : ij_fail(IJ_ENOMEM, "no host memory for batches of %d images", w->batch);
+}
+
+static void close_work(work *w)
+{
+    ij_loader_close(w->loader);
+    for (int i = 0; i < 2; i++) {
+        free(w->slots[i].samples);
+        free(w->slots[i].readable);
+        free(w->slots[i].pixels);
+    }
+    free(w->features);
+}
+
+/* Starts to decode the batch that begins with the data set's (or the job's) sample `first`. */
+static ij_status begin(work *w, slot *s, int64_t first)
+{
+    s->count = w->count - first < w->batch ? (int)(w->count - first) : w->batch;
+    for (int i = 0; i < s->count; i++)
+        s->samples[i] = w->job->samples ? w->job->samples[first + i] : first + i;
+    return ij_loader_eval_begin(w->loader, s->samples, s->count, w->size, w->job->fit, s->pixels, s->readable);
+}
+
+/* Says which images could not be read since it was last called. */
+static void name_unreadable(work *w)
+{
+    for (int64_t bad = ij_loader_bad_count(w->loader); w->named < bad; w->named++) {
+        if (w->named >= MOST_NAMED)
+            continue;
+        char path[4096];
+        ij_bad_image image = ij_loader_bad(w->loader, w->named);
+        ij_dataset_path(w->job->dataset, image.sample, path, sizeof path);
+        ij_tally_clear(&w->tally);
+        ij_complain("left out: %s: %s", path, image.reason);
+    }
+}
+
+/* Moves the readable images together; s->count becomes their number. */
+static void keep_readable(const work *w, slot *s)
+{
+    size_t bytes = (size_t)w->size * (size_t)w->size * 3;
+    int kept = 0;
+    for (int i = 0; i < s->count; i++) {
+        if (!s->readable[i])
+            continue;
+        if (kept < i) {
+            s->samples[kept] = s->samples[i];
+            memcpy(s->pixels + (size_t)kept * bytes, s->pixels + (size_t)i * bytes, bytes);
+        }
+        kept++;
+    }
+    s->count = kept;
+}
+
+static ij_status compute(work *w, slot *s)
+{
+    keep_readable(w, s);
+    if (!s->count)
+        return IJ_OK;
+    ij_status status = IJ_OK;
+    if (w->job->encoder)
+        status = ij_encoder_run(w->job->encoder, s->pixels, s->count, w->features);
+    if (status)
+        return status;
+    w->produced += s->count;
+    return w->job->take(
+        w->job->taker,
+        &(ij_features_batch){.images = s->count, .samples = s->samples, .pixels = s->pixels, .features = w->features});
+}
+
+static ij_status run(work *w)
+{
+    ij_status status = begin(w, &w->slots[0], 0);
+    int turn = 0;
+    for (int64_t first = 0; first < w->count && !status; first += w->batch, turn = !turn) {
+        status = ij_loader_eval_finish(w->loader);
+        if (status)
+            return status;
+        name_unreadable(w);
+        if (first + w->batch < w->count)
+            status = begin(w, &w->slots[!turn], first + w->batch);
+        if (!status)
+            status = compute(w, &w->slots[turn]);
+        if (!w->job->quiet)
+            ij_tally_step(&w->tally, first + w->batch);
+    }
+    return status;
+}
+
+ij_status ij_features_run(const ij_features_job *job, int64_t *unreadable)
+{
+    work w = {.job = job};
+    ij_status status = open_work(&w);
+    ij_tally_start(&w.tally, w.count);
+    if (!status)
+        status = run(&w);
+    ij_tally_clear(&w.tally);
+    int64_t bad = w.loader ? ij_loader_bad_count(w.loader) : 0;
+    if (bad > MOST_NAMED)
+        ij_complain("left out: %lld more images that cannot be read", (long long)(bad - MOST_NAMED));
+    if (!status && !w.produced)
+        status = ij_fail(IJ_EFORMAT, "none of the %lld images can be read", (long long)w.count);
+    if (unreadable)
+        *unreadable = bad;
+    close_work(&w);
+    return status;
+}
+
+/* ---- Names ------------------------------------------------------------------------------------------------------- */
+
+static const char *const fits[] = {[IJ_FIT_SHORTER] = "shorter", [IJ_FIT_SQUASH] = "squash", [IJ_FIT_NONE] = "none"};
+static const char *const poolings[] = {[IJ_POOL_MEAN] = "mean", [IJ_POOL_2X2] = "2x2", [IJ_POOL_NONE] = "none"};
+
+static int place_of(const char *name, const char *const *names, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (!strcmp(names[i], name))
+            return i;
+    return -1;
+}
+
+bool ij_fit_named(const char *name, ij_fit *fit)
+{
+    int place = place_of(name, fits, sizeof fits / sizeof *fits);
+    if (place >= 0)
+        *fit = (ij_fit)place;
+    return place >= 0;
+}
+
+const char *ij_fit_name(ij_fit fit)
+{
+    return fits[fit];
+}
+
+bool ij_pooling_named(const char *name, ij_pooling *pool)
+{
+    int place = place_of(name, poolings, sizeof poolings / sizeof *poolings);
+    if (place >= 0)
+        *pool = (ij_pooling)place;
+    return place >= 0;
+}
+
+const char *ij_pooling_name(ij_pooling pool)
+{
+    return poolings[pool];
+}
