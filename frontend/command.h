@@ -11,6 +11,7 @@ int ij_command_devices(int argc, char **argv);
 int ij_command_export(int argc, char **argv);
 int ij_command_import(int argc, char **argv);
 int ij_command_inspect(int argc, char **argv);
+int ij_command_report(int argc, char **argv);
 int ij_command_train(int argc, char **argv);
 
 #endif

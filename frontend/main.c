@@ -15,6 +15,7 @@ static const struct {
     {"config", ij_command_config, "check a configuration and print what would be used"},
     {"import", ij_command_import, "make a checkpoint of an official or a Hugging Face model"},
     {"export", ij_command_export, "write a model for transformers, the official code or others"},
+    {"report", ij_command_report, "write what there is to see of a run into one HTML file"},
     {"inspect", ij_command_inspect, "tell what is in a model file of any kind"},
     {"devices", ij_command_devices, "list the OpenCL devices"},
 };

@@ -4,8 +4,13 @@
 
 #include "engine/base/error.h"
 
+#include <stdbool.h>
+
 /* Locks the existing folder for this process until it ends. IJ_EINVAL where another process holds it, which the message
  * names. A file system without locks is no obstacle: then there is none. */
 ij_status ij_run_lock(const char *folder);
+
+/* Whether another process holds it now; false where that cannot be found out. */
+bool ij_run_lock_held(const char *folder);
 
 #endif
