@@ -180,6 +180,36 @@ ij_status ij_dataset_open(ij_dataset **out, const char *path)
     return status;
 }
 
+static ij_status list_image(ij_dataset *d, const char *path)
+{
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return ij_fail(IJ_EIO, "cannot open the image %s: %s", path, strerror(errno));
+    if (!S_ISREG(info.st_mode))
+        return ij_fail(IJ_EIO, "%s is not an image file", path);
+    ij_status status = set_place(d, path, folder_length(path, strlen(path)));
+    d->listing.kind = IJ_SOURCE_LIST; /* of one line */
+    ij_sample sample = {.label = -1};
+    if (!status)
+        status = ij_listing_add_container(&d->listing, "", &info);
+    if (!status)
+        status = ij_listing_add_text(&d->listing, d->name, strlen(d->name), &sample.name);
+    return status ? status : ij_listing_add_sample(&d->listing, sample);
+}
+
+ij_status ij_dataset_open_image(ij_dataset **out, const char *path)
+{
+    ij_dataset *d = calloc(1, sizeof *d);
+    if (!d)
+        return no_memory(path);
+    ij_status status = list_image(d, path);
+    if (status)
+        ij_dataset_close(d);
+    else
+        *out = d;
+    return status;
+}
+
 void ij_dataset_close(ij_dataset *d)
 {
     if (!d)

@@ -37,6 +37,8 @@ void ij_bytes_free(ij_bytes *bytes);
  * IJ_EIO: nothing there, or no permission; IJ_EFORMAT: no image found, or not such a source; IJ_EINVAL: a range of
  * shards that is none. */
 ij_status ij_dataset_open(ij_dataset **dataset, const char *path);
+/* The one image file at `path`, JPEG or PNG, as a data set of it alone, unlabelled. IJ_EIO where there is no file. */
+ij_status ij_dataset_open_image(ij_dataset **dataset, const char *path);
 void ij_dataset_close(ij_dataset *dataset);
 
 /* Number of samples, below 2^32. */

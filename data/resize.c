@@ -99,7 +99,8 @@ static double triangle(double x)
     return y > 0 ? y : 0; /* fmax is a call */
 }
 
-/* Pillow's precompute_coeffs for one output, less the taps of weight zero at its ends. */
+/* Pillow's precompute_coeffs for one output, less the taps of weight zero at its ends; in steps of 2^-22, as its
+ * normalize_coeffs_8bpc, which float holds exactly. */
 static ij_taps taps_at(double centre, double stretch, int source, float *weight)
 {
     double begins = centre - stretch + 0.5, ends = centre + stretch + 0.5, shrink = 1 / stretch;
@@ -112,7 +113,7 @@ static ij_taps taps_at(double centre, double stretch, int source, float *weight)
     for (int x = first; x < end; x++)
         sum += triangle((x - centre + 0.5) * shrink);
     for (int x = first; x < end; x++)
-        weight[x - first] = (float)(triangle((x - centre + 0.5) * shrink) / sum);
+        weight[x - first] = (float)(floor(triangle((x - centre + 0.5) * shrink) / sum * 0x1p22 + 0.5) * 0x1p-22);
     return (ij_taps){first, end - first};
 }
 

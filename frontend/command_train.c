@@ -342,7 +342,7 @@ static ij_status train(run *r)
     t->trainer = r->trainer;
     if ((status = measure_peak(r)))
         return status;
-    ij_interrupt_catch();
+    ij_interrupt_catch("ending after this step with a checkpoint");
     if ((status = ij_training_run(t)))
         return status;
     if (t->taken > t->begin)

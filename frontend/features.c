@@ -126,9 +126,12 @@ static ij_status compute(work *w, slot *s)
     if (status)
         return status;
     w->produced += s->count;
-    return w->job->take(
-        w->job->taker,
-        &(ij_features_batch){.images = s->count, .samples = s->samples, .pixels = s->pixels, .features = w->features});
+    return w->job->take(w->job->taker,
+                        &(ij_features_batch){.images = s->count,
+                                             .samples = s->samples,
+                                             .pixels = s->pixels,
+                                             .features = w->features,
+                                             .floats = w->job->encoder ? ij_encoder_floats(w->job->encoder) : 0});
 }
 
 static ij_status run(work *w)

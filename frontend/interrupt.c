@@ -1,23 +1,25 @@
 #include "frontend/interrupt.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t caught;
+static char words[128]; /* a handler may write, but not format */
 
 static void on_signal(int signal_number)
 {
-    static const char words[] = "\nijepa: ending after this step with a checkpoint; once more ends at once\n";
     if (caught)
         _exit(128 + signal_number);
     caught = signal_number;
-    ssize_t ignored = write(STDERR_FILENO, words, sizeof words - 1);
+    ssize_t ignored = write(STDERR_FILENO, words, strlen(words));
     (void)ignored;
 }
 
-void ij_interrupt_catch(void)
+void ij_interrupt_catch(const char *promise)
 {
+    snprintf(words, sizeof words, "\nijepa: %s; once more ends at once\n", promise);
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
     for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
         struct sigaction before, action;

@@ -14,9 +14,11 @@ static const struct {
     {"data", ij_command_data, "look through a folder of images; show crops with their masks"},
     {"config", ij_command_config, "check a configuration and print what would be used"},
     {"import", ij_command_import, "make a checkpoint of an official or a Hugging Face model"},
+    {"embed", ij_command_embed, "write what a model makes of images, for NumPy and others"},
     {"export", ij_command_export, "write a model for transformers, the official code or others"},
     {"report", ij_command_report, "write what there is to see of a run into one HTML file"},
     {"inspect", ij_command_inspect, "tell what is in a model file of any kind"},
+    {"search", ij_command_search, "find the images nearest to one among those embedded"},
     {"devices", ij_command_devices, "list the OpenCL devices"},
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };

@@ -124,28 +124,74 @@ static int choose_columns(int images)
     return columns;
 }
 
+/* Where the images of a sheet lie. */
+typedef struct layout {
+    int columns, zoom, edge; /* edge: of a cell, in pixels of the sheet */
+} layout;
+
+/* An empty sheet for `images` images of `size` x `size` pixels. */
+static ij_status lay_out(ij_sheet *sheet, layout *l, int images, int size)
+{
+    l->columns = choose_columns(images);
+    l->zoom = size < CELL ? (CELL + size / 2) / size : 1;
+    l->edge = size * l->zoom;
+    int rows = (images + l->columns - 1) / l->columns;
+    *sheet = (ij_sheet){.width = l->columns * (l->edge + GAP) - GAP + 2 * MARGIN,
+                        .height = rows * (l->edge + GAP) - GAP + 2 * MARGIN};
+    sheet->pixels = malloc((size_t)sheet->width * (size_t)sheet->height * 3);
+    if (!sheet->pixels)
+        return ij_fail(IJ_ENOMEM, "no memory for a sheet of %d images of %d pixels", images, size);
+    fill(sheet, 0, 0, sheet->width, sheet->height, background);
+    return IJ_OK;
+}
+
+static int left_of(const layout *l, int image)
+{
+    return MARGIN + image % l->columns * (l->edge + GAP);
+}
+
+static int top_of(const layout *l, int image)
+{
+    return MARGIN + image / l->columns * (l->edge + GAP);
+}
+
 ij_status ij_sheet_draw(ij_sheet *sheet, const ij_batch *batch, int side)
 {
-    int columns = choose_columns(batch->images), rows = (batch->images + columns - 1) / columns;
-    int zoom = batch->crop < CELL ? (CELL + batch->crop / 2) / batch->crop : 1, edge = batch->crop * zoom;
-    *sheet = (ij_sheet){.width = columns * (edge + GAP) - GAP + 2 * MARGIN,
-                        .height = rows * (edge + GAP) - GAP + 2 * MARGIN};
-    cell c = {.batch = batch, .side = side, .patch = batch->crop / side, .zoom = zoom};
+    layout l;
+    ij_status status = lay_out(sheet, &l, batch->images, batch->crop);
+    if (status)
+        return status;
+    cell c = {.batch = batch, .side = side, .patch = batch->crop / side, .zoom = l.zoom};
     size_t patches = (size_t)side * (size_t)side;
-    sheet->pixels = malloc((size_t)sheet->width * (size_t)sheet->height * 3);
     c.shown = calloc(patches, sizeof *c.shown);
     c.covering = calloc(patches, sizeof *c.covering);
-    if (!sheet->pixels || !c.shown || !c.covering) {
+    if (!c.shown || !c.covering) {
         ij_sheet_free(sheet);
-        free(c.shown);
-        free(c.covering);
-        return ij_fail(IJ_ENOMEM, "no memory for a sheet of %d crops of %d pixels", batch->images, batch->crop);
+        status = ij_fail(IJ_ENOMEM, "no memory for the masks of %d crops", batch->images);
     }
-    fill(sheet, 0, 0, sheet->width, sheet->height, background);
-    for (c.image = 0; c.image < batch->images; c.image++)
-        draw_cell(sheet, &c, MARGIN + c.image % columns * (edge + GAP), MARGIN + c.image / columns * (edge + GAP));
+    for (c.image = 0; c.image < batch->images && !status; c.image++)
+        draw_cell(sheet, &c, left_of(&l, c.image), top_of(&l, c.image));
     free(c.shown);
     free(c.covering);
+    return status;
+}
+
+ij_status ij_sheet_images(ij_sheet *sheet, const uint8_t *pixels, int images, int size, int marked)
+{
+    layout l;
+    ij_status status = lay_out(sheet, &l, images, size);
+    if (status)
+        return status;
+    for (int i = 0; i < images; i++) {
+        int left = left_of(&l, i), top = top_of(&l, i), line = 4;
+        if (i < marked)
+            fill(sheet, left - line, top - line, l.edge + 2 * line, l.edge + 2 * line, palette[0]);
+        for (int y = 0; y < size; y++)
+            for (int x = 0; x < size; x++) {
+                const uint8_t *p = pixels + (((size_t)i * (size_t)size + (size_t)y) * (size_t)size + (size_t)x) * 3;
+                fill(sheet, left + x * l.zoom, top + y * l.zoom, l.zoom, l.zoom, (colour){p[0], p[1], p[2]});
+            }
+    }
     return IJ_OK;
 }
 

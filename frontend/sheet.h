@@ -1,4 +1,4 @@
-/* A contact sheet: the crops of a batch side by side, as training gets them, with their masks drawn in. What a context
+/* A contact sheet: images side by side, as they are, or the crops of a batch with their masks drawn in. What a context
  * block shows stays as it is, the rest is dim; target blocks are tinted and outlined, each in a colour of its own. */
 #ifndef IJ_FRONTEND_SHEET_H
 #define IJ_FRONTEND_SHEET_H
@@ -16,6 +16,8 @@ typedef struct ij_sheet {
 /* Draws all images of a filled batch whose grid is side x side patches. Crops under 224 pixels are enlarged by a whole
  * factor. IJ_ENOMEM. The caller calls ij_sheet_free. */
 ij_status ij_sheet_draw(ij_sheet *sheet, const ij_batch *batch, int side);
+/* Draws pixels [images, size, size, 3]; the first `marked` of them are outlined. Else as ij_sheet_draw. */
+ij_status ij_sheet_images(ij_sheet *sheet, const uint8_t *pixels, int images, int size, int marked);
 void ij_sheet_free(ij_sheet *sheet);
 
 /* Writes a PNG. IJ_EIO where the file cannot be written; IJ_EINVAL where the program was built without libpng. */

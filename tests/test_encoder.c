@@ -5,6 +5,7 @@
 #include "engine/encoder.h"
 #include "engine/files/safetensors.h"
 #include "engine/opencl.h"
+#include "engine/position.h"
 #include "tests/test_model_case.h"
 #include "tools/golden.h"
 
@@ -111,13 +112,15 @@ static uint8_t *pixels_of(const golden *g)
     return pixels;
 }
 
-static float *expected_of(const char *name, int64_t *count)
+static float *expected_of(const char *file, const char *name, int64_t *count)
 {
     ij_safetensors *oracle;
-    case_ok(ij_safetensors_open(&oracle, IJEPA_TESTS "/golden/features/features.safetensors"));
+    char oracle_path[1024];
+    snprintf(oracle_path, sizeof oracle_path, IJEPA_TESTS "/golden/features/%s.safetensors", file);
+    case_ok(ij_safetensors_open(&oracle, oracle_path));
     const ij_st_tensor *tensor = ij_safetensors_find(oracle, name);
     assert_non_null(tensor);
-    *count = tensor->shape[0] * tensor->shape[1];
+    *count = (int64_t)(tensor->bytes / sizeof(float));
     float *values = floats(*count);
     case_ok(ij_safetensors_read_floats(oracle, tensor, values));
     ij_safetensors_close(oracle);
@@ -138,7 +141,7 @@ static double error_of(const char *name, const char *network, float positions, i
     open_golden(&g, name);
     write_encoder(&g, network, positions);
     int64_t count;
-    float *expected = expected_of(name, &count), *features = floats(count);
+    float *expected = expected_of("features", name, &count), *features = floats(count);
     uint8_t *pixels = pixels_of(&g);
     ij_encoder *e = open_encoder(&(ij_encoder_options){.which = which, .batch = batch});
     int dim = g.config.model.dim, crop = g.config.model.crop;
@@ -177,6 +180,115 @@ static void files(void **state)
     assert_true(error_of("tiny", "target_encoder.", 1.0f, IJ_ENCODER_CONTEXT, 3) <= 2e-6);
     assert_true(error_of("tiny", "target_encoder.", 0.0f, IJ_ENCODER_TARGET, 3) <= 2e-6);
     assert_true(error_of("tiny", "target_encoder.", 2.0f, IJ_ENCODER_TARGET, 3) > 1e-3);
+}
+
+/* Images of `size` pixels a side out of those of a golden step, repeated to the right and below. */
+static uint8_t *resized_pixels(const golden *g, int size)
+{
+    uint8_t *pixels = pixels_of(g), *larger = malloc((size_t)(g->config.batch * size * size * 3));
+    int crop = g->config.model.crop;
+    assert_non_null(larger);
+    for (int i = 0; i < g->config.batch * size * size * 3; i++) {
+        int channel = i % 3, x = i / 3 % size % crop, y = i / 3 / size % size % crop, image = i / 3 / size / size;
+        larger[i] = pixels[((image * crop + y) * crop + x) * 3 + channel];
+    }
+    free(pixels);
+    return larger;
+}
+
+/* The features of a golden step's images with `options` against the oracle's tensor "NAME.WHAT". */
+static void check_options(const char *name, const char *what, ij_encoder_options options)
+{
+    char tensor[96];
+    int64_t count;
+    golden g;
+    open_golden(&g, name);
+    write_encoder(&g, "target_encoder.", 1.0f);
+    snprintf(tensor, sizeof tensor, "%s.%s", name, what);
+    float *expected = expected_of("encoder", tensor, &count), *features = floats(count);
+    int crop = options.crop ? options.crop : g.config.model.crop;
+    uint8_t *pixels = resized_pixels(&g, crop);
+    ij_encoder *e = open_encoder(&options);
+    int64_t each = ij_encoder_floats(e);
+    assert_int_equal(each * g.config.batch, count);
+    assert_int_equal(ij_encoder_model(e)->crop, crop);
+    assert_true(ij_encoder_batch(e) >= g.config.batch);
+    case_ok(ij_encoder_run(e, pixels, g.config.batch, features));
+    case_ok(ij_encoder_run(e, pixels, 1, features)); /* a smaller batch after a larger one */
+    double error = relative_error(features, expected, count);
+    if (!(error <= 2e-6))
+        fail_msg("%s is off by %.2g", tensor, error);
+    ij_encoder_destroy(e);
+    free(expected);
+    free(features);
+    free(pixels);
+    golden_close(&g);
+}
+
+static void layers_and_sizes(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"tiny", "two-contexts"}; /* grids of 6 x 6 and 7 x 7 */
+    static const int crops[] = {48, 56};
+    for (size_t i = 0; i < 2; i++) {
+        const ij_encoder_options larger = {.crop = crops[i] + 16}, smaller = {.crop = crops[i] - 16};
+        ij_encoder_options other = {.layers = 2, .pool = IJ_POOL_NONE};
+        check_options(names[i], "layers", other);
+        other.pool = IJ_POOL_2X2;
+        check_options(names[i], "quadrants", other);
+        check_options(names[i], "larger", larger);
+        check_options(names[i], "smaller", smaller);
+        other = larger;
+        other.positions = IJ_POSITIONS_INTERPOLATED;
+        check_options(names[i], "larger.interpolated", other);
+        other.crop = smaller.crop;
+        check_options(names[i], "smaller.interpolated", other);
+    }
+}
+
+static void bicubic(void **state)
+{
+    (void)state;
+    static const int sides[] = {1, 3, 5, 7, 16};
+    int64_t count;
+    float *from = expected_of("encoder", "bicubic.from", &count);
+    for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "bicubic.to.%d", sides[i]);
+        float *expected = expected_of("encoder", name, &count), *got = floats(count);
+        ij_position_interpolate(from, 5, got, sides[i], 8);
+        assert_true(relative_error(got, expected, count) <= 1e-7); /* one rounding to float32 each */
+        if (sides[i] == 5)
+            assert_memory_equal(got, from, (size_t)count * sizeof *got);
+        free(expected);
+        free(got);
+    }
+    free(from);
+}
+
+/* A random start has the weights that a trainer starts with. */
+static void random_start(void **state)
+{
+    (void)state;
+    ij_trainer_config config = case_config();
+    config.seed = 5;
+    ij_trainer *t = case_trainer(&config);
+    const ij_checkpoint_meta meta = {.model = config.model};
+    case_ok(ij_checkpoint_write(t, NULL, path, &meta));
+    uint8_t pixels[12 * 12 * 3];
+    float from_trainer[16], drawn[16], other[16];
+    for (size_t i = 0; i < sizeof pixels; i++)
+        pixels[i] = (uint8_t)(i * 97 % 251);
+    case_ok(ij_trainer_features(t, pixels, 1, from_trainer));
+    for (uint64_t seed = 5; seed <= 6; seed++) {
+        ij_encoder *e = open_encoder(
+            &(ij_encoder_options){.random_start = true, .seed = seed, .rescale_residual = config.rescale_residual});
+        case_ok(ij_encoder_run(e, pixels, 1, seed == 5 ? drawn : other));
+        ij_encoder_destroy(e);
+    }
+    assert_memory_equal(drawn, from_trainer, sizeof drawn);
+    assert_memory_not_equal(other, from_trainer, sizeof other);
+    ij_trainer_destroy(t);
 }
 
 /* Context and target encoder of one checkpoint; tokens whose means are the features; the trainer's features. */
@@ -229,12 +341,65 @@ static void refusals(void **state)
     case_device()->info.global_bytes = 10000;
     assert_int_equal(ij_encoder_create(&e, case_device(), file, &(ij_encoder_options){.batch = 2}), IJ_ENOMEM);
     assert_null(e);
+    assert_int_equal(ij_encoder_create(&e, case_device(), file, &(ij_encoder_options){.batch = 0}), IJ_ENOMEM);
     case_device()->info.global_bytes = real;
+    const ij_encoder_options wrong[] = {{.layers = 3}, {.layers = -1}, {.crop = 50}, {.crop = -8}, {.crop = 80000}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_int_equal(ij_encoder_create(&e, case_device(), file, &wrong[i]), IJ_EINVAL);
+        assert_null(e);
+    }
     case_ok(ij_encoder_create(&e, case_device(), file, &(ij_encoder_options){.batch = 2}));
     assert_int_equal(ij_encoder_run(e, (const uint8_t *)"", 3, values), IJ_EINVAL);
     assert_int_equal(ij_encoder_run(e, (const uint8_t *)"", 0, values), IJ_EINVAL);
     ij_encoder_destroy(e);
     ij_model_file_close(file);
+}
+
+/* A table that is not sine-cosine cannot be computed for another grid, only interpolated. */
+static void foreign_positions(void **state)
+{
+    (void)state;
+    golden g;
+    open_golden(&g, "tiny");
+    write_encoder(&g, "encoder.", 2.0f);
+    golden_close(&g);
+    ij_model_file *file;
+    ij_encoder *e;
+    case_ok(ij_model_file_open(&file, path));
+    assert_int_equal(ij_encoder_create(&e, case_device(), file, &(ij_encoder_options){.crop = 64}), IJ_EINVAL);
+    assert_non_null(strstr(ij_error(), "interpolate"));
+    case_ok(ij_encoder_create(&e, case_device(), file,
+                              &(ij_encoder_options){.crop = 64, .positions = IJ_POSITIONS_INTERPOLATED}));
+    ij_encoder_destroy(e);
+    ij_model_file_close(file);
+}
+
+/* A batch that nobody asked for goes by the device: fewer images where it has less memory, or gives less at once. */
+static void chosen_batch(void **state)
+{
+    (void)state;
+    golden g;
+    open_golden(&g, "tiny");
+    write_encoder(&g, "encoder.", 1.0f);
+    golden_close(&g);
+    ij_device_info *info = &case_device()->info;
+    const ij_device_info real = *info;
+    ij_encoder *e = open_encoder(&(ij_encoder_options){.batch = 0});
+    int most = ij_encoder_batch(e);
+    uint64_t bytes = ij_encoder_device_bytes(e);
+    ij_encoder_destroy(e);
+    assert_int_equal(most, 256); /* 36 patches an image: 9216 tokens */
+    info->global_bytes = bytes;
+    e = open_encoder(&(ij_encoder_options){.batch = 0});
+    assert_true(ij_encoder_batch(e) < most && ij_encoder_batch(e) >= 32);
+    assert_true((double)ij_encoder_device_bytes(e) <= 0.75 * (double)bytes);
+    ij_encoder_destroy(e);
+    *info = real;
+    info->max_alloc_bytes = 36 * 192 * 16 * sizeof(float); /* the widest activations, of 16 images */
+    e = open_encoder(&(ij_encoder_options){.batch = 0});
+    assert_int_equal(ij_encoder_batch(e), 16);
+    ij_encoder_destroy(e);
+    *info = real;
 }
 
 int main(void)
@@ -246,7 +411,10 @@ int main(void)
         return 1;
     close(fd);
     const struct CMUnitTest tests[] = {cmocka_unit_test(against_the_oracle), cmocka_unit_test(files),
-                                       cmocka_unit_test(of_a_checkpoint), cmocka_unit_test(refusals)};
+                                       cmocka_unit_test(of_a_checkpoint),    cmocka_unit_test(refusals),
+                                       cmocka_unit_test(layers_and_sizes),   cmocka_unit_test(bicubic),
+                                       cmocka_unit_test(random_start),       cmocka_unit_test(foreign_positions),
+                                       cmocka_unit_test(chosen_batch)};
     int failed = cmocka_run_group_tests_name("encoder", tests, NULL, NULL);
     unlink(path);
     case_close();
