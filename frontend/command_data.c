@@ -265,7 +265,7 @@ static ij_status write_sheet(const ij_dataset *dataset, const data_options *o, c
     ij_status status = ij_example_batch_load(&batch, config, dataset, o->images, &side);
     if (status)
         return status;
-    status = ij_sheet_draw(&sheet, &batch, side);
+    status = ij_sheet_draw(&sheet, &batch, batch.images, side);
     if (!status)
         status = ij_sheet_write(&sheet, o->sheet);
     if (!status)

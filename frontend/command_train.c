@@ -40,6 +40,7 @@ static void print_help(void)
          "                           (see [logging]); the newest two are kept\n"
          "  TAG-latest.safetensors   a link to the newest\n"
          "  TAG-config.ini           the configuration that was used\n"
+         "  events.out.tfevents.*    for TensorBoard, where [logging] tensorboard = true\n"
          "Without --resume, what an earlier run left under these names is renamed, with ~ added.\n"
          "\n"
          "Ctrl-C (or SIGTERM, SIGHUP) ends the run after the current step with a checkpoint, a second one at once.\n"
@@ -67,6 +68,7 @@ static void close_run(run *r)
     ij_loader_close(r->loader);        /* before the trainer, whose memory it fills */
     ij_saver_close(r->training.saver); /* likewise: it reads it */
     ij_step_log_close(&r->training.log);
+    ij_event_file_close(&r->training.events);
     ij_trainer_destroy(r->trainer);
     ij_device_close(r->device);
     ij_model_file_close(r->checkpoint);
@@ -257,6 +259,14 @@ static ij_status open_log(run *r)
     return status;
 }
 
+static ij_status open_events(run *r)
+{
+    ij_training *t = &r->training;
+    if (!r->config.logging.tensorboard)
+        return IJ_OK;
+    return ij_event_file_open(&t->events, r->folder.base, r->folder.tag, t->begin);
+}
+
 static ij_status open_saver(run *r)
 {
     ij_training *t = &r->training;
@@ -333,7 +343,7 @@ static ij_status train(run *r)
         ij_say("done:   all %lld steps were taken before\n", (long long)t->steps);
         return IJ_OK;
     }
-    if ((status = open_log(r)) || (status = open_saver(r)))
+    if ((status = open_log(r)) || (status = open_events(r)) || (status = open_saver(r)))
         return status;
     t->config = &r->config;
     t->folder = &r->folder;

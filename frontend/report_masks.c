@@ -24,7 +24,7 @@ static ij_status draw(const ij_report *r, FILE *out)
         say_why_not(out, ij_error()); /* the images are others than the run's, and may not do for training */
         return IJ_OK;
     }
-    ij_status status = ij_sheet_draw(&sheet, &batch, side);
+    ij_status status = ij_sheet_draw(&sheet, &batch, batch.images, side);
     ij_example_batch_free(&batch);
     if (status)
         return status;

@@ -1,5 +1,6 @@
 #include "frontend/run_folder.h"
 
+#include "frontend/event_folder.h"
 #include "frontend/run_lock.h"
 
 #include <dirent.h>
@@ -216,6 +217,8 @@ ij_status ij_run_folder_keep_previous(const ij_run_folder *folder, bool *kept)
         status = keep_link(folder, kept);
     if (!status)
         status = keep(folder->log, kept);
+    if (!status)
+        status = ij_event_folder_keep(folder->base, folder->tag, kept);
     return status ? status : keep(folder->config, kept);
 }
 

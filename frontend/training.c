@@ -4,9 +4,12 @@
 #include "frontend/clock.h"
 #include "frontend/interrupt.h"
 #include "frontend/message.h"
+#include "frontend/png_bytes.h"
+#include "frontend/sheet.h"
 #include "ini/convert.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 /* ---- What a step measured -------------------------------------------------------------------------------------- */
 
@@ -56,6 +59,49 @@ static void log_step(ij_training *t, const ij_step_record *record)
     ij_tell(IJ_LOG_WARNING, "warning: %s; the run goes on without a log", ij_error());
 }
 
+/* The same for TensorBoard. */
+static void warn_of_events(ij_training *t)
+{
+    t->events_failed = true;
+    ij_progress_clear(&t->progress);
+    ij_tell(IJ_LOG_WARNING, "warning: %s; the run goes on without events for TensorBoard", ij_error());
+}
+
+static void log_events(ij_training *t, int64_t k, const ij_step_record *r)
+{
+    const ij_event_scalar scalars[] = {{"loss", r->result.loss},
+                                       {"target_std", r->result.target_std},
+                                       {"images_per_second", r->images_per_second},
+                                       {"schedule/lr", r->hyper.lr},
+                                       {"schedule/wd", r->hyper.wd},
+                                       {"schedule/ema", r->hyper.ema},
+                                       {"masks/context_length", r->context_length},
+                                       {"masks/target_length", r->target_length}};
+    if (!t->events_failed && ij_event_file_scalars(&t->events, k, scalars, sizeof scalars / sizeof *scalars))
+        warn_of_events(t);
+}
+
+/* The first batch's crops and masks, for whoever looks at the run from afar. */
+static void log_masks(ij_training *t, int64_t k, const ij_batch *batch)
+{
+    enum { CROPS = 12 };
+    ij_sheet sheet;
+    uint8_t *png = NULL;
+    size_t size;
+    if (!t->events.file || !ij_png_available())
+        return;
+    ij_status status = ij_sheet_draw(&sheet, batch, batch->images < CROPS ? batch->images : CROPS,
+                                     ij_model_side(ij_trainer_model(t->trainer)));
+    if (!status)
+        status = ij_png_bytes(sheet.pixels, sheet.width, sheet.height, &png, &size);
+    if (!status)
+        status = ij_event_file_picture(&t->events, k, "masks", png, size, sheet.width, sheet.height);
+    if (status)
+        warn_of_events(t);
+    ij_sheet_free(&sheet);
+    free(png);
+}
+
 /* Reads the results of all steps before `end`; waits for those that the device has not done. */
 static ij_status read_results(ij_training *t, int64_t end)
 {
@@ -69,14 +115,16 @@ static ij_status read_results(ij_training *t, int64_t end)
         double now = ij_clock(), seconds = now - t->last_result;
         t->last_result = now;
         t->loss = result.loss;
-        log_step(t, &(ij_step_record){.epoch = k / t->schedule.ipe + 1,
-                                      .iteration = k % t->schedule.ipe,
-                                      .context_length = kept->context_length,
-                                      .target_length = kept->target_length,
-                                      .seconds = seconds,
-                                      .images_per_second = t->config->data.batch_size / fmax(seconds, 1e-9),
-                                      .hyper = kept->hyper,
-                                      .result = result});
+        ij_step_record record = {.epoch = k / t->schedule.ipe + 1,
+                                 .iteration = k % t->schedule.ipe,
+                                 .context_length = kept->context_length,
+                                 .target_length = kept->target_length,
+                                 .seconds = seconds,
+                                 .images_per_second = t->config->data.batch_size / fmax(seconds, 1e-9),
+                                 .hyper = kept->hyper,
+                                 .result = result};
+        log_step(t, &record);
+        log_events(t, k, &record);
         if ((status = check_loss(t, k, result.loss)))
             return status;
         t->progress.flops = kept->flops;
@@ -220,6 +268,8 @@ static ij_status one_step(ij_training *t)
     name_bad_images(t);
     if (status || (status = ij_trainer_slot(t->trainer, (int)(k % 2), &batch)))
         return status;
+    if (k == t->begin)
+        log_masks(t, k, batch);
     kept->hyper = ij_schedule_at(&t->schedule, k);
     kept->context_length = mean_context_length(batch);
     kept->target_length = batch->target_length;

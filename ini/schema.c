@@ -112,6 +112,7 @@ const ij_key ij_schema[] = {
     INT(logging, keep_last, 1, 1000000, IJ_FREE, "2", "newest checkpoints that are kept"),
     INT(logging, keep_every, 0, 1000000, IJ_FREE, "0",
         "every so many epochs the checkpoint at the end is kept; 0: none"),
+    BOOL(logging, tensorboard, IJ_FREE, "false", "event files for TensorBoard beside the log"),
 
     TEXT(run, device, IJ_FREE, "",
          "device: its number, part of its name, or a type; empty: IJEPA_DEVICE or the first GPU"),
