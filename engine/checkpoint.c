@@ -1,6 +1,7 @@
 #include "engine/checkpoint.h"
 
 #include "engine/base/try.h"
+#include "engine/files/model_metadata.h"
 #include "engine/files/official_names.h"
 
 #include <inttypes.h>
@@ -35,54 +36,6 @@ static int number_of(const ij_trainer *t, const char *name)
 
 /* ---- Metadata: ij_checkpoint_meta as text -------------------------------------------------------------------------
  */
-
-enum { OUR_PAIRS = 20, VALUE_BYTES = 32 };
-
-typedef struct metadata {
-    const char *(*pair)[2]; /* malloc'ed */
-    char value[OUR_PAIRS][VALUE_BYTES];
-    int count;
-} metadata;
-
-/* Appends a pair and returns where its value, VALUE_BYTES long, is to be printed. */
-static char *add_pair(metadata *m, const char *key)
-{
-    m->pair[m->count][0] = key;
-    m->pair[m->count][1] = m->value[m->count];
-    return m->value[m->count++];
-}
-
-static ij_status fill_metadata(metadata *m, const ij_checkpoint_meta *meta)
-{
-    const ij_model_config *c = &meta->model;
-    const struct {
-        const char *key;
-        int value;
-    } shape[] = {{"model.crop", c->crop},         {"model.patch", c->patch},          {"model.dim", c->dim},
-                 {"model.depth", c->depth},       {"model.heads", c->heads},          {"model.hidden", c->hidden},
-                 {"model.pred_dim", c->pred_dim}, {"model.pred_depth", c->pred_depth}};
-    m->count = 0;
-    m->pair = malloc((size_t)(OUR_PAIRS + meta->more_count) * sizeof *m->pair);
-    if (!m->pair)
-        return ij_fail(IJ_ENOMEM, "out of memory for a checkpoint's metadata");
-    m->pair[m->count][0] = IJ_ST_CHECKSUM;
-    m->pair[m->count++][1] = NULL;
-    snprintf(add_pair(m, "format"), VALUE_BYTES, "pt"); /* what PyTorch's loaders expect to find */
-    snprintf(add_pair(m, "ijepa.checkpoint"), VALUE_BYTES, "1");
-    for (size_t i = 0; i < sizeof shape / sizeof *shape; i++)
-        snprintf(add_pair(m, shape[i].key), VALUE_BYTES, "%d", shape[i].value);
-    snprintf(add_pair(m, "model.norm_eps"), VALUE_BYTES, "%.9g", (double)c->norm_eps);
-    snprintf(add_pair(m, "model.target_eps"), VALUE_BYTES, "%.9g", (double)c->target_eps);
-    snprintf(add_pair(m, "epoch"), VALUE_BYTES, "%" PRId64, meta->epoch);
-    snprintf(add_pair(m, "iteration"), VALUE_BYTES, "%" PRId64, meta->iteration);
-    snprintf(add_pair(m, "seed"), VALUE_BYTES, "%" PRIu64, meta->seed);
-    snprintf(add_pair(m, "rescale_residual"), VALUE_BYTES, "%d", meta->rescale_residual);
-    for (int i = 0; i < meta->more_count; i++, m->count++) {
-        m->pair[m->count][0] = meta->more[i][0];
-        m->pair[m->count][1] = meta->more[i][1];
-    }
-    return IJ_OK;
-}
 
 bool ij_checkpoint_drawn(const ij_model_file *file, uint64_t *seed, bool *rescale_residual)
 {
@@ -155,18 +108,34 @@ static ij_status list_contents(contents *c, const ij_trainer *t, const ij_model_
 
 static ij_status announce(const contents *c, const char *path, const ij_checkpoint_meta *meta, ij_st_writer **writer)
 {
-    metadata m;
-    ij_status status = fill_metadata(&m, meta);
-    ij_st_entry *entries = status ? NULL : malloc((size_t)c->count * sizeof *entries);
-    if (!status && !entries)
-        status = ij_fail(IJ_ENOMEM, "out of memory for the list of a checkpoint's tensors");
-    for (int i = 0; i < c->count && !status; i++)
+    ij_model_metadata m;
+    char seed[24];
+    ij_model_metadata_start(&m, &meta->model, meta->epoch, meta->iteration);
+    snprintf(seed, sizeof seed, "%" PRIu64, meta->seed);
+    ij_model_metadata_add(&m, "seed", seed);
+    ij_model_metadata_number(&m, "rescale_residual", meta->rescale_residual);
+    for (int i = 0; i < meta->more_count; i++)
+        ij_model_metadata_add(&m, meta->more[i][0], meta->more[i][1]);
+
+    ij_st_entry *entries = malloc((size_t)c->count * sizeof *entries);
+    if (!entries)
+        return ij_fail(IJ_ENOMEM, "out of memory for the list of a checkpoint's tensors");
+    for (int i = 0; i < c->count; i++)
         entries[i] = c->items[i].entry;
-    if (!status)
-        status = ij_safetensors_create(writer, path, entries, c->count, (const char *const(*)[2])m.pair, m.count);
+    ij_status status = ij_safetensors_create(writer, path, entries, c->count, (const char *const(*)[2])m.pair, m.count);
     free(entries);
-    free(m.pair);
     return status;
+}
+
+/* NaNs and infinities must not become a checkpoint: what they are made of is lost. */
+static ij_status check_finite(const item *i, const float *values, int64_t count)
+{
+    float sum = 0.0f;
+    for (int64_t k = 0; k < count; k++)
+        sum += 0.0f * values[k];
+    return sum == 0.0f
+               ? IJ_OK
+               : ij_fail(IJ_EINVAL, "%s holds values that are no numbers: no checkpoint is made of them", i->name);
 }
 
 static ij_status write_item(ij_trainer *t, const ij_snapshot *snapshot, const item *i, float *values,
@@ -175,9 +144,17 @@ static ij_status write_item(ij_trainer *t, const ij_snapshot *snapshot, const it
     size_t bytes = (size_t)i->elements * sizeof *values;
     if (i->number < 0)
         return ij_safetensors_write(writer, i->table, bytes);
-    TRY(snapshot ? ij_snapshot_read(snapshot, i->number, i->store, values)
-                 : ij_trainer_read(t, i->number, i->store, values));
-    return ij_safetensors_write(writer, values, bytes);
+    if (!snapshot) {
+        TRY(ij_trainer_read(t, i->number, i->store, values));
+        TRY(check_finite(i, values, i->elements));
+        return ij_safetensors_write(writer, values, bytes);
+    }
+    for (int64_t done = 0, count; done < i->elements; done += count) {
+        TRY(ij_snapshot_read_part(snapshot, i->number, i->store, done, values, &count));
+        TRY(check_finite(i, values, count));
+        TRY(ij_safetensors_write_part(writer, values, (size_t)count * sizeof *values));
+    }
+    return IJ_OK;
 }
 
 ij_status ij_checkpoint_write(ij_trainer *t, const ij_snapshot *snapshot, const char *path,
@@ -198,7 +175,7 @@ ij_status ij_checkpoint_write(ij_trainer *t, const ij_snapshot *snapshot, const 
     if (!status)
         return ij_safetensors_finish(writer);
     ij_safetensors_abandon(writer);
-    return ij_fail_in(status, "%s: ", path);
+    return status;
 }
 
 /* ---- Reading -------------------------------------------------------------------------------------------------------
@@ -222,7 +199,7 @@ static ij_status check_model(const ij_trainer *t, const ij_model_file *file, con
                  {"its number of blocks", has->pred_depth, is->pred_depth, has->pred_dim != 0}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         if (sizes[i].matters && sizes[i].has != sizes[i].is)
-            return ij_fail(IJ_EFORMAT, "%s: holds another model: %s is %d there, %d here", path, sizes[i].what,
+            return ij_fail(IJ_EINVAL, "%s: holds another model: %s is %d there, %d here", path, sizes[i].what,
                            sizes[i].has, sizes[i].is);
     return IJ_OK;
 }
@@ -268,7 +245,8 @@ static ij_status load_all(ij_trainer *t, ij_model_file *file, float *values)
     return ij_model_file_check_end(file);
 }
 
-ij_status ij_checkpoint_resume(ij_trainer *t, ij_model_file *file)
+/* What a run needs is there, and of this model. */
+static ij_status check_resumable(const ij_trainer *t, const ij_model_file *file)
 {
     const ij_model_file_info *info = ij_model_file_describe(file);
     const char *path = ij_model_file_path(file);
@@ -278,15 +256,24 @@ ij_status ij_checkpoint_resume(ij_trainer *t, ij_model_file *file)
                           : !info->moments        ? "moments of the optimiser"
                                                   : NULL;
     if (missing)
-        return ij_fail(IJ_EFORMAT, "%s: a run cannot go on from it: it holds no %s", path, missing);
+        return ij_fail(IJ_EINVAL, "%s: a run cannot go on from it: it holds no %s", path, missing);
     if (info->iteration < 0)
-        return ij_fail(IJ_EFORMAT, "%s: a run cannot go on from it: it does not say how many steps were taken", path);
-    TRY(check_model(t, file, path, false));
+        return ij_fail(IJ_EINVAL, "%s: a run cannot go on from it: it does not say how many steps were taken", path);
+    return check_model(t, file, path, false);
+}
+
+ij_status ij_checkpoint_resume(ij_trainer *t, ij_model_file *file)
+{
+    ij_status status = check_resumable(t, file);
+    if (status) { /* a name or a number may be wrong because the file is damaged */
+        TRY(ij_model_file_check(file));
+        return check_resumable(t, file);
+    }
     float *values = NULL;
     TRY(largest_tensor(file, &values));
-    ij_status status = load_all(t, file, values);
+    status = load_all(t, file, values);
     free(values);
-    return status ? status : ij_trainer_set_step(t, info->iteration);
+    return status ? status : ij_trainer_set_step(t, ij_model_file_describe(file)->iteration);
 }
 
 /* One network of the file into the trainer's network `into`. */

@@ -28,24 +28,24 @@ typedef struct ij_checkpoint_meta {
     int64_t iteration;            /* steps taken */
     uint64_t seed;                /* of the initial weights, ... */
     bool rescale_residual;        /* ... and how they were drawn: with these two a run's start can be made again */
-    const char *const (*more)[2]; /* pairs of metadata that the caller adds; it keeps them */
+    const char *const (*more)[2]; /* a dozen pairs of metadata at most that the caller adds, and keeps */
     int more_count;
 } ij_checkpoint_meta;
 
 /* Writes the state in `snapshot`, or where that is NULL the trainer's own at this moment, to `path` beside what is
  * there, flushes, renames: on failure an older file stays whole. Holds one tensor in host memory at a time. With a
- * snapshot any thread may write while the trainer computes on. */
+ * snapshot any thread may write while the trainer computes on. IJ_EINVAL where a value is no number. */
 ij_status ij_checkpoint_write(ij_trainer *trainer, const ij_snapshot *snapshot, const char *path,
                               const ij_checkpoint_meta *meta);
 
 /* Loads weights, moments and the number of steps taken from a file that holds all of them, and compares its checksum.
- * IJ_EFORMAT where a part is missing or the model is another (nothing is changed then), or where the content is damaged
- * (then everything may be changed). */
+ * IJ_EINVAL where a part is missing or the model is another: nothing is changed then. IJ_EFORMAT where the content is
+ * damaged, IJ_EIO where it cannot be read: then everything may be changed. */
 ij_status ij_checkpoint_resume(ij_trainer *trainer, ij_model_file *file);
 
 /* Loads weights to start from: both encoders (one stands for the other where the file has only one) and the predictor
  * where it has one; else that stays as it was drawn. Moments and steps stay at zero. The crop may be another than the
- * file's, since positions are computed. IJ_EFORMAT where the model is another; nothing is changed then. */
+ * file's, since positions are computed. IJ_EINVAL where the model is another; nothing is changed then. */
 ij_status ij_checkpoint_start_from(ij_trainer *trainer, ij_model_file *file);
 
 /* The initial weights' seed of the run behind a file, and how they were drawn; false where it does not say. */

@@ -112,7 +112,7 @@ static ij_status load_linear(loading *l, const char *prefix, const char *name, c
     snprintf(part, sizeof part, "%s.weight", name);
     TRY(next_tensor(l, prefix, part, true, (size_t)linear->out * (size_t)linear->in));
     memset(l->packed, 0, floats * sizeof *l->packed);
-    ij_gemm_pack_weight(l->gemm, linear->out, linear->in, l->values, l->packed);
+    ij_gemm_pack_rows(l->gemm, linear->out, linear->in, 0, linear->out, l->values, l->packed);
     TRY(upload(l, linear->weight, l->packed, floats));
     snprintf(part, sizeof part, "%s.bias", name);
     return load_vector(l, prefix, part, linear->out, linear->bias);

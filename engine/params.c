@@ -272,53 +272,64 @@ static void reorder(const ij_params *p, const ij_tensor *t, const float *from, f
     if (t->layout == IJ_LAYOUT_VECTOR)
         memcpy(to, from, (size_t)t->columns * sizeof *to);
     else if (to_device)
-        ij_gemm_pack_weight(p->gemm, t->rows, t->columns, from, to);
+        ij_gemm_pack_rows(p->gemm, t->rows, t->columns, 0, t->rows, from, to);
     else
-        ij_gemm_unpack_weight(p->gemm, t->rows, t->columns, from, to);
+        ij_gemm_unpack_rows(p->gemm, t->rows, t->columns, 0, t->rows, from, to);
 }
 
-void ij_params_unpack(const ij_params *p, int index, const float *segment, float *values)
+int64_t ij_params_unpack_part(const ij_params *p, int index, const float *segment, int64_t from, float *values)
 {
+    enum { PART = 1 << 17 };
     const ij_tensor *t = &p->tensors[index];
-    reorder(p, t, segment + t->offset, values, false);
+    if (t->layout == IJ_LAYOUT_VECTOR) {
+        memcpy(values, segment + t->offset, (size_t)t->columns * sizeof *values);
+        return t->columns;
+    }
+    int first = (int)(from / t->columns), together = ij_gemm_rows_together(p->gemm), rows = PART / t->columns;
+    rows = rows < together ? together : rows / together * together;
+    rows = rows < t->rows - first ? rows : t->rows - first;
+    ij_gemm_unpack_rows(p->gemm, t->rows, t->columns, first, rows, segment + t->offset, values);
+    return (int64_t)rows * t->columns;
 }
 
-/* The device's copy of a tensor, and host memory for it in the device's layout, zeroed; the caller frees that. */
-static ij_status copy_of(const ij_params *p, int index, ij_store store, bool target, cl_mem *memory, float **buffer)
+/* The device's copy of a tensor where the host sees it, for reading or to be written anew; unmap ends that. */
+static ij_status map(ij_params *p, int index, ij_store store, bool target, cl_map_flags how, cl_mem *memory, float **at)
 {
     const ij_tensor *t = &p->tensors[index];
+    *at = NULL;
     *memory = ij_params_memory(p, t->segment, store, target);
     if (!*memory || (target && store != IJ_STORE_WEIGHT))
         return ij_fail(IJ_EINVAL, "%s has no such copy", t->name);
-    *buffer = calloc(t->floats, sizeof **buffer);
-    return *buffer ? IJ_OK : ij_fail(IJ_ENOMEM, "out of memory for a copy of %s", t->name);
+    cl_int code;
+    *at = clEnqueueMapBuffer(p->device->compute, *memory, CL_TRUE, how, t->offset * sizeof(float),
+                             t->floats * sizeof(float), 0, NULL, NULL, &code);
+    return ij_cl_check(code, t->name);
+}
+
+static ij_status unmap(ij_params *p, int index, cl_mem memory, float *at)
+{
+    return ij_cl_check(clEnqueueUnmapMemObject(p->device->compute, memory, at, 0, NULL, NULL), p->tensors[index].name);
 }
 
 ij_status ij_params_read(ij_params *p, int index, ij_store store, bool target, float *values)
 {
-    const ij_tensor *t = &p->tensors[index];
     cl_mem memory;
-    float *buffer;
-    TRY(copy_of(p, index, store, target, &memory, &buffer));
-    cl_int code = clEnqueueReadBuffer(p->device->compute, memory, CL_TRUE, t->offset * sizeof(float),
-                                      t->floats * sizeof(float), buffer, 0, NULL, NULL);
-    if (code == CL_SUCCESS)
-        reorder(p, t, buffer, values, false);
-    free(buffer);
-    return ij_cl_check(code, t->name);
+    float *at;
+    TRY(map(p, index, store, target, CL_MAP_READ, &memory, &at));
+    reorder(p, &p->tensors[index], at, values, false);
+    return unmap(p, index, memory, at);
 }
 
 ij_status ij_params_write(ij_params *p, int index, ij_store store, bool target, const float *values)
 {
     const ij_tensor *t = &p->tensors[index];
     cl_mem memory;
-    float *buffer;
-    TRY(copy_of(p, index, store, target, &memory, &buffer));
-    reorder(p, t, values, buffer, true);
-    cl_int code = clEnqueueWriteBuffer(p->device->compute, memory, CL_TRUE, t->offset * sizeof(float),
-                                       t->floats * sizeof(float), buffer, 0, NULL, NULL);
-    free(buffer);
-    return ij_cl_check(code, t->name);
+    float *at;
+    TRY(map(p, index, store, target, CL_MAP_WRITE_INVALIDATE_REGION, &memory, &at));
+    if (t->floats > (size_t)t->rows * (size_t)t->columns) /* the last panel's padding */
+        memset(at, 0, t->floats * sizeof *at);
+    reorder(p, t, values, at, true);
+    return unmap(p, index, memory, at);
 }
 
 /* ---- Initial weights --------------------------------------------------------------------------------------------- */

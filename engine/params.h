@@ -51,8 +51,9 @@ ij_status ij_params_write(ij_params *p, int index, ij_store store, bool target, 
 
 /* The device's memory that holds a tensor's copy, NULL where there is none. */
 cl_mem ij_params_memory(const ij_params *p, int segment, ij_store store, bool target);
-/* A tensor in the official order from a host copy of its segment. */
-void ij_params_unpack(const ij_params *p, int index, const float *segment, float *values);
+/* A part of a tensor in the official order from a host copy of its segment: from element `from`, where the part before
+ * ended (0 at first), some 2^17 elements or all that there are. Returns how many; `values` has room for the tensor. */
+int64_t ij_params_unpack_part(const ij_params *p, int index, const float *segment, int64_t from, float *values);
 
 /* Draws the initial weights (docs/method.md "Initial weights") and copies the encoder to the target. */
 ij_status ij_params_initialise(ij_params *p, uint64_t seed, bool rescale_residual);

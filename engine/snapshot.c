@@ -4,7 +4,9 @@
 #include "engine/snapshot_memory.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* The copies of a segment of the parameter store. */
 enum { WEIGHT, TARGET, MOMENT1, MOMENT2, COPIES };
@@ -19,7 +21,9 @@ struct ij_snapshot {
     float *memory;
     uint64_t bytes;
     float *(*at)[COPIES]; /* [segments] into memory; NULL: the segment has no such copy */
-    cl_event first, last; /* the last copy is there, and so are all: the queue is in order */
+    cl_event *copied;     /* [events] one for each copy that was taken last */
+    int events;
+    atomic_bool given_up;
 };
 
 /* Places every copy in memory; with memory NULL only counts. */
@@ -38,41 +42,46 @@ static void place(ij_snapshot *s)
 ij_status ij_snapshot_create(ij_snapshot **snapshot, const ij_params *params)
 {
     *snapshot = NULL;
+    size_t segments = (size_t)params->segment_count;
     ij_snapshot *s = calloc(1, sizeof *s);
-    if (!s || !(s->at = calloc((size_t)params->segment_count, sizeof *s->at))) {
-        free(s);
+    if (!s)
         return ij_fail(IJ_ENOMEM, "out of memory for a copy of the training's state");
-    }
     s->params = params;
-    place(s);
-    s->memory = malloc(s->bytes);
+    s->at = calloc(segments, sizeof *s->at);
+    s->copied = calloc(segments * COPIES, sizeof *s->copied);
+    if (s->at && s->copied) {
+        place(s);
+        s->memory = malloc(s->bytes);
+    }
     if (!s->memory) {
         ij_fail(IJ_ENOMEM, "out of host memory: a copy of the training's state takes %.1f MiB",
                 (double)s->bytes / 0x1p20);
         ij_snapshot_destroy(s);
         return IJ_ENOMEM;
     }
+    /* Touched now: memory that is promised and not there shows at the start, not at the first checkpoint. */
+    memset(s->memory, 0, s->bytes);
     place(s);
     *snapshot = s;
     return IJ_OK;
 }
 
-static void replace(cl_event *event, cl_event by)
+/* Until nothing writes into the memory any more. */
+static cl_int forget(ij_snapshot *s)
 {
-    if (*event)
-        clReleaseEvent(*event);
-    *event = by;
+    cl_int code = s->events ? clWaitForEvents((cl_uint)s->events, s->copied) : CL_SUCCESS;
+    while (s->events)
+        clReleaseEvent(s->copied[--s->events]);
+    return code;
 }
 
 void ij_snapshot_destroy(ij_snapshot *s)
 {
     if (!s)
         return;
-    if (s->last) /* nothing may write into the memory any more */
-        clWaitForEvents(1, &s->last);
-    replace(&s->first, NULL);
-    replace(&s->last, NULL);
+    forget(s);
     free(s->memory);
+    free(s->copied);
     free(s->at);
     free(s);
 }
@@ -96,15 +105,14 @@ static ij_status enqueue(ij_snapshot *s, int segment, int copy)
         record->event = copied;
         record->bytes = (double)bytes;
     }
-    if (!s->first && !clRetainEvent(copied))
-        s->first = copied;
-    replace(&s->last, copied);
+    s->copied[s->events++] = copied;
     return IJ_OK;
 }
 
 ij_status ij_snapshot_take(ij_snapshot *s)
 {
-    replace(&s->first, NULL);
+    forget(s);
+    atomic_store(&s->given_up, false);
     for (int i = 0; i < s->params->segment_count; i++)
         for (int k = 0; k < COPIES; k++)
             if (s->at[i][k])
@@ -114,28 +122,37 @@ ij_status ij_snapshot_take(ij_snapshot *s)
 
 ij_status ij_snapshot_wait(ij_snapshot *s)
 {
-    if (!s->last)
+    if (!s->events)
         return ij_fail(IJ_EINVAL, "no copy of the training's state was taken");
-    return ij_cl_check(clWaitForEvents(1, &s->last), "waiting for a copy of the training's state");
+    /* All of them: one that failed in the middle would leave what was there before. */
+    return ij_cl_check(clWaitForEvents((cl_uint)s->events, s->copied), "waiting for a copy of the training's state");
 }
 
 double ij_snapshot_seconds(const ij_snapshot *s)
 {
     cl_ulong start = 0, end = 0;
-    if (!s->first || clGetEventProfilingInfo(s->first, CL_PROFILING_COMMAND_START, sizeof start, &start, NULL) ||
-        clGetEventProfilingInfo(s->last, CL_PROFILING_COMMAND_END, sizeof end, &end, NULL))
+    if (!s->events || clGetEventProfilingInfo(s->copied[0], CL_PROFILING_COMMAND_START, sizeof start, &start, NULL) ||
+        clGetEventProfilingInfo(s->copied[s->events - 1], CL_PROFILING_COMMAND_END, sizeof end, &end, NULL))
         return 0.0;
     return (double)(end - start) * 1e-9;
 }
 
-ij_status ij_snapshot_read(const ij_snapshot *s, int index, ij_store store, float *values)
+void ij_snapshot_give_up(ij_snapshot *s)
 {
-    int count = s->params->count;
-    bool target = index >= count;
-    const ij_tensor *t = &s->params->tensors[index % count];
+    atomic_store(&s->given_up, true);
+}
+
+ij_status ij_snapshot_read_part(const ij_snapshot *s, int index, ij_store store, int64_t from, float *values,
+                                int64_t *count)
+{
+    if (atomic_load(&s->given_up))
+        return ij_fail(IJ_EINVAL, "the writing of a checkpoint was given up");
+    int trained = s->params->count;
+    bool target = index >= trained;
+    const ij_tensor *t = &s->params->tensors[index % trained];
     for (int k = 0; k < COPIES; k++)
         if (copies[k].store == store && copies[k].target == target && s->at[t->segment][k]) {
-            ij_params_unpack(s->params, index % count, s->at[t->segment][k], values);
+            *count = ij_params_unpack_part(s->params, index % trained, s->at[t->segment][k], from, values);
             return IJ_OK;
         }
     return ij_fail(IJ_EINVAL, "%s has no such copy", t->name);

@@ -42,6 +42,7 @@ struct ij_trainer {
     cl_mem images; /* those that features are asked for: a batch under way in a slot is left alone */
     int64_t step;
     int64_t failed_step; /* see `usable`; -1: none */
+    cl_event updated;    /* the last step's optimiser is done */
     int kernels;
     int last_slot;
     ij_tensor_info *infos; /* encoder, predictor, target encoder */
@@ -306,6 +307,7 @@ void ij_trainer_destroy(ij_trainer *t)
         forget(&t->measured[i].ready);
         free(t->measured[i].values);
     }
+    forget(&t->updated);
     ij_optimizer_destroy(&t->optimizer);
     ij_model_destroy(&t->model);
     ij_plan_destroy(t->plan);
@@ -383,6 +385,8 @@ static ij_status enqueue(ij_trainer *t, slot *s, const ij_hyper *hyper)
     TRY(measure(t, partials, &s->index));
     TRY(ij_model_backward(m, &batch));
     TRY(update(t, hyper));
+    forget(&t->updated);
+    TRY(ij_cl_check(clEnqueueMarkerWithWaitList(t->device->compute, 0, NULL, &t->updated), "marking a step's end"));
     return ij_cl_check(clFlush(t->device->compute), "starting a step");
 }
 
@@ -451,10 +455,17 @@ const ij_tensor_info *ij_trainer_tensor(const ij_trainer *t, int index)
     return &t->infos[index];
 }
 
+/* Whoever reads weights reads those of a step that came to its end. */
+static ij_status settled(ij_trainer *t)
+{
+    TRY(usable(t));
+    return t->updated ? check_wait(t, clWaitForEvents(1, &t->updated), "waiting for a step's end") : IJ_OK;
+}
+
 ij_status ij_trainer_read(ij_trainer *t, int index, ij_store store, float *values)
 {
     int count = t->model.params.count;
-    TRY(usable(t));
+    TRY(settled(t));
     return ij_params_read(&t->model.params, index % count, store, index >= count, values);
 }
 

@@ -75,8 +75,8 @@ static ij_status check_tables(ij_model_file *file)
             return status;
         bool same = most <= 1e-2; /* float16 and bfloat16 round to some thousandths */
         if (!same)
-            ij_complain("note: its table %s is not the sine-cosine one, which training and evaluation here compute: it "
-                        "differs by up to %.2g",
+            ij_complain("note: its table %s is not the sine-cosine one that training here computes: it differs by "
+                        "up to %.2g",
                         tables[i].name, most);
     }
     return IJ_OK;

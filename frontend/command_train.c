@@ -55,8 +55,7 @@ typedef struct run {
     ij_dataset *dataset;
     ij_run_identity identity;
     ij_run_folder folder;
-    ij_model_file *checkpoint; /* that the run goes on from; NULL: it starts */
-    int64_t step;              /* the checkpoint's */
+    ij_resume checkpoint; /* that the run goes on from; without a file it starts */
     ij_device *device;
     ij_trainer *trainer;
     ij_loader *loader;
@@ -71,7 +70,7 @@ static void close_run(run *r)
     ij_event_file_close(&r->training.events);
     ij_trainer_destroy(r->trainer);
     ij_device_close(r->device);
-    ij_model_file_close(r->checkpoint);
+    ij_resume_free(&r->checkpoint);
     ij_run_identity_free(&r->identity);
     ij_dataset_close(r->dataset);
 }
@@ -127,10 +126,11 @@ static void use_official_keys(run *r, char path[IJ_PATH_MAX])
 static ij_status load_weights(run *r)
 {
     ij_status status;
-    if (r->checkpoint) {
-        status = ij_resume_load(&r->folder, &r->config, &r->identity, r->trainer, &r->checkpoint, &r->step);
+    if (r->checkpoint.file) {
+        status = ij_resume_load(&r->checkpoint, &r->folder, &r->config, &r->identity, r->trainer);
         if (!status)
-            ij_say("resume: from %s, after %lld steps\n", ij_model_file_path(r->checkpoint), (long long)r->step);
+            ij_say("resume: from %s, after %lld steps\n", ij_model_file_path(r->checkpoint.file),
+                   (long long)r->checkpoint.step);
         return status;
     }
     if (!r->init)
@@ -170,10 +170,10 @@ static ij_status open_checkpoint(run *r)
     ij_status status = ij_run_identity_make(&r->identity, &r->config, r->dataset, r->device);
     if (status || !r->resume)
         return status;
-    if ((status = ij_resume_find(&r->folder, &r->checkpoint, &r->step)))
+    if ((status = ij_resume_find(&r->checkpoint, &r->folder)))
         return status;
-    if (r->checkpoint)
-        return ij_resume_check(r->checkpoint, &r->config, &r->identity);
+    if (r->checkpoint.file)
+        return ij_resume_check(&r->checkpoint, &r->config, &r->identity);
     ij_say("resume: there is no checkpoint in %s: the run starts afresh\n", r->folder.base);
     return IJ_OK;
 }
@@ -231,7 +231,7 @@ static ij_status open_loader(run *r)
     if (o->max_steps && o->max_steps < t->steps)
         t->steps = o->max_steps;
     ij_run_identity_epoch(&r->identity, ipe);
-    t->begin = r->checkpoint ? r->step : 0;
+    t->begin = r->checkpoint.file ? r->checkpoint.step : 0;
     ij_say("run:    %lld steps, %lld an epoch, of %d images, prepared by %d thread%s; results in %s\n",
            (long long)t->steps, (long long)ipe, config.batch, ij_loader_workers(r->loader),
            ij_loader_workers(r->loader) == 1 ? "" : "s", r->config.logging.folder);
@@ -241,19 +241,21 @@ static ij_status open_loader(run *r)
 /* A run that goes on takes up its log where the checkpoint left it; one that starts keeps an earlier one's results. */
 static ij_status open_log(run *r)
 {
-    ij_step_log *log = &r->training.log;
+    ij_training *t = &r->training;
+    ij_step_log *log = &t->log;
     bool kept = false;
     char lacking[128] = "";
     ij_status status = IJ_OK;
-    if (!r->checkpoint)
+    if (!r->checkpoint.file)
         status = ij_run_folder_keep_previous(&r->folder, &kept);
     if (!status && kept)
         ij_say("        (what an earlier run left there was renamed, with ~ added)\n");
     if (!status)
         status = ij_run_folder_write_config(&r->folder, &r->config);
     if (!status)
-        status = r->checkpoint ? ij_step_log_resume(log, r->folder.log, r->step, lacking, sizeof lacking)
-                               : ij_step_log_open(log, r->folder.log);
+        status = r->checkpoint.file
+                     ? ij_step_log_resume(log, r->folder.log, t->begin, t->schedule.ipe, lacking, sizeof lacking)
+                     : ij_step_log_open(log, r->folder.log);
     if (!status && *lacking)
         ij_tell(IJ_LOG_WARNING, "warning: the log %s %s", r->folder.log, lacking);
     return status;

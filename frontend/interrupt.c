@@ -3,15 +3,23 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t caught;
 static char words[128]; /* a handler may write, but not format */
 
+static struct timespec first; /* when; written before anything reads it, in the handler alone */
+
 static void on_signal(int signal_number)
 {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (caught && now.tv_sec - first.tv_sec < 2)
+        return; /* a terminal that closes, a scheduler or a shell may send several at once: they are one wish */
     if (caught)
         _exit(128 + signal_number);
+    first = now;
     caught = signal_number;
     ssize_t ignored = write(STDERR_FILENO, words, strlen(words));
     (void)ignored;
@@ -32,6 +40,7 @@ void ij_interrupt_catch(const char *promise)
         sigaction(signals[i], &action, NULL);
     }
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that grows beyond a limit is a failed write */
 }
 
 int ij_interrupt_signal(void)

@@ -1,5 +1,5 @@
-/* Ending a run from outside: the first SIGINT, SIGTERM or SIGHUP asks for a clean end, the second one ends the program
- * at once. */
+/* Ending a run from outside: the first SIGINT, SIGTERM or SIGHUP asks for a clean end, another one two seconds
+ * later or more ends the program at once. */
 #ifndef IJ_FRONTEND_INTERRUPT_H
 #define IJ_FRONTEND_INTERRUPT_H
 

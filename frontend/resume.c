@@ -56,41 +56,72 @@ void ij_run_identity_free(ij_run_identity *r)
 /* ---- Which checkpoint ----------------------------------------------------------------------------------------------
  */
 
-static ij_status set_aside(const ij_run_folder *folder, int64_t step)
+static ij_status note_damaged(ij_resume *r, int64_t step)
 {
-    ij_tell(IJ_LOG_WARNING, "warning: %s; it is set aside as \"...damaged\"", ij_error());
-    return ij_run_folder_set_aside(folder, step);
+    ij_tell(IJ_LOG_WARNING, "warning: %s; the one before is tried", ij_error());
+    int64_t *longer = realloc(r->damaged, (size_t)(r->damaged_count + 1) * sizeof *longer);
+    if (!longer)
+        return ij_fail(IJ_ENOMEM, "out of memory for a list of checkpoints");
+    r->damaged = longer;
+    r->damaged[r->damaged_count++] = step;
+    return IJ_OK;
 }
 
-ij_status ij_resume_find(const ij_run_folder *folder, ij_model_file **file, int64_t *step)
+static ij_status check_step(ij_model_file *file, int64_t step)
+{
+    int64_t is = ij_model_file_describe(file)->iteration;
+    if (is == step)
+        return IJ_OK;
+    TRY(ij_model_file_check(file)); /* the number may be wrong because the file is damaged */
+    if (is < 0)
+        return ij_fail(IJ_EINVAL, "%s: a run cannot go on from it: it does not say how many steps were taken",
+                       ij_model_file_path(file));
+    return ij_fail(IJ_EINVAL, "%s: is named after step %lld, but %lld steps were taken: rename it",
+                   ij_model_file_path(file), (long long)step, (long long)is);
+}
+
+/* The newest of those before step `before` that can be opened. */
+static ij_status find_before(ij_resume *r, const ij_run_folder *folder, int64_t before)
 {
     char path[IJ_PATH_MAX];
     int64_t *steps;
     int count;
-    *file = NULL;
+    ij_model_file_close(r->file);
+    r->file = NULL;
     ij_status status = ij_run_folder_checkpoints(folder, &steps, &count);
-    for (int i = 0; i < count && !status && !*file; i++) {
-        *step = steps[i];
-        ij_status opened = ij_model_file_open(file, ij_run_folder_checkpoint(folder, steps[i], path));
-        if (!opened && ij_model_file_describe(*file)->iteration != *step) {
-            opened = ij_fail(IJ_EFORMAT, "%s: is of step %lld by its content", path,
-                             (long long)ij_model_file_describe(*file)->iteration);
-            ij_model_file_close(*file);
-            *file = NULL;
+    for (int i = 0; i < count && !status && !r->file; i++) {
+        if (steps[i] >= before)
+            continue;
+        r->step = steps[i];
+        status = ij_model_file_open(&r->file, ij_run_folder_checkpoint(folder, steps[i], path));
+        if (!status)
+            status = check_step(r->file, steps[i]);
+        if (status == IJ_EFORMAT) {
+            status = note_damaged(r, steps[i]);
+            ij_model_file_close(r->file);
+            r->file = NULL;
         }
-        if (opened == IJ_EFORMAT)
-            status = set_aside(folder, steps[i]);
-        else
-            status = opened; /* a disk that cannot be read may be read again later: nothing is to be passed over */
     }
     free(steps);
-    if (!status && !*file && count)
+    if (!status && !r->file && count)
         status =
             ij_fail(IJ_EFORMAT,
                     "none of the %d checkpoints in %s can be read: the run cannot go on; without --resume it would "
                     "start afresh",
                     count, folder->base);
     return status;
+}
+
+ij_status ij_resume_find(ij_resume *r, const ij_run_folder *folder)
+{
+    return find_before(r, folder, INT64_MAX);
+}
+
+void ij_resume_free(ij_resume *r)
+{
+    ij_model_file_close(r->file);
+    free(r->damaged);
+    *r = (ij_resume){0};
 }
 
 /* ---- Whether it fits -----------------------------------------------------------------------------------------------
@@ -106,8 +137,9 @@ static void compare(const ij_model_file *file, const char *key, const char *what
         snprintf(lines + used, size - used, "\n  %s: %s, the run's %s", what, now, was);
 }
 
-ij_status ij_resume_check(const ij_model_file *file, const ij_config *config, const ij_run_identity *now)
+ij_status ij_resume_check(const ij_resume *resume, const ij_config *config, const ij_run_identity *now)
 {
+    const ij_model_file *file = resume->file;
     enum { ROOM = 6000 };
     static char contradictions[ROOM], changes[ROOM];
     const char *path = ij_model_file_path(file), *text = ij_model_file_metadata(file, key_config);
@@ -140,20 +172,20 @@ ij_status ij_resume_check(const ij_model_file *file, const ij_config *config, co
     return IJ_OK;
 }
 
-ij_status ij_resume_load(const ij_run_folder *folder, const ij_config *config, const ij_run_identity *now,
-                         ij_trainer *trainer, ij_model_file **file, int64_t *step)
+ij_status ij_resume_load(ij_resume *r, const ij_run_folder *folder, const ij_config *config, const ij_run_identity *now,
+                         ij_trainer *trainer)
 {
-    for (;;) {
-        ij_status status = ij_checkpoint_resume(trainer, *file);
-        if (status != IJ_EFORMAT)
-            return status;
-        TRY(set_aside(folder, *step));
-        ij_model_file_close(*file);
-        TRY(ij_resume_find(folder, file, step));
-        if (!*file)
-            return ij_fail(IJ_EFORMAT,
-                           "no other checkpoint is in %s: the run cannot go on; without --resume it would start afresh",
-                           folder->base);
-        TRY(ij_resume_check(*file, config, now));
+    ij_status status;
+    while ((status = ij_checkpoint_resume(trainer, r->file)) == IJ_EFORMAT || status == IJ_EIO) {
+        TRY(note_damaged(r, r->step));
+        TRY(find_before(r, folder, r->step));
+        TRY(ij_resume_check(r, config, now));
     }
+    for (int i = 0; i < r->damaged_count && !status; i++) {
+        if ((status = ij_run_folder_set_aside(folder, r->damaged[i], r->step)))
+            break;
+        ij_tell(IJ_LOG_INFO, "note: the damaged checkpoint of step %lld is now called ....damaged",
+                (long long)r->damaged[i]);
+    }
+    return status;
 }

@@ -24,16 +24,26 @@ ij_status ij_run_identity_make(ij_run_identity *identity, const ij_config *confi
 void ij_run_identity_epoch(ij_run_identity *identity, int64_t steps);
 void ij_run_identity_free(ij_run_identity *identity);
 
-/* Opens the newest checkpoint of the folder whose structure is sound; those that are damaged are complained of and set
- * aside. *file is NULL where there is none at all. IJ_EFORMAT where there were some, and all are damaged. */
-ij_status ij_resume_find(const ij_run_folder *folder, ij_model_file **file, int64_t *step);
+/* The checkpoint that a run goes on from. Start from {0}; freed by ij_resume_free. */
+typedef struct ij_resume {
+    ij_model_file *file; /* NULL: there is none */
+    int64_t step;        /* steps taken before */
+    int64_t *damaged;    /* steps of newer checkpoints that could not be used */
+    int damaged_count;
+} ij_resume;
+
+/* Opens the newest checkpoint of the folder whose structure is sound; those that are damaged are complained of. file is
+ * NULL where there is none at all. IJ_EFORMAT where there were some, and all are damaged: nothing is changed then, so
+ * that it is the same the next time. */
+ij_status ij_resume_find(ij_resume *resume, const ij_run_folder *folder);
 
 /* Whether the run can go on: IJ_EINVAL lists what contradicts the checkpoint. Prints notes on what is changed by it. */
-ij_status ij_resume_check(const ij_model_file *file, const ij_config *config, const ij_run_identity *now);
+ij_status ij_resume_check(const ij_resume *resume, const ij_config *config, const ij_run_identity *now);
 
-/* Loads the checkpoint that ij_resume_find gave into the trainer. One whose content turns out to be damaged is set
- * aside and the one before is opened, checked and used. *file and *step are then that one's. */
-ij_status ij_resume_load(const ij_run_folder *folder, const ij_config *config, const ij_run_identity *now,
-                         ij_trainer *trainer, ij_model_file **file, int64_t *step);
+/* Loads the checkpoint that was found into the trainer. Where its content turns out to be damaged, the one before is
+ * opened, checked and loaded. Those that were damaged are set aside once a good one is loaded. */
+ij_status ij_resume_load(ij_resume *resume, const ij_run_folder *folder, const ij_config *config,
+                         const ij_run_identity *now, ij_trainer *trainer);
+void ij_resume_free(ij_resume *resume);
 
 #endif

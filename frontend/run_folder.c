@@ -1,6 +1,8 @@
 #include "frontend/run_folder.h"
 
+#include "engine/files/whole_file.h"
 #include "frontend/event_folder.h"
+#include "frontend/message.h"
 #include "frontend/run_lock.h"
 
 #include <dirent.h>
@@ -24,16 +26,16 @@ static int make_folders(char *path)
 }
 
 /* access() answers by permission bits alone: full or read-only disks show only when a file is made. */
-static int try_to_write(const char *folder)
+static int try_to_write(const ij_run_folder *folder)
 {
-    char probe[IJ_PATH_MAX];
-    snprintf(probe, sizeof probe, "%s/.ijepa-XXXXXX", folder);
+    char probe[IJ_PATH_MAX + 64]; /* as long as the longest name that will be wanted */
+    snprintf(probe, sizeof probe, "%s/%s-step00000000000000.safetensors.XXXXXX", folder->base, folder->tag);
     int file = mkstemp(probe);
     if (file < 0)
         return -1;
-    close(file);
+    int failed = close(file);
     unlink(probe);
-    return 0;
+    return failed;
 }
 
 /* Whether a file's name is {tag}-step{number}.safetensors{ending}; the number. */
@@ -49,7 +51,9 @@ static bool is_checkpoint(const ij_run_folder *folder, const char *name, const c
     *step = strtoll(digits, &end, 10);
     if (*digits < '0' || *digits > '9' || errno || strncmp(end, extension, strlen(extension)) != 0)
         return false;
-    return strcmp(end + strlen(extension), ending) == 0;
+    char full[IJ_PATH_MAX];
+    snprintf(full, sizeof full, "%s-step%08lld.safetensors%s", folder->tag, (long long)*step, ending);
+    return strcmp(name, full) == 0; /* none but the names that a run gives */
 }
 
 /* Whether it is what is left of a checkpoint's, or the link's, half-done writing: "... .safetensors.{process}.tmp". */
@@ -151,14 +155,17 @@ ij_status ij_run_folder_open(ij_run_folder *folder, const ij_config *config)
     char path[IJ_CONFIG_TEXT], where[IJ_CONFIG_TEXT + 32];
     snprintf(path, sizeof path, "%s", base);
     ij_run_folder_name(folder, base, tag);
-    if (make_folders(path) || try_to_write(path)) {
+    if (make_folders(path) || try_to_write(folder)) {
         int error = errno;
         return ij_fail(IJ_EIO,
                        "cannot write to the run folder %s: %s; choose another with --set logging.folder=FOLDER (%s)",
                        base, strerror(error), ij_config_where(config, "logging.folder", where, sizeof where));
     }
-    ij_status status = ij_run_lock(base);
-    return status ? status : for_each_file(folder, remove_half_written, folder);
+    bool locked;
+    ij_status status = ij_run_lock(base, &locked);
+    if (!status && !locked)
+        ij_tell(IJ_LOG_INFO, "note: %s is on a file system without locks: nothing keeps a second run out of it", base);
+    return status || !locked ? status : for_each_file(folder, remove_half_written, folder);
 }
 
 /* ---- An earlier run ------------------------------------------------------------------------------------------------
@@ -206,8 +213,11 @@ ij_status ij_run_folder_keep_previous(const ij_run_folder *folder, bool *kept)
     char path[IJ_PATH_MAX];
     int64_t *steps;
     int count;
+    struct stat log;
     *kept = false;
     ij_status status = ij_run_folder_checkpoints(folder, &steps, &count);
+    if (!status && !count && stat(folder->latest, &log) && !stat(folder->log, &log) && log.st_size < 128)
+        return IJ_OK; /* a log of no step, of a run that came to nothing: it is not worth an earlier one's place */
     if (!status && count)
         status = for_each_file(folder, remove_older, (void *)folder);
     for (int i = 0; i < count && !status; i++)
@@ -272,8 +282,10 @@ ij_status ij_run_folder_checkpoints(const ij_run_folder *folder, int64_t **steps
 }
 
 /* A link under another name, renamed: the name always points to something. */
-static ij_status point_latest(const ij_run_folder *folder, const char *checkpoint)
+static ij_status point_latest(const ij_run_folder *folder, int64_t step)
 {
+    char checkpoint[IJ_PATH_MAX];
+    ij_run_folder_checkpoint(folder, step, checkpoint);
     char temporary[IJ_PATH_MAX + 32];
     const char *slash = strrchr(checkpoint, '/');
     snprintf(temporary, sizeof temporary, "%s.%ld.tmp", folder->latest, (long)getpid());
@@ -291,7 +303,7 @@ ij_status ij_run_folder_tidy(const ij_run_folder *folder, int64_t step, int last
     char path[IJ_PATH_MAX];
     int64_t *steps;
     int count;
-    ij_status status = point_latest(folder, ij_run_folder_checkpoint(folder, step, path));
+    ij_status status = point_latest(folder, step);
     ij_status listed = ij_run_folder_checkpoints(folder, &steps, &count);
     for (int i = last; i < count && !listed; i++) {
         if ((every && steps[i] % every == 0) || steps[i] == step)
@@ -303,22 +315,31 @@ ij_status ij_run_folder_tidy(const ij_run_folder *folder, int64_t step, int last
     return status ? status : listed;
 }
 
-ij_status ij_run_folder_set_aside(const ij_run_folder *folder, int64_t step)
+ij_status ij_run_folder_set_aside(const ij_run_folder *folder, int64_t damaged, int64_t good)
 {
     char path[IJ_PATH_MAX], aside[IJ_PATH_MAX + 16];
-    snprintf(aside, sizeof aside, "%s.damaged", ij_run_folder_checkpoint(folder, step, path));
-    return rename(path, aside) ? ij_fail(IJ_EIO, "cannot rename %s: %s", path, strerror(errno)) : IJ_OK;
+    snprintf(aside, sizeof aside, "%s.damaged", ij_run_folder_checkpoint(folder, damaged, path));
+    if (rename(path, aside))
+        return ij_fail(IJ_EIO, "cannot rename %s: %s", path, strerror(errno));
+    return point_latest(folder, good);
 }
 
 ij_status ij_run_folder_write_config(const ij_run_folder *folder, const ij_config *config)
 {
-    FILE *file = fopen(folder->config, "w");
-    if (!file)
-        return ij_fail(IJ_EIO, "cannot write %s: %s", folder->config, strerror(errno));
-    ij_config_print(config, file);
-    int failed = ferror(file);
-    errno = 0;
-    if (fclose(file) || failed)
-        return ij_fail(IJ_EIO, "cannot write %s: %s", folder->config, errno ? strerror(errno) : "is the disk full?");
-    return IJ_OK;
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (out)
+        ij_config_print(config, out);
+    ij_status status =
+        out && fclose(out) == 0 ? IJ_OK : ij_fail(IJ_ENOMEM, "out of memory for the configuration's text");
+    ij_whole_file *file = NULL;
+    if (!status)
+        status = ij_whole_file_create(&file, folder->config);
+    if (!status && (status = ij_whole_file_write(file, text, size)))
+        ij_whole_file_abandon(file);
+    else if (!status)
+        status = ij_whole_file_finish(file);
+    free(text);
+    return status;
 }

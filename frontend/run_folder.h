@@ -45,7 +45,8 @@ ij_status ij_run_folder_checkpoints(const ij_run_folder *folder, int64_t **steps
  * same. */
 ij_status ij_run_folder_tidy(const ij_run_folder *folder, int64_t step, int last, int64_t every);
 
-/* Renames a damaged checkpoint, ".damaged" added, so that it does not count any more. */
-ij_status ij_run_folder_set_aside(const ij_run_folder *folder, int64_t step);
+/* Renames a damaged checkpoint, ".damaged" added, so that it does not count any more; the link points to the good one.
+ */
+ij_status ij_run_folder_set_aside(const ij_run_folder *folder, int64_t damaged, int64_t good);
 
 #endif

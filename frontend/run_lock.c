@@ -24,8 +24,9 @@ static ij_status held(int fd, const char *folder, long pid)
                    folder, *holder ? holder : "a process of another machine");
 }
 
-ij_status ij_run_lock(const char *folder)
+ij_status ij_run_lock(const char *folder, bool *locked)
 {
+    *locked = false;
     char path[IJ_PATH_MAX], text[160], host[100] = "";
     snprintf(path, sizeof path, "%s/.ijepa.lock", folder);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
@@ -42,6 +43,7 @@ ij_status ij_run_lock(const char *folder)
         close(fd);
         return status;
     }
+    *locked = true;
     /* The descriptor stays open: closing it would give the lock away. */
     gethostname(host, sizeof host - 1);
     int n = snprintf(text, sizeof text, "process %ld on %s\n", (long)getpid(), host);

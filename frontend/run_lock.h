@@ -7,8 +7,8 @@
 #include <stdbool.h>
 
 /* Locks the existing folder for this process until it ends. IJ_EINVAL where another process holds it, which the message
- * names. A file system without locks is no obstacle: then there is none. */
-ij_status ij_run_lock(const char *folder);
+ * names. *locked is false on a file system that has no locks. */
+ij_status ij_run_lock(const char *folder, bool *locked);
 
 /* Whether another process holds it now; false where that cannot be found out. */
 bool ij_run_lock_held(const char *folder);

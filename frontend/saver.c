@@ -22,6 +22,7 @@ struct ij_saver {
     stage stage;
     int64_t step; /* of the copy */
     int64_t saved;
+    bool cancelled;    /* the last writing */
     ij_status outcome; /* of the last writing, until it is told */
     char message[4096];
     ij_saver_times times;
@@ -83,8 +84,8 @@ static void *run(void *user)
         pthread_mutex_unlock(&s->lock);
         ij_status status = save_copy(s, step);
         pthread_mutex_lock(&s->lock);
-        s->outcome = status;
-        if (status)
+        s->outcome = s->cancelled ? IJ_OK : status;
+        if (s->outcome)
             snprintf(s->message, sizeof s->message, "%s", ij_error());
         s->stage = FREE;
         pthread_cond_broadcast(&s->changed);
@@ -177,6 +178,16 @@ int64_t ij_saver_taken(ij_saver *s)
 void ij_saver_write(ij_saver *s)
 {
     move_on(s, WRITING);
+}
+
+void ij_saver_cancel(ij_saver *s)
+{
+    pthread_mutex_lock(&s->lock);
+    if (s->stage == WRITING) {
+        s->cancelled = true;
+        ij_snapshot_give_up(s->snapshot);
+    }
+    pthread_mutex_unlock(&s->lock);
 }
 
 void ij_saver_finish(ij_saver *s)

@@ -41,6 +41,8 @@ int64_t ij_saver_taken(ij_saver *saver);
 /* The copy is worth keeping: the thread writes it. */
 void ij_saver_write(ij_saver *saver);
 
+/* Gives a writing that goes on up, unless it is at its end; nobody is told. */
+void ij_saver_cancel(ij_saver *saver);
 /* Waits until the thread has nothing to write. A copy that is not to be written yet stays. */
 void ij_saver_finish(ij_saver *saver);
 

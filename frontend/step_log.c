@@ -1,6 +1,7 @@
 #include "frontend/step_log.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -29,21 +30,44 @@ ij_status ij_step_log_open(ij_step_log *log, const char *path)
     return flush(log);
 }
 
-/* Whole lines from where the file is, up to `most`; leaves it behind the last of them. */
-static int64_t skip_lines(FILE *file, int64_t most)
+/* Passes over the whole lines of steps before `steps`; leaves the file behind the last of them. Returns how many steps
+ * there were without a gap from the first. */
+static int64_t skip_lines(FILE *file, int64_t steps, int64_t steps_an_epoch)
 {
-    int64_t lines = 0;
+    char line[1024];
+    int64_t whole = 0;
     off_t end = ftello(file);
-    for (int c; lines < most && (c = getc(file)) != EOF;)
-        if (c == '\n') {
-            lines++;
-            end = ftello(file);
-        }
+    while (fgets(line, sizeof line, file) && strchr(line, '\n')) {
+        long long epoch, iteration;
+        if (sscanf(line, "%lld,%lld,", &epoch, &iteration) != 2)
+            break;
+        int64_t step = (epoch - 1) * steps_an_epoch + iteration;
+        if (step >= steps)
+            break;
+        whole += step == whole;
+        end = ftello(file);
+    }
     fseeko(file, end, SEEK_SET);
-    return lines;
+    return whole;
 }
 
-ij_status ij_step_log_resume(ij_step_log *log, const char *path, int64_t steps, char *lacking, size_t size)
+/* A log with other columns is somebody's: it is kept, "~" added. */
+static ij_status begin_anew(ij_step_log *log, const char *path, char *lacking, size_t size)
+{
+    char aside[4096];
+    bool there = log->file != NULL;
+    ij_step_log_close(log);
+    snprintf(aside, sizeof aside, "%s~", path);
+    if (there && rename(path, aside))
+        return cannot_write(path);
+    snprintf(lacking, size, "%s",
+             there ? "has other columns: it is renamed, with ~ added, and begun anew"
+                   : "is missing, and is begun anew");
+    return ij_step_log_open(log, path);
+}
+
+ij_status ij_step_log_resume(ij_step_log *log, const char *path, int64_t steps, int64_t steps_an_epoch, char *lacking,
+                             size_t size)
 {
     char first[sizeof header] = "";
     *lacking = '\0';
@@ -51,15 +75,12 @@ ij_status ij_step_log_resume(ij_step_log *log, const char *path, int64_t steps, 
     log->file = fopen(path, "r+");
     if (!log->file && errno != ENOENT)
         return cannot_write(path);
-    if (!log->file || !fgets(first, sizeof first, log->file) || strcmp(first, header) != 0) {
-        snprintf(lacking, size, "%s",
-                 log->file ? "is not the log of this run, and is begun anew" : "is missing, and is begun anew");
-        ij_step_log_close(log);
-        return ij_step_log_open(log, path);
-    }
-    int64_t lines = skip_lines(log->file, steps);
-    if (lines < steps)
-        snprintf(lacking, size, "holds %lld of the %lld steps before", (long long)lines, (long long)steps);
+    if (!log->file || !fgets(first, sizeof first, log->file) || strcmp(first, header) != 0)
+        return begin_anew(log, path, lacking, size);
+    int64_t whole = skip_lines(log->file, steps, steps_an_epoch);
+    if (whole < steps)
+        snprintf(lacking, size, "holds %lld of the %lld steps before without a gap", (long long)whole,
+                 (long long)steps);
     if (ftruncate(fileno(log->file), ftello(log->file)))
         return cannot_write(path);
     return IJ_OK;

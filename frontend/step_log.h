@@ -31,9 +31,10 @@ typedef struct ij_step_record {
 ij_status ij_step_log_open(ij_step_log *log, const char *path);
 
 /* Goes on with the file of a run of which `steps` steps are to stay: what was logged after them is cut off. Where the
- * file is missing, of another kind or ends before, *lacking says so ("" where nothing is): the log is then made anew,
- * or goes on behind the gap. */
-ij_status ij_step_log_resume(ij_step_log *log, const char *path, int64_t steps, char *lacking, size_t size);
+ * file is missing, has other columns or a gap, *lacking says so ("" where nothing is): the log is then made anew, what
+ * was there renamed, or goes on behind the gap. */
+ij_status ij_step_log_resume(ij_step_log *log, const char *path, int64_t steps, int64_t steps_an_epoch, char *lacking,
+                             size_t size);
 
 /* Writes one line at once, so that a run can be followed and nothing is lost when it dies. */
 ij_status ij_step_log_write(ij_step_log *log, const ij_step_record *record);

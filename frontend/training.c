@@ -227,7 +227,7 @@ static ij_status take_checkpoint(ij_training *t)
     }
     t->last_checkpoint = ij_clock();
     t->checkpoint_due = false;
-    return ij_saver_take(t->saver, t->taken);
+    return tell_of_checkpoint(t, ij_saver_take(t->saver, t->taken));
 }
 
 /* Called between two steps. A copy is written once the loss of the step after it, which these weights gave, is known to
@@ -250,6 +250,8 @@ static ij_status save_last(ij_training *t)
     int64_t waiting = ij_saver_taken(t->saver);
     if (waiting >= 0 && waiting < t->taken && is_kept(t, waiting))
         ij_saver_write(t->saver);
+    if (ij_interrupt_signal()) /* time is short, and the last one replaces it */
+        ij_saver_cancel(t->saver);
     ij_saver_finish(t->saver);
     ij_status status = tell_of_checkpoint(t, ij_saver_outcome(t->saver));
     if (status || ij_saver_saved(t->saver) == t->taken || t->taken == t->begin)
@@ -305,16 +307,16 @@ ij_status ij_training_run(ij_training *t)
     if (!status)
         return save_last(t);
 
-    /* Where the images failed, not the model, the steps taken so far are worth keeping. */
-    if ((status == IJ_EIO || status == IJ_EFORMAT) && t->taken > t->begin) {
+    /* Where the images failed, or memory did, not the model, the steps taken so far are worth keeping. */
+    if ((status == IJ_EIO || status == IJ_EFORMAT || status == IJ_ENOMEM) && t->taken > t->begin) {
         char reason[4096], path[IJ_PATH_MAX];
         snprintf(reason, sizeof reason, "%s", ij_error());
         ij_status late = read_results(t, t->taken);
         if (!late && !(late = save_last(t)))
             return ij_fail(status, "%s. The checkpoint %s holds the %lld steps until then", reason,
                            ij_run_folder_checkpoint(t->folder, t->taken, path), (long long)t->taken);
-        if (late != IJ_EINVAL)
-            return ij_fail(status, "%s", reason);
+        return ij_fail_in(status, "%s. No checkpoint could be made of the %lld steps until then: ", reason,
+                          (long long)t->taken);
     }
     return status;
 }

@@ -86,7 +86,7 @@ const ij_key ij_schema[] = {
     INT(meta, depth, 1, 256, IJ_CUSTOM, "12", "blocks of a custom encoder"),
     INT(meta, heads, 1, 256, IJ_CUSTOM, "3", "attention heads of a custom encoder and of its predictor"),
     REAL(meta, mlp_ratio, 0, 16, IJ_OPEN_MIN | IJ_CUSTOM, "4", "hidden width of a custom encoder's MLP, in widths"),
-    BOOL(meta, rescale_residual, IJ_FREE, "false",
+    BOOL(meta, rescale_residual, 0, "false",
          "divide block l's first proj and fc2 by sqrt(2l), as the paper says"),
 
     PAIR(optimization, ema, 0, 1, 0, "0.996, 1", "target encoder's momentum at the first and last step"),
@@ -116,7 +116,7 @@ const ij_key ij_schema[] = {
 
     TEXT(run, device, IJ_FREE, "",
          "device: its number, part of its name, or a type; empty: IJEPA_DEVICE or the first GPU"),
-    CHOICE(run, gemm, gemm_names, IJ_FREE, "auto", "whose matrix products: ours, CLBlast's, or what suits the device"),
+    CHOICE(run, gemm, gemm_names, IJ_LATER, "auto", "whose matrix products: ours, CLBlast's, or what suits the device"),
     LONG(run, seed, 0, 9e15, 0, "0", "of weights, order, crops and masks"),
 };
 

@@ -17,6 +17,9 @@ void fuzz_read_model(const char *path, size_t size)
             abort();
         return;
     }
+    ij_status checked = ij_model_file_check_begin(file);
+    if (checked && checked != IJ_EFORMAT)
+        abort();
     for (int i = 0; i < ij_model_file_count(file); i++) {
         const ij_model_tensor *t = ij_model_file_at(file, i);
         if (t->elements < 1 || (size_t)t->elements > size || ij_model_file_find(file, t->name) != t)
@@ -26,6 +29,9 @@ void fuzz_read_model(const char *path, size_t size)
             abort();
         free(values);
     }
+    checked = ij_model_file_check_end(file);
+    if (checked && checked != IJ_EFORMAT)
+        abort();
     for (int i = 0; i < ij_model_file_notes(file); i++)
         sink = strlen(ij_model_file_note(file, i));
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {

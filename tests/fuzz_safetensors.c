@@ -10,10 +10,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 static volatile size_t sink; /* keeps the reading from being left out */
 
-static void use(const ij_safetensors *file, size_t size)
+static void use(ij_safetensors *file, size_t size)
 {
     static const char *const keys[] = {"format", "config"};
     uint64_t total = 0;
+    ij_status checked = ij_safetensors_check_begin(file);
+    if (checked && checked != IJ_EFORMAT)
+        abort();
     for (int i = 0; i < ij_safetensors_count(file); i++) {
         const ij_st_tensor *t = ij_safetensors_at(file, i);
         total += t->bytes;
@@ -28,6 +31,9 @@ static void use(const ij_safetensors *file, size_t size)
         free(data);
         free(values);
     }
+    checked = ij_safetensors_check_end(file);
+    if (checked && checked != IJ_EFORMAT)
+        abort();
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         const char *value = ij_safetensors_metadata(file, keys[i]);
         sink = value ? strlen(value) : 0;

@@ -152,13 +152,13 @@ static uint8_t *read_model(const char *name, size_t *size)
 
 static void safetensors_seeds(void)
 {
-    static const char *const metadata[][2] = {{"format", "pt"}, {"config", "[data]\n"}};
+    static const char *const metadata[][2] = {{IJ_ST_CHECKSUM, NULL}, {"format", "pt"}, {"config", "[data]\n"}};
     const ij_st_entry entries[] = {{"a", IJ_U8, 1, {3}}, {"b", IJ_F16, 2, {2, 1}}, {"c", IJ_F32, 0, {0}}};
     char path[4096];
     ij_st_writer *writer;
     write_seed("safetensors/small", "", 0);
     snprintf(path, sizeof path, "%s/safetensors/small", folder);
-    if (ij_safetensors_create(&writer, path, entries, 3, metadata, 2) || ij_safetensors_write(writer, "abc", 3) ||
+    if (ij_safetensors_create(&writer, path, entries, 3, metadata, 3) || ij_safetensors_write(writer, "abc", 3) ||
         ij_safetensors_write(writer, "abcd", 4) || ij_safetensors_write(writer, "abcd", 4) ||
         ij_safetensors_finish(writer))
         abort();

@@ -36,6 +36,7 @@ expect 0 '^device idle between steps [0-9.]* ms a step, [0-9.]* % of the time; o
 last '^images_per_second .* step_ms '
 check "the waits in the trace" "$(grep -c '"waited_for_images_percent":"[0-9.]*"' "$trace")" 1
 expect 0 '^images_per_second ' step "${tiny[@]}" --steps 3
+check "the checkpoint's copy in the trace" "$(grep -c '"copy state"' "$trace" | sed 's/[1-9].*/some/')" some
 check "waits for images that are made up" "$(grep -c 'want of images' "$work/out")" 0
 
 echo "$checks checks, $failures failed"

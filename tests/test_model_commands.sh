@@ -19,8 +19,8 @@ expect 2 'not also b' inspect a b
 expect 2 'unknown option --fast' inspect a --fast
 
 # ---- Each kind becomes a file of ours with the same tensors; a file of ours stays what it is
-tensors() { # all of inspect's JSON on tensors but the stored type
-    "$ijepa" inspect --json "$1" 2>/dev/null | sed -n '/"tensors"/,$p' | grep -v '"dtype"'
+tensors() { # all of inspect's JSON on tensors but their stored type
+    "$ijepa" inspect --json "$1" 2>/dev/null | sed -n '/"tensors"/,$p' | grep -vE '"dtype"|"integrity"'
 }
 for name in official.pth.tar one_group.pth.tar views.pth.tar zip64.pth.tar hf hf_bf16 hf_sharded hf_classifier \
     own.safetensors unaligned.safetensors; do

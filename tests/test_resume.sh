@@ -108,15 +108,41 @@ check "the log after that" "$(tail -n +2 "$run/jepa_r0.csv" | cut -d, -f1,2 | un
 for file in "$run"/jepa-step*.safetensors; do
     truncate -s 5000 "$file"
 done
-expect 1 'none of the 2 checkpoints' train "${more[@]}" --resume --set optimization.epochs=8
+for _ in 1 2; do # the second time, too: a scheduler tries again
+    expect 1 'none of the [23] checkpoints' train "${more[@]}" --resume --set optimization.epochs=8
+done
 
-# ---- Where the log was lost
+# ---- Checkpoints that are whole and do not fit are told of and left alone
 expect 0 'done' train "${job[@]}" --set "logging.folder=$work/lost" --set optimization.max_steps=6
+mkdir "$work/misfit"
+cp "$work/lost/jepa-step00000006.safetensors" "$work/misfit/jepa-step00000005.safetensors"
+for _ in 1 2; do
+    expect 1 'is named after step 5, but 6 steps were taken: rename it' train "${job[@]}" --resume \
+        --set "logging.folder=$work/misfit"
+done
+check "a file that does not fit is left alone" "$(ls "$work/misfit")" jepa-step00000005.safetensors
+cp "$work/lost/jepa-step00000006.safetensors" "$work/misfit/jepa-step7.safetensors" # no name that a run gives
+rm "$work/misfit/jepa-step00000005.safetensors"
+expect 0 'the run starts afresh' train "${job[@]}" --resume --set "logging.folder=$work/misfit" --set optimization.max_steps=1
+
+# ---- A folder whose name is no UTF-8
+latin=$work/b$(printf '\374')cher
+expect 0 'done' train "${job[@]}" --set "logging.folder=$latin" --set optimization.max_steps=3
+expect 0 'after 3 steps' train "${job[@]}" --set "logging.folder=$latin" --resume
+
+# ---- Where the log was lost, has a gap, or other columns
 head -3 "$work/lost/jepa_r0.csv" >"$work/short"
 cp "$work/short" "$work/lost/jepa_r0.csv"
-expect 0 'holds 2 of the 6 steps before' train "${job[@]}" --set "logging.folder=$work/lost" --resume
+expect 0 'holds 2 of the 6 steps before without a gap' train "${job[@]}" --set "logging.folder=$work/lost" --resume
+rm "$work/lost/jepa-step00000012.safetensors"
+expect 0 'after 9 steps' train "${job[@]}" --set "logging.folder=$work/lost" --resume
+check "steps of a log with a gap" "$(tail -n +2 "$work/lost/jepa_r0.csv" | cut -d, -f1,2 | xargs)" \
+    '1,0 1,1 3,0 3,1 3,2 4,0 4,1 4,2'
 rm "$work/lost/jepa_r0.csv"
 expect 0 'is missing, and is begun anew' train "${job[@]}" --set "logging.folder=$work/lost" --resume --set optimization.epochs=5
+echo 'epoch,itr,loss,mask-A,mask-B,time (ms)' >"$work/lost/jepa_r0.csv"
+expect 0 'has other columns: it is renamed' train "${job[@]}" --set "logging.folder=$work/lost" --resume --set optimization.epochs=6
+check "the log with other columns" "$(cat "$work/lost/jepa_r0.csv~")" 'epoch,itr,loss,mask-A,mask-B,time (ms)'
 
 # ---- Weights to start from
 init=$work/lost/jepa-latest.safetensors

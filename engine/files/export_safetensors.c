@@ -1,7 +1,7 @@
 /* Plain safetensors: the weights under their official names, with what the file says about the model. */
 #include "engine/files/export.h"
 #include "engine/files/export_tensors.h"
-#include "engine/files/model_file_own.h"
+#include "engine/files/model_metadata.h"
 
 #include "engine/base/try.h"
 
@@ -48,7 +48,7 @@ ij_status ij_export_safetensors(ij_model_file *file, const char *path, unsigned 
         status = ij_fail(IJ_EINVAL, "the file does not hold what is to be exported");
     if (!status) {
         ij_model_metadata metadata;
-        ij_model_metadata_fill(&metadata, file);
+        ij_model_metadata_of(&metadata, file);
         if (!(networks & 1u << IJ_NETWORK_PREDICTOR))
             drop_predictor(&metadata);
         status = ij_export_list_write(&list, path, dtype, (const char *const(*)[2])metadata.pair, metadata.count);

@@ -5,27 +5,41 @@
 
 enum { MAX_DEPTH = 16, MAX_VALUES = 1 << 20 };
 
-/* Well-formed UTF-8 without control characters other than JSON's white space (RFC 3629, RFC 8259). */
+/* Bytes of the character that begins at s, n bytes before the end: well-formed UTF-8 (RFC 3629), no control character
+ * other than JSON's white space (RFC 8259); 0 where there is none such. */
+static size_t character(const unsigned char *s, size_t n)
+{
+    unsigned char c = s[0];
+    if (c < 0x80)
+        return c >= 0x20 || c == '\t' || c == '\n' || c == '\r';
+    size_t bytes = c >= 0xC2 && c <= 0xDF ? 2 : (c & 0xF0) == 0xE0 ? 3 : c >= 0xF0 && c <= 0xF4 ? 4 : 0;
+    if (bytes == 0 || n < bytes)
+        return 0;
+    if ((c == 0xE0 && s[1] < 0xA0) || (c == 0xED && s[1] > 0x9F) || (c == 0xF0 && s[1] < 0x90) ||
+        (c == 0xF4 && s[1] > 0x8F))
+        return 0; /* overlong, a surrogate, or beyond U+10FFFF */
+    for (size_t i = 1; i < bytes; i++)
+        if ((s[i] & 0xC0) != 0x80)
+            return 0;
+    return bytes;
+}
+
 static bool valid_text(const unsigned char *s, size_t n)
 {
-    for (size_t i = 0; i < n;) {
-        unsigned char c = s[i++];
-        if (c < 0x20 && c != '\t' && c != '\n' && c != '\r')
+    for (size_t i = 0, bytes; i < n; i += bytes)
+        if ((bytes = character(s + i, n - i)) == 0)
             return false;
-        if (c < 0x80)
-            continue;
-        int more = c >= 0xC2 && c <= 0xDF ? 1 : (c & 0xF0) == 0xE0 ? 2 : c >= 0xF0 && c <= 0xF4 ? 3 : 0;
-        if (more == 0 || n - i < (size_t)more)
-            return false;
-        unsigned char next = s[i];
-        if ((c == 0xE0 && next < 0xA0) || (c == 0xED && next > 0x9F) || (c == 0xF0 && next < 0x90) ||
-            (c == 0xF4 && next > 0x8F))
-            return false; /* overlong, a surrogate, or beyond U+10FFFF */
-        for (; more > 0; more--)
-            if ((s[i++] & 0xC0) != 0x80)
-                return false;
-    }
     return true;
+}
+
+void ij_text_make_valid(char *text)
+{
+    size_t n = strlen(text), bytes;
+    for (size_t i = 0; i < n; i += bytes)
+        if ((bytes = character((unsigned char *)text + i, n - i)) == 0) {
+            text[i] = '?';
+            bytes = 1;
+        }
 }
 
 /* Why cJSON should not be given this text; NULL where it may. A value begins after each '{', '[', ',' and ':' outside

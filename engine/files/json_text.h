@@ -19,6 +19,9 @@ ij_status ij_json_parse(cJSON **object, const char *what, const char *text, size
 /* IJ_EFORMAT where two members of an object have one name: JSON does not say which counts. */
 ij_status ij_json_unique(const cJSON *object, const char *what);
 
+/* Replaces every byte that keeps `text` from being UTF-8, and every control character but white space, by "?". */
+void ij_text_make_valid(char *text);
+
 /* A non-negative whole number that a double holds exactly. */
 bool ij_json_whole(const cJSON *item, int64_t *value);
 

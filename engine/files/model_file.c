@@ -213,6 +213,12 @@ ij_status ij_model_file_check_end(ij_model_file *file)
     return whole(file) ? ij_safetensors_check_end(whole(file)) : IJ_OK;
 }
 
+ij_status ij_model_file_check(ij_model_file *file)
+{
+    ij_status status = ij_model_file_check_begin(file);
+    return status ? status : ij_model_file_check_end(file);
+}
+
 const char *ij_model_file_metadata(const ij_model_file *file, const char *key)
 {
     return file->reader->metadata ? file->reader->metadata(file->state, key) : NULL;

@@ -63,6 +63,8 @@ ij_status ij_model_file_read(ij_model_file *file, const ij_model_tensor *tensor,
 bool ij_model_file_has_checksum(const ij_model_file *file);
 ij_status ij_model_file_check_begin(ij_model_file *file);
 ij_status ij_model_file_check_end(ij_model_file *file);
+/* Both at once, with nothing else read: for a file that says what cannot be, whether that is because it is damaged. */
+ij_status ij_model_file_check(ij_model_file *file);
 
 /* A value of a safetensors file's __metadata__; NULL where there is none, or none of that name. */
 const char *ij_model_file_metadata(const ij_model_file *file, const char *key);

@@ -1,6 +1,6 @@
 #include "engine/files/model_file_copy.h"
 
-#include "engine/files/model_file_own.h"
+#include "engine/files/model_metadata.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +20,7 @@ static ij_status start(const ij_model_file *file, const char *path, ij_st_writer
         *largest = t->elements > *largest ? t->elements : *largest;
     }
     ij_model_metadata metadata;
-    ij_model_metadata_fill(&metadata, file);
+    ij_model_metadata_of(&metadata, file);
     ij_status status =
         ij_safetensors_create(writer, path, entries, count, (const char *const(*)[2])metadata.pair, metadata.count);
     free(entries);

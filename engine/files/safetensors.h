@@ -61,8 +61,9 @@ typedef struct ij_st_entry {
 /* metadata: n_metadata pairs key, value. The value of IJ_ST_CHECKSUM is NULL: it becomes known when all is written. */
 ij_status ij_safetensors_create(ij_st_writer **writer, const char *path, const ij_st_entry *entries, int n_entries,
                                 const char *const (*metadata)[2], int n_metadata);
-ij_status ij_safetensors_write(ij_st_writer *writer, const void *data, size_t bytes); /* the next tensor */
-ij_status ij_safetensors_finish(ij_st_writer *writer);                                /* frees the writer */
+ij_status ij_safetensors_write(ij_st_writer *writer, const void *data, size_t bytes);      /* the next tensor, ... */
+ij_status ij_safetensors_write_part(ij_st_writer *writer, const void *data, size_t bytes); /* ... or its next bytes */
+ij_status ij_safetensors_finish(ij_st_writer *writer);                                     /* frees the writer */
 void ij_safetensors_abandon(ij_st_writer *writer); /* frees the writer; NULL is fine */
 
 #endif

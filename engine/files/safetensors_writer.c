@@ -16,6 +16,7 @@ struct ij_st_writer {
     char *path;    /* for messages */
     size_t *sizes; /* bytes of each announced tensor */
     int announced, written;
+    size_t part;        /* bytes of tensor number `written` that are there */
     XXH64_state_t *sum; /* NULL: without a checksum */
     uint64_t digits_at; /* where it goes in the file */
 };
@@ -40,6 +41,20 @@ static ij_status describe_entry(cJSON *header, const ij_st_entry *e, size_t *siz
     return done ? IJ_OK : ij_fail(IJ_ENOMEM, "no memory for a safetensors header");
 }
 
+/* A header is UTF-8, and a path in the metadata need not be: what is not becomes question marks. */
+static ij_status add_text(cJSON *pairs, const char *key, const char *text)
+{
+    char *copy = malloc(strlen(text) + 1);
+    bool done = copy != NULL;
+    if (done) {
+        strcpy(copy, text);
+        ij_text_make_valid(copy);
+        done = cJSON_AddStringToObject(pairs, key, copy) != NULL;
+    }
+    free(copy);
+    return done ? IJ_OK : ij_fail(IJ_ENOMEM, "no memory for a safetensors header");
+}
+
 /* The header as text; malloc'ed. */
 static ij_status describe(ij_st_writer *writer, const ij_st_entry *entries, const char *const (*metadata)[2],
                           int n_metadata, char **text)
@@ -50,8 +65,7 @@ static ij_status describe(ij_st_writer *writer, const ij_st_entry *entries, cons
     cJSON *header = cJSON_CreateObject();
     cJSON *pairs = n_metadata > 0 ? cJSON_AddObjectToObject(header, metadata_key) : NULL;
     for (int i = 0; i < n_metadata && !status; i++)
-        if (!cJSON_AddStringToObject(pairs, metadata[i][0], metadata[i][1] ? metadata[i][1] : ij_checksum_open))
-            status = ij_fail(IJ_ENOMEM, "no memory for a safetensors header");
+        status = add_text(pairs, metadata[i][0], metadata[i][1] ? metadata[i][1] : ij_checksum_open);
     for (int i = 0; i < writer->announced && !status; i++)
         status = describe_entry(header, &entries[i], &writer->sizes[i], &offset);
     if (!status && !(*text = cJSON_PrintUnformatted(header)))
@@ -138,15 +152,31 @@ ij_status ij_safetensors_create(ij_st_writer **out, const char *path, const ij_s
     return IJ_OK;
 }
 
+static ij_status not_announced(const ij_st_writer *writer)
+{
+    return ij_fail(IJ_EINVAL, "%s: tensor number %d is not the one that was announced", writer->path, writer->written);
+}
+
+ij_status ij_safetensors_write_part(ij_st_writer *writer, const void *data, size_t bytes)
+{
+    if (writer->written == writer->announced || bytes > writer->sizes[writer->written] - writer->part)
+        return not_announced(writer);
+    ij_status status = write_summed(writer, data, bytes);
+    if (status)
+        return status;
+    writer->part += bytes;
+    if (writer->part == writer->sizes[writer->written]) {
+        writer->written++;
+        writer->part = 0;
+    }
+    return IJ_OK;
+}
+
 ij_status ij_safetensors_write(ij_st_writer *writer, const void *data, size_t bytes)
 {
-    if (writer->written == writer->announced || bytes != writer->sizes[writer->written])
-        return ij_fail(IJ_EINVAL, "%s: tensor number %d is not the one that was announced", writer->path,
-                       writer->written);
-    ij_status status = write_summed(writer, data, bytes);
-    if (!status)
-        writer->written++;
-    return status;
+    if (writer->part || writer->written == writer->announced || bytes != writer->sizes[writer->written])
+        return not_announced(writer);
+    return ij_safetensors_write_part(writer, data, bytes);
 }
 
 ij_status ij_safetensors_finish(ij_st_writer *writer)

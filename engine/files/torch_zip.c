@@ -237,7 +237,10 @@ const char *ij_zip_folder(ij_zip *z, const char *ending)
     size_t least = 0, tail = strlen(ending);
     for (size_t i = 0; i < z->count; i++) {
         size_t length = strlen(z->entries[i].name);
-        if (length < tail || strcmp(z->entries[i].name + length - tail, ending) != 0 || (best && length >= least))
+        if (length < tail || (best && length >= least))
+            continue;
+        const char *name = z->entries[i].name, *at = name + length - tail;
+        if (strcmp(at, ending) != 0 || (at > name && at[-1] != '/'))
             continue;
         best = &z->entries[i];
         least = length;

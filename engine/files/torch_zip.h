@@ -17,7 +17,7 @@ ij_status ij_zip_open(ij_zip **zip, const char *path);
 void ij_zip_close(ij_zip *zip); /* NULL is fine */
 int ij_zip_descriptor(const ij_zip *zip);
 
-/* The entries' common folder with its slash, "archive/": what comes before the shortest name that ends in `ending`.
+/* The entries' common folder with its slash, "archive/": what comes before the file `ending` that lies least deep.
  * NULL where there is none. It lives until the next call. */
 const char *ij_zip_folder(ij_zip *zip, const char *ending);
 

@@ -140,30 +140,53 @@ size_t ij_gemm_weight_at(const ij_gemm *gemm, int in, int o, int i)
     return ((size_t)(o / tn) * (size_t)in + (size_t)i) * (size_t)tn + (size_t)(o % tn);
 }
 
-/* Calls of weight_at would divide for every element: within a row elements are a fixed stride apart. */
-static size_t stride_of(const ij_gemm *g, int in)
+/* Panels are taken apart a few columns at a time, so that both sides are read and written in whole cache lines. */
+enum { COLUMNS = 16 };
+
+int ij_gemm_rows_together(const ij_gemm *g)
 {
-    return in > 1 ? ij_gemm_weight_at(g, in, 0, 1) - ij_gemm_weight_at(g, in, 0, 0) : 0;
+    return ij_gemm_layout(g) == IJ_LAYOUT_ROWS ? 1 : ij_tuning_tn(&g->device->tuning);
 }
 
-void ij_gemm_pack_weight(const ij_gemm *g, int out, int in, const float *official, float *packed)
+static int least(int a, int b)
 {
-    size_t stride = stride_of(g, in);
-    for (int o = 0; o < out; o++) {
-        float *to = packed + ij_gemm_weight_at(g, in, o, 0);
-        for (int i = 0; i < in; i++, to += stride)
-            *to = *official++;
-    }
+    return a < b ? a : b;
 }
 
-void ij_gemm_unpack_weight(const ij_gemm *g, int out, int in, const float *packed, float *official)
+void ij_gemm_pack_rows(const ij_gemm *g, int out, int in, int first, int rows, const float *official, float *packed)
 {
-    size_t stride = stride_of(g, in);
-    for (int o = 0; o < out; o++) {
-        const float *from = packed + ij_gemm_weight_at(g, in, o, 0);
-        for (int i = 0; i < in; i++, from += stride)
-            *official++ = *from;
+    int tn = ij_gemm_rows_together(g), end = least(first + rows, out);
+    float *to = packed + ij_gemm_weight_at(g, in, first, 0);
+    if (tn == 1) {
+        memcpy(to, official, (size_t)rows * (size_t)in * sizeof *to);
+        return;
     }
+    for (int o = first; o < end; o += tn, official += (size_t)tn * (size_t)in)
+        for (int i = 0; i < in; i += COLUMNS) {
+            int columns = least(COLUMNS, in - i);
+            for (int r = 0; r < least(tn, end - o); r++)
+                for (int c = 0; c < columns; c++)
+                    to[c * tn + r] = official[(size_t)r * (size_t)in + (size_t)(i + c)];
+            to += columns * tn;
+        }
+}
+
+void ij_gemm_unpack_rows(const ij_gemm *g, int out, int in, int first, int rows, const float *packed, float *official)
+{
+    int tn = ij_gemm_rows_together(g), end = least(first + rows, out);
+    const float *from = packed + ij_gemm_weight_at(g, in, first, 0);
+    if (tn == 1) {
+        memcpy(official, from, (size_t)rows * (size_t)in * sizeof *from);
+        return;
+    }
+    for (int o = first; o < end; o += tn, official += (size_t)tn * (size_t)in)
+        for (int i = 0; i < in; i += COLUMNS) {
+            int columns = least(COLUMNS, in - i);
+            for (int r = 0; r < least(tn, end - o); r++)
+                for (int c = 0; c < columns; c++)
+                    official[(size_t)r * (size_t)in + (size_t)(i + c)] = from[c * tn + r];
+            from += columns * tn;
+        }
 }
 
 /* ---- CLBlast -------------------------------------------------------------------------------------------------- */

@@ -60,9 +60,13 @@ void ij_gemm_mix(ij_gemm *gemm);
 /* Floats that W [out, in] takes in this layout, and where its element (o, i) lies. */
 size_t ij_gemm_weight_floats(const ij_gemm *gemm, int out, int in);
 size_t ij_gemm_weight_at(const ij_gemm *gemm, int in, int o, int i);
-/* W [out, in] between the official order and this layout; padding is left as it is. */
-void ij_gemm_pack_weight(const ij_gemm *gemm, int out, int in, const float *official, float *packed);
-void ij_gemm_unpack_weight(const ij_gemm *gemm, int out, int in, const float *packed, float *official);
+/* Rows first .. first+rows-1 of W [out, in] between the official order, `official` [rows, in], and this layout,
+ * `packed` the whole W; padding is left as it is. first is a multiple of ij_gemm_rows_together, the rows that lie
+ * together in the layout; rows too, or they are the last ones. */
+void ij_gemm_pack_rows(const ij_gemm *gemm, int out, int in, int first, int rows, const float *official, float *packed);
+void ij_gemm_unpack_rows(const ij_gemm *gemm, int out, int in, int first, int rows, const float *packed,
+                         float *official);
+int ij_gemm_rows_together(const ij_gemm *gemm);
 /* Bytes of temporary memory for a product of these sizes or fewer rows, all three forms: CLBlast's own, or the parts of
  * a weight gradient that is split over the rows. */
 size_t ij_gemm_scratch(const ij_gemm *gemm, int rows, int out, int in);

@@ -69,7 +69,7 @@ static ij_status separate_steps(ij_workload *w, int steps, double *times, double
 
 /* Step k of a loop in which batch k + 1 is prepared while the device computes batch k. `last`: there is no next. */
 static ij_status overlapped_step(ij_workload *w, int64_t k, bool first, bool last, double *flops, ij_step_mark *mark,
-                                 ij_trace *trace)
+                                 ij_trace *trace, bool copy)
 {
     ij_batch *batch;
     ij_step_result result;
@@ -82,6 +82,8 @@ static ij_status overlapped_step(ij_workload *w, int64_t k, bool first, bool las
     TRY(ij_trainer_slot(w->trainer, (int)(k % 2), &batch));
     *flops = ij_step_flops(&w->trained.model, batch);
     TRY(ij_workload_enqueue(w, k));
+    if (copy)
+        TRY(ij_trainer_take_snapshot(w->trainer, w->snapshot));
     t[2] = ij_now();
     *mark = (ij_step_mark){t[0], t[1], t[2]};
     if (!last)
@@ -103,7 +105,8 @@ static ij_status overlapped_steps(ij_workload *w, int64_t from, int steps, doubl
     double before = ij_now();
     for (int i = 0; i < steps; i++) {
         double f;
-        TRY(overlapped_step(w, from + i, i == 0, i == steps - 1, &f, &marks[i], trace));
+        bool copy = w->snapshot && i == steps / 2; /* as where a checkpoint is due */
+        TRY(overlapped_step(w, from + i, i == 0, i == steps - 1, &f, &marks[i], trace, copy));
         double now = ij_now();
         if (times && i >= WARM_UP) {
             times[i - WARM_UP] = now - before;
@@ -186,7 +189,14 @@ static ij_status write_trace(ij_workload *w, int64_t k, ij_trace *trace, const c
 {
     watched o = {.steps = TRACED, .settled = 1};
     trace->count = 0; /* what the loader did before */
-    ij_status status = watch_steps(&o, w, k, NULL, NULL, trace);
+    ij_status status = ij_trainer_make_snapshot(w->trainer, &w->snapshot);
+    if (!status)
+        status = watch_steps(&o, w, k, NULL, NULL, trace);
+    if (!status)
+        status = ij_snapshot_wait(w->snapshot);
+    if (!status)
+        printf("a checkpoint's copy of the state, %.1f MiB, held the device up for %.1f ms\n",
+               (double)ij_snapshot_bytes(w->snapshot) / 0x1p20, 1e3 * ij_snapshot_seconds(w->snapshot));
     if (!status)
         status = ij_trace_write(
             trace, &(ij_trace_device){w->device->info.name, o.entries, o.count, o.gaps, k, o.steps, o.sum}, path);

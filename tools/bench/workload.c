@@ -70,6 +70,7 @@ ij_status ij_workload_open_dataset(ij_workload *w)
 void ij_workload_close(ij_workload *w)
 {
     ij_loader_close(w->loader); /* before the trainer, whose memory it fills */
+    ij_snapshot_destroy(w->snapshot);
     ij_trainer_destroy(w->trainer);
     ij_device_close(w->device);
     ij_dataset_close(w->dataset);

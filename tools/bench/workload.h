@@ -29,6 +29,7 @@ typedef struct ij_workload {
     double created;      /* seconds that the trainer took */
     ij_dataset *dataset; /* NULL: random images */
     ij_loader *loader;
+    ij_snapshot *snapshot; /* of what a checkpoint is made of; NULL: none is taken */
 } ij_workload;
 
 /* Reads the configuration. */
