@@ -113,3 +113,18 @@ int ij_csv_table_find(const ij_csv_table *t, const char *name)
             return i;
     return -1;
 }
+
+ij_status ij_csv_table_spread(ij_csv_table *t, const int64_t *to, int64_t rows)
+{
+    for (int c = 0; c < t->columns; c++) {
+        double *longer = realloc(t->column[c], (size_t)rows * sizeof *longer);
+        if (!longer)
+            return ij_fail(IJ_ENOMEM, "out of memory for a table of %lld rows", (long long)rows);
+        t->column[c] = longer;
+        int64_t from = t->rows - 1;
+        for (int64_t row = rows - 1; row >= 0; row--) /* from the end, so that nothing is overwritten before it moved */
+            longer[row] = from >= 0 && to[from] == row ? longer[from--] : NAN;
+    }
+    t->rows = rows;
+    return IJ_OK;
+}

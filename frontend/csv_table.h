@@ -22,4 +22,8 @@ void ij_csv_table_free(ij_csv_table *table);
 /* The column's number; -1 where there is none of that name. */
 int ij_csv_table_find(const ij_csv_table *table, const char *name);
 
+/* Makes it a table of `rows` rows: row i becomes row to[i], ascending and below `rows`; those in between are without
+ * values. IJ_ENOMEM. */
+ij_status ij_csv_table_spread(ij_csv_table *table, const int64_t *to, int64_t rows);
+
 #endif

@@ -68,6 +68,44 @@ static ij_status open_images(ij_report *r)
     return IJ_OK;
 }
 
+/* ---- The log by step -----------------------------------------------------------------------------------------------
+ */
+
+/* Iterations an epoch, by the checkpoint, or else as many as the log shows. */
+static int64_t steps_an_epoch(const ij_report *r, const double *iteration)
+{
+    const char *told = r->checkpoint ? ij_model_file_metadata(r->checkpoint, "epoch.iterations") : NULL;
+    int64_t most = 0;
+    for (int64_t i = 0; i < r->log.rows; i++)
+        most = iteration[i] > (double)most ? (int64_t)iteration[i] : most;
+    int64_t steps = told ? strtoll(told, NULL, 10) : 0;
+    return steps > most ? steps : most + 1;
+}
+
+/* A log that lacks lines (a run may go on behind a gap) gets rows without values in their place, so that row k is step
+ * k. One whose steps cannot be made out stays as it is. */
+static ij_status place_by_step(ij_report *r)
+{
+    enum { SPARSEST = 1000 }; /* steps a line: more is no log of this program */
+    ij_csv_table *log = &r->log;
+    int epoch = ij_csv_table_find(log, "epoch"), iteration = ij_csv_table_find(log, "itr");
+    if (epoch < 0 || iteration < 0 || !log->rows)
+        return IJ_OK;
+    int64_t per_epoch = steps_an_epoch(r, log->column[iteration]), before = -1;
+    int64_t *step = malloc((size_t)log->rows * sizeof *step);
+    if (!step)
+        return ij_fail(IJ_ENOMEM, "out of memory for the log's steps");
+    bool good = true;
+    for (int64_t i = 0; i < log->rows && good; i++) {
+        double at = (log->column[epoch][i] - 1) * (double)per_epoch + log->column[iteration][i];
+        good = at > (double)before && at < (double)log->rows * SPARSEST; /* false for NaN */
+        before = step[i] = good ? (int64_t)at : 0;
+    }
+    ij_status status = good && before >= log->rows ? ij_csv_table_spread(log, step, before + 1) : IJ_OK;
+    free(step);
+    return status;
+}
+
 ij_status ij_report_open(ij_report *r, const ij_report_options *options)
 {
     *r = (ij_report){.options = *options};
@@ -82,6 +120,7 @@ ij_status ij_report_open(ij_report *r, const ij_report_options *options)
     bool logged = access(r->folder.log, F_OK) == 0;
     if (logged)
         TRY(ij_csv_table_read(&r->log, r->folder.log));
+    TRY(place_by_step(r));
     if (!logged && !r->checkpoint)
         return ij_fail(IJ_EINVAL, "%s holds no run \"%s\": neither %s_r0.csv nor a checkpoint", options->folder, tag,
                        tag);
