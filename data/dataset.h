@@ -29,7 +29,9 @@ void ij_bytes_free(ij_bytes *bytes);
  *   .png and, as text, its class in .cls. A shard that is damaged or cut off gives the samples before and a note.
  * - an IDX file of grey images, gzip or plain; labels from the file beside it (images-idx3 -> labels-idx1).
  * - a text file: a path a line, relative to the list's folder, with any bytes but newline (so names with newlines
- *   cannot be listed) and, on every line or none, a label after a tab, or after a space where it is a whole number.
+ *   cannot be listed) and, on every line or none, a label after a tab, or after a space where it is a whole number. Or
+ *   a table (CSV): a header that begins with "path,", then a path and what the header says a line, without quotes; the
+ *   column "label", if there is one, is the label.
  * Labels that are all whole numbers are the classes; others are numbered in bytewise order.
  *
  * Folders of 1000 images and more, and shards, are remembered in the cache folder and listed again once anything has

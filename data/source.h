@@ -22,7 +22,8 @@ ij_status ij_folder_list(ij_listing *listing, const char *root);
 /* ---- Lists ------------------------------------------------------------------------------------------------------ */
 
 /* The text file root/name: a path a line, and its label after a tab, or after a space where the label is a number. A
- * path may hold spaces and any bytes but NUL and newline; one that is not absolute is relative to the list's folder. */
+ * path may hold spaces and any bytes but NUL and newline; one that is not absolute is relative to the list's folder.
+ * Where the first line is a header "path,...", a table: see dataset.h. */
 ij_status ij_list_list(ij_listing *listing, const char *root, const char *name);
 
 /* The same from an open file that is the listing's container 0; `name` is for messages. */

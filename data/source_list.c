@@ -1,4 +1,4 @@
-/* Reads text lists of paths. */
+/* Reads text lists of paths, and tables (CSV) whose first line is a header that begins with "path". */
 #include "data/labels.h"
 #include "data/source.h"
 
@@ -41,18 +41,62 @@ static void split(part line, part *path, part *label)
     }
 }
 
+/* A field of a table's line; empty where it has no so many. */
+static part field(part line, int index)
+{
+    for (; index > 0; index--) {
+        const char *comma = memchr(line.bytes, ',', line.length);
+        if (!comma)
+            return (part){NULL, 0};
+        line.length -= (size_t)(comma + 1 - line.bytes);
+        line.bytes = comma + 1;
+    }
+    const char *comma = memchr(line.bytes, ',', line.length);
+    if (comma)
+        line.length = (size_t)(comma - line.bytes);
+    return line;
+}
+
+static bool is_word(part p, const char *word)
+{
+    return p.length == strlen(word) && memcmp(p.bytes, word, p.length) == 0;
+}
+
+/* What a list's lines hold: a path and perhaps a label, or the fields of a table. */
+typedef struct form {
+    bool table;
+    int label; /* the field that is the label; 0: none is */
+} form;
+
+/* The form that a first line announces; without a header it is a line like the others. */
+static form form_of(part line)
+{
+    form f = {.table = memchr(line.bytes, ',', line.length) && is_word(field(line, 0), "path")};
+    for (int i = 1; f.table && field(line, i).bytes; i++)
+        if (is_word(field(line, i), "label") && !f.label)
+            f.label = i;
+    return f;
+}
+
 static ij_status bad_line(const char *name, long number, const char *what)
 {
     return ij_fail(IJ_EFORMAT, "%s, line %ld: %s", name, number, what);
 }
 
-static ij_status add_line(ij_listing *listing, ij_labels *labels, part line, const char *name, long number)
+static ij_status add_line(ij_listing *listing, ij_labels *labels, form f, part line, const char *name, long number)
 {
-    part path, label;
+    part path, label = {NULL, 0};
     ij_sample sample = {.label = -1};
     if (memchr(line.bytes, 0, line.length))
         return bad_line(name, number, "a zero byte: this is no text");
-    split(line, &path, &label);
+    if (f.table && line.bytes[0] == '"')
+        return bad_line(name, number, "a path in quotes: tables of images have none, so no commas in paths");
+    if (!f.table)
+        split(line, &path, &label);
+    else {
+        path = field(line, 0);
+        label = f.label ? field(line, f.label) : label;
+    }
     while (path.length && path.bytes[path.length - 1] == ' ' && label.length)
         path.length--;
     if (path.length == 0)
@@ -77,6 +121,7 @@ static ij_status read_lines(ij_listing *listing, ij_labels *labels, FILE *file, 
     size_t capacity = 0;
     ij_status status = IJ_OK;
     ssize_t length;
+    form f = {0};
     for (long number = 1; !status && (length = getline(&text, &capacity, file)) > 0; number++) {
         part line = {text, (size_t)length};
         if (number == 1 && line.length >= 3 && memcmp(line.bytes, "\xEF\xBB\xBF", 3) == 0)
@@ -85,8 +130,10 @@ static ij_status read_lines(ij_listing *listing, ij_labels *labels, FILE *file, 
             line.length--;
         if (line.length && line.bytes[line.length - 1] == '\r')
             line.length--;
-        if (line.length)
-            status = add_line(listing, labels, line, name, number);
+        if (number == 1)
+            f = form_of(line);
+        if (line.length && !(number == 1 && f.table))
+            status = add_line(listing, labels, f, line, name, number);
     }
     if (!status && ferror(file))
         status = ij_fail(IJ_EIO, "%s: %s", name, strerror(errno));

@@ -28,7 +28,9 @@ static const ij_group_info cpu_groups[IJ_GROUPS] = {
                                       {"KB", "keys held at a time, a multiple of TN", {32, 64, 128, 256}}},
                                      2,
                                      {"attention"}},
-    [IJ_GROUP_ROWS] = {.name = "rows", .sources = {"layernorm", "optimizer", "tokens", "loss", "rowmajor", "panels"}},
+    [IJ_GROUP_ROWS] = {.name = "rows",
+                       .sources = {"layernorm", "optimizer", "tokens", "loss", "rowmajor", "panels", "softmax_probe",
+                                   "nearest"}},
 };
 
 #define PRODUCT_PARAMS                                                                                                 \
@@ -60,7 +62,7 @@ static const ij_group_info gpu_groups[IJ_GROUPS] = {
                         {"LANES", "work-items that share a row of LayerNorm", {8, 16, 32, 64}},
                         {"COLS", "float4 columns that a work-group adds up", {4, 8, 16, 32}}},
                        3,
-                       {"layernorm", "optimizer", "tokens", "loss", "rowmajor"}},
+                       {"layernorm", "optimizer", "tokens", "loss", "rowmajor", "softmax_probe", "nearest"}},
 };
 
 const ij_group_info *ij_group_of(ij_family family, ij_group group)
@@ -221,12 +223,15 @@ static size_t attention_bytes(ij_group group, const int *value, int dh)
     return (size_t)(rows + columns + rest) * sizeof(float);
 }
 
-/* A float4 for each work-item that sums columns; where LayerNorm goes back a float, and two rows of sums. */
+/* A float4 for each work-item that sums columns; where LayerNorm goes back a float, and two rows of sums; in
+ * cl/gpu_nearest.cl a float, a list of neighbours with their numbers, and a flag. */
 static size_t row_bytes(const int *value, int width)
 {
-    size_t items = (size_t)value[0], sums = 4 * items * sizeof(float);
-    size_t back = (items + 2 * (size_t)width) * sizeof(float);
-    return sums > back ? sums : back;
+    enum { NEIGHBOURS = 256 };
+    size_t items = (size_t)value[0], most = 4 * items * sizeof(float);
+    size_t back = (items + 2 * (size_t)width) * sizeof(float), nearest = (items + 2 * NEIGHBOURS + 16) * sizeof(float);
+    most = back > most ? back : most;
+    return nearest > most ? nearest : most;
 }
 
 static size_t cpu_bytes(const ij_tuning *t, ij_group group, const int *value, int width)

@@ -9,6 +9,7 @@ int ij_command_config(int argc, char **argv);
 int ij_command_data(int argc, char **argv);
 int ij_command_devices(int argc, char **argv);
 int ij_command_embed(int argc, char **argv);
+int ij_command_eval(int argc, char **argv);
 int ij_command_export(int argc, char **argv);
 int ij_command_import(int argc, char **argv);
 int ij_command_inspect(int argc, char **argv);

@@ -19,6 +19,7 @@ static const struct {
     {"predict", ij_command_predict, "draw what a model expects in the hidden parts of an image"},
     {"report", ij_command_report, "write what there is to see of a run into one HTML file"},
     {"inspect", ij_command_inspect, "tell what is in a model file of any kind"},
+    {"eval", ij_command_eval, "measure what a trained model has learnt"},
     {"search", ij_command_search, "find the images nearest to one among those embedded"},
     {"devices", ij_command_devices, "list the OpenCL devices"},
 };

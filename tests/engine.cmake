@@ -2,15 +2,23 @@
 
 # checkcl: every kernel variant against plain C; `checkcl FILTER` runs a part.
 add_executable(checkcl checkcl.c checkcl_memory.c reference.c test_ops_gemm.c test_ops_layernorm.c test_ops_attention.c
-                       test_ops_tokens.c test_ops_loss.c test_ops_optimizer.c)
+                       test_ops_tokens.c test_ops_loss.c test_ops_optimizer.c test_ops_probe.c)
 target_link_libraries(checkcl PRIVATE ij_engine PkgConfig::CMOCKA m)
 set(device_tests "")
-set(parts gemm layernorm attention tokens loss optimizer)
+set(parts gemm layernorm attention tokens loss optimizer probe)
 foreach(part ${parts})
   add_test(NAME ops-${part} COMMAND checkcl ${part})
   list(APPEND device_tests ops-${part})
 endforeach()
 add_test(NAME ops-cases COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_ops_cases.sh $<TARGET_FILE:checkcl> ${parts})
+
+# Classifiers on frozen features: on the host, and on the device against plain C.
+foreach(name ridge probe)
+  add_executable(test_${name} test_${name}.c)
+  target_link_libraries(test_${name} PRIVATE ij_engine PkgConfig::CMOCKA m)
+  add_test(NAME ${name} COMMAND test_${name})
+endforeach()
+list(APPEND device_tests probe)
 
 # The model and the training step, on models of a few thousand weights. opencl_spy.c stands in front of OpenCL.
 add_library(ij_test_model STATIC test_model_case.c)

@@ -346,3 +346,50 @@ void reference_adamw_step(reference_adamw a, const float *gradient, int count, i
             target[i] = a.ema * target[i] + (1.0 - a.ema) * w[i];
     }
 }
+
+/* ---- Probes ----------------------------------------------------------------------------------------------------- */
+
+void reference_softmax_gradient(const float *logits, const int32_t *label, int rows, int members, int classes,
+                                double *d)
+{
+    for (int pair = 0; pair < rows * members; pair++) {
+        const float *x = logits + (size_t)pair * (size_t)classes;
+        double *to = d + (size_t)pair * (size_t)classes, most = (double)x[0], sum = 0;
+        for (int c = 1; c < classes; c++)
+            most = fmax(most, (double)x[c]);
+        for (int c = 0; c < classes; c++)
+            sum += to[c] = exp((double)x[c] - most);
+        for (int c = 0; c < classes; c++)
+            to[c] = to[c] / sum - (c == label[pair / members] ? 1 : 0);
+    }
+}
+
+double reference_probe_step(reference_step s, int dim, const double *sum, double *w, double *before, double *most)
+{
+    double uphill = 0;
+    *most = 0;
+    for (int i = 0; i <= dim; i++) {
+        double g = s.scale * sum[i] + (i < dim ? s.decay * w[i] : 0), x = w[i] - s.rate * g, move = x - before[i];
+        uphill += g * move;
+        *most = fmax(*most, fabs(g));
+        before[i] = x;
+        w[i] = x + s.momentum * move;
+    }
+    return uphill;
+}
+
+void reference_nearest(const float *similarity, int n, int k, float *value, int32_t *index)
+{
+    bool *taken = calloc((size_t)n + 1, sizeof *taken);
+    for (int i = 0; i < k; i++) {
+        index[i] = -1;
+        for (int j = 0; taken && j < n; j++)
+            if (!taken[j] && (index[i] < 0 || similarity[j] > similarity[index[i]]))
+                index[i] = j;
+        if (index[i] < 0)
+            continue;
+        value[i] = similarity[index[i]];
+        taken[index[i]] = true;
+    }
+    free(taken);
+}

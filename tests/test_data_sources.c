@@ -150,6 +150,34 @@ static void test_list_labels(void **state)
     refuses("f", IJ_EFORMAT, "neither a list");
 }
 
+static void test_list_tables(void **state)
+{
+    (void)state;
+    write_text("shapes.csv", "\xEF\xBB\xBFpath,count,label\r\na b.jpg,3,round\r\n\nc.jpg,1,square\nd.jpg,2,round\n");
+    ij_dataset *d = open_source("shapes.csv");
+    assert_int_equal(ij_dataset_count(d), 3);
+    assert_int_equal(ij_dataset_classes(d), 2);
+    is_sample(d, 0, in_folder("a b.jpg"), 0);
+    is_sample(d, 1, in_folder("c.jpg"), 1);
+    is_sample(d, 2, in_folder("d.jpg"), 0);
+    ij_dataset_close(d);
+
+    write_text("numbers.csv", "path,count,x\na.jpg,3,0.5\nb.jpg,1,0.25\n");
+    d = open_source("numbers.csv");
+    assert_int_equal(ij_dataset_classes(d), 0);
+    is_sample(d, 1, in_folder("b.jpg"), -1);
+    ij_dataset_close(d);
+
+    write_text("g", "path,label\na.jpg,1\nb.jpg\n");
+    refuses("g", IJ_EFORMAT, "line 3: no label");
+    write_text("h", "path,label\n\"a,b.jpg\",1\n");
+    refuses("h", IJ_EFORMAT, "line 2: a path in quotes");
+    write_text("i", "path,label\n,1\n");
+    refuses("i", IJ_EFORMAT, "line 2: a label without a path");
+    write_text("j", "path,label\n");
+    refuses("j", IJ_EFORMAT, "empty list");
+}
+
 /* ---- Tar shards ------------------------------------------------------------------------------------------------- */
 
 static void write_shard(const char *name, const ij_bytes *tar, size_t size)
@@ -409,6 +437,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_list, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_list_labels, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_list_tables, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_shard, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_ustar_prefix, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_cut_shard, make_folder, remove_folder),

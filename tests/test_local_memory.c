@@ -30,6 +30,8 @@ static const struct {
                 {"loss", "loss", NULL},
                 {"rowmajor", "tail", "ALIGNED"},
                 {"panels", "panel_transpose", NULL},
+                {"softmax_probe", "softmax_gradient", NULL},
+                {"nearest", "nearest", NULL},
                 {"peak", "fma_peak", NULL}};
 
 /* One choice of a group under test. */

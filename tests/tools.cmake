@@ -18,10 +18,6 @@ add_executable(test_golden test_golden.c ${PROJECT_SOURCE_DIR}/tools/golden.c)
 target_link_libraries(test_golden PRIVATE ij_engine PkgConfig::CMOCKA)
 add_test(NAME golden COMMAND test_golden)
 
-add_executable(test_ridge test_ridge.c ${PROJECT_SOURCE_DIR}/tools/ridge.c)
-target_link_libraries(test_ridge PRIVATE ij_base PkgConfig::CMOCKA)
-add_test(NAME ridge COMMAND test_ridge)
-
 add_executable(test_idx2jpeg test_idx2jpeg.c)
 target_link_libraries(test_idx2jpeg PRIVATE ij_flags JPEG::JPEG PkgConfig::CMOCKA)
 target_compile_definitions(test_idx2jpeg PRIVATE IDX2JPEG="$<TARGET_FILE:idx2jpeg>")

@@ -40,6 +40,8 @@ static const program cpu[] = {
     {"tokens", IJ_GROUP_ROWS, NULL, {0, -1}, "*"},
     {"loss", IJ_GROUP_ROWS, NULL, {0, -1}, "*"},
     {"optimizer", IJ_GROUP_ROWS, NULL, {0, -1}, "*"},
+    {"softmax_probe", IJ_GROUP_ROWS, NULL, {0, -1}, "*"},
+    {"nearest", IJ_GROUP_ROWS, NULL, {0, -1}, "*"},
     {.source = NULL},
 };
 
@@ -53,6 +55,8 @@ static const program gpu[] = {
     {"tokens", IJ_GROUP_ROWS, NULL, {0, -1}, "*"},
     {"loss", IJ_GROUP_ROWS, NULL, {0, -1}, "*"},
     {"optimizer", IJ_GROUP_ROWS, NULL, {0, -1}, "*"},
+    {"softmax_probe", IJ_GROUP_ROWS, NULL, {0, -1}, "*"},
+    {"nearest", IJ_GROUP_ROWS, NULL, {0, -1}, "*"},
     {.source = NULL},
 };
 

@@ -11,7 +11,9 @@ typedef enum ij_stream {
     IJ_STREAM_SHUFFLE = 2, /* a = epoch, b = 0 */
     IJ_STREAM_MASK = 3,    /* a = batch since the start of the run, b = image in the batch + 1; b = 0: block sizes */
     IJ_STREAM_AUGMENT = 4, /* a = epoch, b = sample's number in the data set */
-    IJ_STREAM_TEST = 5
+    IJ_STREAM_TEST = 5,
+    IJ_STREAM_PROBE = 6, /* a = 0, b = draw: which images a classifier learns from */
+    IJ_STREAM_SHAPES = 7 /* a = image, b = part of the data set: tools/make_shapes */
 } ij_stream;
 
 typedef struct ij_random {

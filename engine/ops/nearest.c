@@ -1,0 +1,32 @@
+#include "engine/ops/nearest.h"
+
+#include "engine/launch.h"
+#include "engine/program.h"
+
+#include <string.h>
+
+ij_status ij_nearest_create(ij_nearest *n, ij_device *device)
+{
+    memset(n, 0, sizeof *n);
+    n->device = device;
+    return ij_kernel_create(device, "nearest", (ij_kernel_tuning){.group = IJ_GROUP_ROWS}, "nearest", &n->nearest);
+}
+
+void ij_nearest_destroy(ij_nearest *n)
+{
+    if (n->nearest)
+        clReleaseKernel(n->nearest);
+    memset(n, 0, sizeof *n);
+}
+
+ij_status ij_nearest_merge(ij_nearest *n, cl_mem similarity, cl_mem value, cl_mem index, int queries, int stride,
+                           int count, int base, int k)
+{
+    if (k < 1 || k > IJ_NEAREST_MOST)
+        return ij_fail(IJ_EINVAL, "%d nearest neighbours were asked for: 1 to %d can be found", k, IJ_NEAREST_MOST);
+    const ij_tuning *t = &n->device->tuning;
+    cl_int each = t->family == IJ_FAMILY_GPU ? 1 : 4;
+    ij_grid grid = {.x = (size_t)ij_ceil_div(queries, each), .y = 1, .local = (size_t)ij_tuning_row_items(t)};
+    return IJ_LAUNCH(n->device, n->nearest, "nearest", grid, IJ_ARG(similarity), IJ_ARG(value), IJ_ARG(index),
+                     IJ_ARG(queries), IJ_ARG(stride), IJ_ARG(count), IJ_ARG(base), IJ_ARG(k), IJ_ARG(each));
+}
