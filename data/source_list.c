@@ -41,20 +41,26 @@ static void split(part line, part *path, part *label)
     }
 }
 
+/* Takes the first field off what is left of a table's line; bytes is NULL where nothing is. */
+static part next_field(part *rest)
+{
+    part first = *rest;
+    const char *comma = first.bytes ? memchr(first.bytes, ',', first.length) : NULL;
+    *rest = (part){NULL, 0};
+    if (comma) {
+        *rest = (part){comma + 1, first.length - (size_t)(comma + 1 - first.bytes)};
+        first.length = (size_t)(comma - first.bytes);
+    }
+    return first;
+}
+
 /* A field of a table's line; empty where it has no so many. */
 static part field(part line, int index)
 {
-    for (; index > 0; index--) {
-        const char *comma = memchr(line.bytes, ',', line.length);
-        if (!comma)
-            return (part){NULL, 0};
-        line.length -= (size_t)(comma + 1 - line.bytes);
-        line.bytes = comma + 1;
-    }
-    const char *comma = memchr(line.bytes, ',', line.length);
-    if (comma)
-        line.length = (size_t)(comma - line.bytes);
-    return line;
+    part found = next_field(&line);
+    for (; index > 0; index--)
+        found = next_field(&line);
+    return found;
 }
 
 static bool is_word(part p, const char *word)
@@ -71,9 +77,11 @@ typedef struct form {
 /* The form that a first line announces; without a header it is a line like the others. */
 static form form_of(part line)
 {
-    form f = {.table = memchr(line.bytes, ',', line.length) && is_word(field(line, 0), "path")};
-    for (int i = 1; f.table && field(line, i).bytes; i++)
-        if (is_word(field(line, i), "label") && !f.label)
+    form f = {0};
+    part name = next_field(&line);
+    f.table = line.bytes && is_word(name, "path");
+    for (int i = 1; f.table && !f.label && line.bytes; i++)
+        if (is_word(next_field(&line), "label"))
             f.label = i;
     return f;
 }

@@ -45,6 +45,7 @@ struct ij_trainer {
     cl_event updated;    /* the last step's optimiser is done */
     int kernels;
     int last_slot;
+    bool holds_batch;      /* model.features are those of the last step */
     ij_tensor_info *infos; /* encoder, predictor, target encoder */
     char (*names)[112];
     float *pos_embed, *predictor_pos_embed;
@@ -403,6 +404,7 @@ ij_status ij_trainer_step(ij_trainer *t, int number, const ij_hyper *hyper)
     }
     t->kernels = t->device->launches;
     t->last_slot = number;
+    t->holds_batch = true;
     t->step++;
     return IJ_OK;
 }
@@ -534,6 +536,15 @@ ij_status ij_trainer_features(ij_trainer *t, const uint8_t *pixels, int images, 
     size_t bytes = pixel_bytes(t) / (size_t)t->config.batch * (size_t)images;
     TRY(ij_cl_check(clEnqueueWriteBuffer(t->device->compute, t->images, CL_TRUE, 0, bytes, pixels, 0, NULL, NULL),
                     "uploading images"));
+    t->holds_batch = false;
     TRY(ij_model_features(&t->model, t->images, images));
     return read_rows(t, t->model.features, 0, images, features);
+}
+
+ij_status ij_trainer_batch_features(ij_trainer *t, float *features)
+{
+    TRY(usable(t));
+    if (!t->holds_batch)
+        return ij_fail(IJ_EINVAL, "the features of the last batch are not kept");
+    return read_rows(t, t->model.features, 0, t->config.batch, features);
 }

@@ -119,4 +119,8 @@ ij_status ij_trainer_output(ij_trainer *trainer, ij_output which, float *values,
  * the slots, also one that is being filled, are left alone. */
 ij_status ij_trainer_features(ij_trainer *trainer, const uint8_t *pixels, int images, float *features);
 
+/* Those of the last step's batch as that step saw it, [B, D], which target_std is of. Waits for the step. IJ_EINVAL
+ * before the first step, and after ij_trainer_features, which puts others in their place. */
+ij_status ij_trainer_batch_features(ij_trainer *trainer, float *features);
+
 #endif

@@ -35,7 +35,8 @@ static void print_help(void)
          "`ijepa config --help` lists the keys. The images are those under [data] root_path (and image_folder in it).\n"
          "\n"
          "Into [logging] folder it writes, TAG being [logging] write_tag:\n"
-         "  TAG_r0.csv               a line for each step\n"
+         "  TAG_r0.csv               a line for each step; at an epoch's end with the effective rank of the features\n"
+         "                           and, where [eval] root_path names labelled images, how well they are told apart\n"
          "  TAG-stepN.safetensors    checkpoints: at the end of every epoch and of the run, and every 15 minutes\n"
          "                           (see [logging]); the newest two are kept\n"
          "  TAG-latest.safetensors   a link to the newest\n"
@@ -68,6 +69,7 @@ static void close_run(run *r)
     ij_saver_close(r->training.saver); /* likewise: it reads it */
     ij_step_log_close(&r->training.log);
     ij_event_file_close(&r->training.events);
+    ij_learning_curve_close(r->training.curve);
     ij_trainer_destroy(r->trainer);
     ij_device_close(r->device);
     ij_resume_free(&r->checkpoint);
@@ -341,6 +343,8 @@ static ij_status train(run *r)
         (status = open_loader(r)))
         return status;
     ij_training *t = &r->training;
+    if ((status = ij_learning_curve_open(&t->curve, &r->config, r->trainer, r->device)))
+        return status;
     if (t->begin >= t->steps) {
         ij_say("done:   all %lld steps were taken before\n", (long long)t->steps);
         return IJ_OK;

@@ -30,9 +30,8 @@ static void print_accuracies(const ij_evaluation *e)
 {
     char name[64];
     printf("\nRight answers on the test images, %%. Linear: softmax regression; k-NN: by cosine.\n"
-           "%-*s %6s  %6s %6s  %6s %6s %6s %6s\n"
-           "%-*s %6s  %6s %6s ",
-           NAME, "features", "floats", "linear", "top-5", "k-NN", "", "", "", NAME, "", "", "top-1", "");
+           "%-*s %6s  %6s %6s   k-NN\n%-*s %6s  %6s %6s ",
+           NAME, "features", "floats", "linear", "", NAME, "", "", "top-1", "top-5");
     for (int k = 0; k < IJ_EVAL_KS; k++) {
         char title[16];
         snprintf(title, sizeof title, "k=%d", ij_eval_k[k]);
@@ -107,9 +106,8 @@ static void print_classes(const ij_evaluation *e, const ij_eval_row *row)
     int C = s->classes;
     char name[64], class[64];
     row_name(e, row, name);
-    printf("\nClasses, by the linear probe of the features that did best on held-out training\nimages (%s)", name);
-    printf(C <= MOST_CONFUSION ? ": images of the class of a line taken for that of a column.\n%-12s %6s"
-                               : ".\n%-40s %6s",
+    printf("\nClasses, %%, by the linear probe of the features that did best on held-out\ntraining images (%s)", name);
+    printf(C <= MOST_CONFUSION ? ". A line's images are taken for\nthat of a column.\n%-12s %6s" : ".\n%-40s %6s",
            "class", "right");
     for (int c = 0; c < C && C <= MOST_CONFUSION; c++)
         printf(" %5.5s", ij_labelled_set_class(e->train, c, class));

@@ -15,6 +15,7 @@ static const curve main_curves[] = {
     {"target_std", "target_std", "", "spread of the target features; 0 is collapse", 1},
     {"effective_rank", "effective rank", "", "of the pooled features; low before others tell", 1},
     {"knn", "k-NN", "%", "images whose nearest neighbours give their label", 100},
+    {"ridge", "ridge", "%", "images that a ridge classifier labels rightly", 100},
     {"images_per_second", "throughput", "images/s", "", 1}};
 static const curve other_curves[] = {{"lr", "learning rate", "", "", 1},
                                      {"wd", "weight decay", "", "", 1},

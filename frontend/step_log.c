@@ -1,6 +1,7 @@
 #include "frontend/step_log.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,7 +14,8 @@ static ij_status flush(ij_step_log *log)
     return ij_fail(IJ_EIO, "cannot write the log %s: %s", log->path, errno ? strerror(errno) : "unknown reason");
 }
 
-static const char header[] = "epoch,itr,loss,mask-A,mask-B,time (ms),lr,wd,ema,images_per_second,target_std\n";
+static const char header[] = "epoch,itr,loss,mask-A,mask-B,time (ms),lr,wd,ema,images_per_second,target_std,"
+                             "effective_rank,knn,ridge\n";
 
 static ij_status cannot_write(const char *path)
 {
@@ -86,11 +88,22 @@ ij_status ij_step_log_resume(ij_step_log *log, const char *path, int64_t steps, 
     return IJ_OK;
 }
 
+static void write_if_known(FILE *file, double value)
+{
+    putc(',', file);
+    if (!isnan(value))
+        fprintf(file, "%.6g", value);
+}
+
 ij_status ij_step_log_write(ij_step_log *log, const ij_step_record *r)
 {
-    fprintf(log->file, "%lld,%lld,%.9g,%.9g,%d,%.3f,%.9g,%.9g,%.9g,%.1f,%.9g\n", (long long)r->epoch,
+    fprintf(log->file, "%lld,%lld,%.9g,%.9g,%d,%.3f,%.9g,%.9g,%.9g,%.1f,%.9g", (long long)r->epoch,
             (long long)r->iteration, r->result.loss, r->context_length, r->target_length, 1e3 * r->seconds, r->hyper.lr,
             r->hyper.wd, r->hyper.ema, r->images_per_second, r->result.target_std);
+    write_if_known(log->file, r->rank);
+    write_if_known(log->file, r->knn);
+    write_if_known(log->file, r->ridge);
+    putc('\n', log->file);
     return flush(log);
 }
 

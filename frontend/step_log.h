@@ -25,6 +25,8 @@ typedef struct ij_step_record {
     double images_per_second;
     ij_hyper hyper;
     ij_step_result result;
+    double rank, knn, ridge; /* "effective_rank" of the batch's target features, and what [eval] measured after the
+                                step; NaN where it was not looked: the field is empty */
 } ij_step_record;
 
 /* Makes the file anew and writes its header. */

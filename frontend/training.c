@@ -1,6 +1,7 @@
 #include "frontend/training.h"
 
 #include "engine/flops.h"
+#include "engine/probe/rank.h"
 #include "frontend/clock.h"
 #include "frontend/interrupt.h"
 #include "frontend/message.h"
@@ -9,6 +10,7 @@
 #include "ini/convert.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* ---- What a step measured -------------------------------------------------------------------------------------- */
@@ -33,6 +35,23 @@ static void watch_for_collapse(ij_training *t, int64_t k, double target_std)
             "warning: the features collapse: target_std fell to %.3g (%.3g at first) at step %lld, so all images look "
             "alike to the model; try a smaller learning rate, a longer warm-up or a larger ema",
             target_std, t->first_std, (long long)k);
+}
+
+/* They may also differ along ever fewer directions, long before they differ less. */
+static void watch_rank(ij_training *t, int64_t k, double rank, double target_std)
+{
+    if (isnan(rank))
+        return;
+    t->most_rank = fmax(t->most_rank, rank);
+    if (t->collapsed || !(rank < 0.25 * t->most_rank))
+        return;
+    t->collapsed = true;
+    ij_progress_clear(&t->progress);
+    ij_tell(IJ_LOG_WARNING,
+            "warning: the features lose rank: at step %lld they use %.1f directions, %.1f at most before, while "
+            "target_std is %.3g; a collapse may follow. Try a smaller learning rate, a longer warm-up, a larger ema "
+            "or larger target blocks (mask.pred_mask_scale)",
+            (long long)k, rank, t->most_rank, target_std);
 }
 
 static ij_status check_loss(const ij_training *t, int64_t k, double loss)
@@ -71,6 +90,9 @@ static void log_events(ij_training *t, int64_t k, const ij_step_record *r)
 {
     const ij_event_scalar scalars[] = {{"loss", r->result.loss},
                                        {"target_std", r->result.target_std},
+                                       {"effective_rank", r->rank},
+                                       {"eval/knn", r->knn},
+                                       {"eval/ridge", r->ridge},
                                        {"images_per_second", r->images_per_second},
                                        {"schedule/lr", r->hyper.lr},
                                        {"schedule/wd", r->hyper.wd},
@@ -112,8 +134,9 @@ static ij_status read_results(ij_training *t, int64_t end)
         ij_status status = ij_trainer_result(t->trainer, k, &result);
         if (status)
             return ij_fail_in(status, "step %lld: ", (long long)k);
-        double now = ij_clock(), seconds = now - t->last_result;
+        double now = ij_clock(), seconds = fmax(now - t->last_result - t->looked, 0);
         t->last_result = now;
+        t->looked = 0;
         t->loss = result.loss;
         ij_step_record record = {.epoch = k / t->schedule.ipe + 1,
                                  .iteration = k % t->schedule.ipe,
@@ -122,14 +145,20 @@ static ij_status read_results(ij_training *t, int64_t end)
                                  .seconds = seconds,
                                  .images_per_second = t->config->data.batch_size / fmax(seconds, 1e-9),
                                  .hyper = kept->hyper,
-                                 .result = result};
+                                 .result = result,
+                                 .rank = kept->rank,
+                                 .knn = kept->curve.knn,
+                                 .ridge = kept->curve.ridge};
         log_step(t, &record);
         log_events(t, k, &record);
+        if (!isnan(record.knn))
+            t->progress.knn = record.knn;
         if ((status = check_loss(t, k, result.loss)))
             return status;
         t->progress.flops = kept->flops;
         ij_progress_step(&t->progress, k, result.loss, seconds);
         watch_for_collapse(t, k, result.target_std);
+        watch_rank(t, k, kept->rank, result.target_std);
     }
     return IJ_OK;
 }
@@ -259,6 +288,56 @@ static ij_status save_last(ij_training *t)
     return ij_saver_save(t->saver, t->taken);
 }
 
+/* ---- Looking at the features ------------------------------------------------------------------------------------ */
+
+/* Whether the rank after the last step is wanted: at an epoch's end, and in long epochs now and then. */
+static bool rank_is_due(const ij_training *t)
+{
+    enum { STEPS = 500 };
+    int64_t in_epoch = t->taken % t->schedule.ipe;
+    return in_epoch == 0 || in_epoch % STEPS == 0;
+}
+
+/* A curve that cannot be measured is told of once, and is no reason to stop. */
+static ij_status measure_curve(ij_training *t, ij_step_kept *kept)
+{
+    ij_curve_point point;
+    if (!t->curve || t->curve_failed || !is_multiple(t->taken, t->config->eval.every * t->schedule.ipe))
+        return IJ_OK;
+    ij_status status = ij_learning_curve_measure(t->curve, &point);
+    if (status == IJ_EDEVICE)
+        return status;
+    ij_progress_clear(&t->progress);
+    t->curve_failed = status != IJ_OK;
+    if (status)
+        ij_tell(IJ_LOG_WARNING, "warning: %s; the run goes on without [eval]", ij_error());
+    else {
+        kept->curve = point;
+        ij_say("epoch %lld: k-NN %.2f %%, ridge %.2f %% of the [eval] images right, effective rank %.1f\n",
+               (long long)(t->taken / t->schedule.ipe), 100 * point.knn, 100 * point.ridge, kept->rank);
+        fflush(stdout);
+    }
+    return IJ_OK;
+}
+
+/* Called after a step was enqueued; waits for it where there is something to look at. Nothing of it changes what is
+ * trained. */
+static ij_status look(ij_training *t)
+{
+    ij_step_kept *kept = &t->kept[(t->taken - 1) % 2];
+    if (!rank_is_due(t))
+        return IJ_OK;
+    ij_status status = ij_trainer_batch_features(t->trainer, t->features);
+    double begin = ij_clock();
+    if (!status)
+        status =
+            ij_effective_rank(t->features, t->config->data.batch_size, ij_trainer_model(t->trainer)->dim, &kept->rank);
+    if (!status)
+        status = measure_curve(t, kept);
+    t->looked += ij_clock() - begin;
+    return status;
+}
+
 /* ---- The loop -------------------------------------------------------------------------------------------------- */
 
 static ij_status one_step(ij_training *t)
@@ -276,12 +355,14 @@ static ij_status one_step(ij_training *t)
     kept->context_length = mean_context_length(batch);
     kept->target_length = batch->target_length;
     kept->flops = t->peak > 0 ? ij_step_flops(ij_trainer_model(t->trainer), batch) : 0;
+    kept->rank = kept->curve.knn = kept->curve.ridge = NAN;
     if ((status = ij_trainer_step(t->trainer, (int)(k % 2), &kept->hyper)))
         return ij_fail_in(status, "step %lld: ", (long long)k);
     t->taken++;
     if (t->taken < t->steps && (status = begin_batch(t, t->taken)))
         return status;
-    return read_results(t, k); /* all but the one that was just enqueued: the device is never waited for idly */
+    status = read_results(t, k); /* all but the one that was just enqueued: the device is never waited for idly */
+    return status ? status : look(t);
 }
 
 static ij_status loop(ij_training *t)
@@ -295,7 +376,7 @@ static ij_status loop(ij_training *t)
     return status ? status : read_results(t, t->taken);
 }
 
-ij_status ij_training_run(ij_training *t)
+static ij_status run(ij_training *t)
 {
     t->taken = t->read = t->begin;
     ij_progress_start(&t->progress, t->steps, t->schedule.ipe, t->config->optimization.epochs,
@@ -318,5 +399,16 @@ ij_status ij_training_run(ij_training *t)
         return ij_fail_in(status, "%s. No checkpoint could be made of the %lld steps until then: ", reason,
                           (long long)t->taken);
     }
+    return status;
+}
+
+ij_status ij_training_run(ij_training *t)
+{
+    t->features =
+        malloc((size_t)t->config->data.batch_size * (size_t)ij_trainer_model(t->trainer)->dim * sizeof(float));
+    if (!t->features)
+        return ij_fail(IJ_ENOMEM, "no host memory for the features of a batch");
+    ij_status status = run(t);
+    free(t->features);
     return status;
 }

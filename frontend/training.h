@@ -7,6 +7,7 @@
 #include "engine/schedule.h"
 #include "engine/trainer.h"
 #include "frontend/event_file.h"
+#include "frontend/learning_curve.h"
 #include "frontend/progress.h"
 #include "frontend/run_folder.h"
 #include "frontend/saver.h"
@@ -19,6 +20,8 @@ typedef struct ij_step_kept {
     double context_length;
     int target_length;
     double flops; /* 0 where nobody asks for the share of the peak */
+    double rank;  /* of the batch's target features; NaN: not looked at */
+    ij_curve_point curve;
 } ij_step_kept;
 
 typedef struct ij_training {
@@ -29,8 +32,9 @@ typedef struct ij_training {
     ij_loader *loader;
     ij_trainer *trainer;
     ij_saver *saver;
-    ij_step_log log;      /* open */
-    ij_event_file events; /* open, or zero */
+    ij_learning_curve *curve; /* NULL: none */
+    ij_step_log log;          /* open */
+    ij_event_file events;     /* open, or zero */
     ij_schedule schedule;
     int64_t begin; /* steps taken before: those of the checkpoint that the run goes on from */
     int64_t steps; /* how many the run takes, these included */
@@ -38,16 +42,19 @@ typedef struct ij_training {
 
     /* The loop's own; zero at first: */
     ij_progress progress;
-    ij_step_kept kept[2];                      /* of step k at k % 2 */
-    int64_t taken;                             /* steps enqueued */
-    int64_t read;                              /* steps whose result was read */
-    int64_t bad_named;                         /* unreadable images told of */
-    double last_result;                        /* ij_clock when the last result came */
-    double last_checkpoint;                    /* ij_clock when the last checkpoint was taken */
-    bool checkpoint_due;                       /* and not taken yet, since the one before is still being written */
-    double waited;                             /* seconds for the writing of checkpoints, with the device idle */
-    double first_std, loss;                    /* of the first step seen; of the last */
-    bool log_failed, events_failed, collapsed; /* warned of */
+    ij_step_kept kept[2];   /* of step k at k % 2 */
+    int64_t taken;          /* steps enqueued */
+    int64_t read;           /* steps whose result was read */
+    int64_t bad_named;      /* unreadable images told of */
+    double last_result;     /* ij_clock when the last result came */
+    double last_checkpoint; /* ij_clock when the last checkpoint was taken */
+    bool checkpoint_due;    /* and not taken yet, since the one before is still being written */
+    double waited;          /* seconds for the writing of checkpoints, with the device idle */
+    double looked;          /* seconds since the last result in which the features were looked at, not trained */
+    double first_std, loss; /* of the first step seen; of the last */
+    double most_rank;       /* highest effective rank seen */
+    float *features;        /* [B, D] of a batch, for its rank */
+    bool log_failed, events_failed, collapsed, curve_failed; /* warned of */
 } ij_training;
 
 /* Trains until the steps are done, a signal asks for the end or something fails. Leaves a checkpoint wherever the

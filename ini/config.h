@@ -85,6 +85,12 @@ typedef struct ij_config_logging {
     bool tensorboard;
 } ij_config_logging;
 
+typedef struct ij_config_eval {
+    char root_path[IJ_CONFIG_TEXT]; /* "": none */
+    int every;                      /* epochs; 0: never */
+    int images;
+} ij_config_eval;
+
 typedef struct ij_config_run {
     char device[IJ_CONFIG_TEXT];
     int gemm; /* ij_config_gemm */
@@ -98,6 +104,7 @@ typedef struct ij_config {
     ij_config_meta meta;
     ij_config_optimization optimization;
     ij_config_logging logging;
+    ij_config_eval eval;
     ij_config_run run;
 
     char path[IJ_CONFIG_TEXT];            /* as the caller named it */

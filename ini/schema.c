@@ -114,6 +114,10 @@ const ij_key ij_schema[] = {
         "every so many epochs the checkpoint at the end is kept; 0: none"),
     BOOL(logging, tensorboard, IJ_FREE, "false", "event files for TensorBoard beside the log"),
 
+    TEXT(eval, root_path, IJ_FREE, "", "labelled images to look at while training, as data.root_path; empty: none"),
+    INT(eval, every, 0, 1000000, IJ_FREE, "1", "epochs between looks: k-NN and ridge accuracy into the log; 0: none"),
+    INT(eval, images, 20, 1000000, IJ_FREE, "1000", "how many of them: half to learn from, half to be right about"),
+
     TEXT(run, device, IJ_FREE, "",
          "device: its number, part of its name, or a type; empty: IJEPA_DEVICE or the first GPU"),
     CHOICE(run, gemm, gemm_names, IJ_LATER, "auto", "whose matrix products: ours, CLBlast's, or what suits the device"),

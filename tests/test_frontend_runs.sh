@@ -17,7 +17,7 @@ run=$work/a/b/run
 expect 0 '^host:   1 loading thread of .* MiB, paths up to ' train "${tiny[@]}" --set optimization.max_steps=1
 expect 0 'checkpoint: ' train "${tiny[@]}" --set "logging.folder=$run" --set optimization.epochs=2
 check "columns of the log" "$(head -1 "$run/jepa_r0.csv")" \
-    'epoch,itr,loss,mask-A,mask-B,time (ms),lr,wd,ema,images_per_second,target_std'
+    'epoch,itr,loss,mask-A,mask-B,time (ms),lr,wd,ema,images_per_second,target_std,effective_rank,knn,ridge'
 check "epochs and iterations of the log" "$(tail -n +2 "$run/jepa_r0.csv" | cut -d, -f1,2 | xargs)" \
     '1,0 1,1 1,2 2,0 2,1 2,2'
 check "the checkpoint" "$(head -c 10 "$run/jepa-latest.safetensors" | tail -c 2)" '{"'
@@ -28,7 +28,26 @@ done
 
 # The same seed gives the same losses, and the earlier run's results are still there.
 expect 0 'renamed, with ~ added' train "$run/jepa-config.ini"
-check "a second run's losses" "$(cut -d, -f1-5,7-9,11 "$run/jepa_r0.csv")" "$(cut -d, -f1-5,7-9,11 "$run/jepa_r0.csv~")"
+check "a second run's losses" "$(cut -d, -f1-5,7-9,11-14 "$run/jepa_r0.csv")" "$(cut -d, -f1-5,7-9,11-14 "$run/jepa_r0.csv~")"
+check "effective ranks, at the epochs' ends" "$(tail -n +2 "$run/jepa_r0.csv" | cut -d, -f12 | sed 's/..*/x/' | tr '\n' ,)" ',,x,,,x,'
+check "no curve without [eval]" "$(tail -n +2 "$run/jepa_r0.csv" | cut -d, -f13,14 | sort -u)" ','
+
+# A curve of what is learnt changes neither what is trained nor the other columns.
+for i in 6 7 8 9 10 11; do cp "$images/one/0.jpg" "$images/one/$i.jpg"; cp "$images/one/0.jpg" "$images/two/$i.jpg"; done
+expect 0 'done' train "${tiny[@]}" --set optimization.epochs=4 --set "logging.folder=$work/plain"
+expect 0 'eval:   .*: 22 images in 2 classes, half of them to learn from, every 2 epochs' train "${tiny[@]}" \
+    --set optimization.epochs=4 --set "logging.folder=$work/watched" --set "eval.root_path=$images" --set eval.every=2 \
+    --set eval.images=22
+check "epochs that are looked at" "$(grep -c '^epoch [24]: k-NN .* %, ridge .* %' "$work/out")" 2
+check "losses beside a curve" "$(cut -d, -f1-5,7-9,11,12 "$work/watched/jepa_r0.csv")" "$(cut -d, -f1-5,7-9,11,12 "$work/plain/jepa_r0.csv")"
+check "points of the curve" "$(cut -d, -f13 "$work/watched/jepa_r0.csv" | grep -c '[0-9]')" 2
+tensors() { tail -c +$((9 + $(od -An -tu8 -N8 "$1" | tr -d ' '))) "$1" | cksum; }
+check "weights beside a curve" "$(tensors "$work/watched/jepa-latest.safetensors")" "$(tensors "$work/plain/jepa-latest.safetensors")"
+expect 1 '\[eval\] root_path' train "${tiny[@]}" --set "eval.root_path=$work/nothing"
+expect 1 'has no labels' train "${tiny[@]}" --set "eval.root_path=$images/one"
+mkdir "$work/single" && cp -r "$images/one" "$work/single"
+expect 1 'has one class' train "${tiny[@]}" --set "eval.root_path=$work/single"
+for i in 6 7 8 9 10 11; do rm "$images/one/$i.jpg" "$images/two/$i.jpg"; done
 check "a second run's weights" "$(cksum <"$run/jepa-latest.safetensors")" "$(cksum <"$run/jepa-latest.safetensors~")"
 expect 0 'done: 2 of 2 steps' train "${tiny[@]}" --set optimization.max_steps=2 --set mask.truncate=none
 

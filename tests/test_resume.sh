@@ -18,7 +18,7 @@ if ! "$ijepa" devices >"$work/out" 2>&1 && grep -q 'no OpenCL device found' "$wo
 fi
 
 # The log without its times, and the tensors' bytes of a checkpoint.
-losses() { cut -d, -f1-5,7-9,11 "$1"; }
+losses() { cut -d, -f1-5,7-9,11-14 "$1"; }
 tensors() {
     local length
     length=$(od -An -tu8 -N8 "$1" | tr -d ' ')

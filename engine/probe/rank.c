@@ -4,9 +4,28 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+/* The vectors less their mean, in double; false where they differ by no more than floats' rounding. */
+static bool centre(const float *features, int rows, int width, double *x)
+{
+    double all = 0, left = 0;
+    for (int j = 0; j < width; j++) {
+        double mean = 0;
+        for (int i = 0; i < rows; i++) {
+            mean += (double)features[i * width + j];
+            all += (double)features[i * width + j] * (double)features[i * width + j];
+        }
+        mean /= rows;
+        for (int i = 0; i < rows; i++) {
+            x[i * width + j] = (double)features[i * width + j] - mean;
+            left += x[i * width + j] * x[i * width + j];
+        }
+    }
+    return !(left <= 1e-13 * all);
+}
+
 /* The inner products of the vectors, or where these are narrower than many, those of the columns: their eigenvalues are
  * the squares of the singular values. */
-static void products(const float *x, int rows, int width, int size, double *a)
+static void products(const double *x, int rows, int width, int size, double *a)
 {
     bool columns = width < rows;
     int length = columns ? rows : width, step = columns ? width : 1, start = columns ? 1 : width;
@@ -14,7 +33,7 @@ static void products(const float *x, int rows, int width, int size, double *a)
         for (int j = 0; j <= i; j++) {
             double sum = 0;
             for (int k = 0; k < length; k++)
-                sum += (double)x[i * start + k * step] * (double)x[j * start + k * step];
+                sum += x[i * start + k * step] * x[j * start + k * step];
             a[i * size + j] = a[j * size + i] = sum;
         }
 }
@@ -59,10 +78,12 @@ ij_status ij_effective_rank(const float *features, int rows, int width, double *
 {
     rows = rows < IJ_RANK_ROWS ? rows : IJ_RANK_ROWS;
     int size = rows < width ? rows : width;
-    double *a = malloc((size_t)size * (size_t)size * sizeof *a), sum = 0, entropy = 0;
+    size_t squares = (size_t)size * (size_t)size;
+    double *a = malloc((squares + (size_t)rows * (size_t)width) * sizeof *a), sum = 0, entropy = 0;
     if (!a)
         return ij_fail(IJ_ENOMEM, "no host memory for the rank of %d features", width);
-    products(features, rows, width, size, a);
+    bool differ = centre(features, rows, width, a + squares);
+    products(a + squares, rows, width, size, a);
     diagonalise(a, size);
     for (int i = 0; i < size; i++)
         sum += a[i * size + i] = isnan(a[i * size + i]) ? NAN : sqrt(fmax(a[i * size + i], 0));
@@ -70,7 +91,7 @@ ij_status ij_effective_rank(const float *features, int rows, int width, double *
         double p = a[i * size + i] / sum;
         entropy -= p > 0 ? p * log(p) : 0;
     }
-    *rank = isnan(sum) ? NAN : sum > 0 ? exp(entropy) : 0;
+    *rank = isnan(sum) ? NAN : differ && sum > 0 ? exp(entropy) : 0;
     free(a);
     return IJ_OK;
 }

@@ -6,9 +6,10 @@
 
 enum { IJ_RANK_ROWS = 256 }; /* vectors that are looked at, at most: the first ones */
 
-/* exp of the entropy of the singular values of features [rows, width], divided by their sum: RankMe (Garrido et al.
- * 2023, arXiv:2210.02885, equation 1; Roy and Vetterli 2007). 1 where all vectors are multiples of one, at most rows or
- * width; 0 where all are zero, NaN where one is not finite. In double, by Jacobi's rotations: at most 256 x 256. */
+/* exp of the entropy of the singular values, divided by their sum, of features [rows, width] less their mean (Roy and
+ * Vetterli 2007, "The effective rank"; Garrido et al. 2023, arXiv:2210.02885, take it of features as they are, where a
+ * large common part hides the rest). 1 where all differ along one direction; at most rows - 1, and width; 0 where none
+ * differ, NaN where one is not finite. In double, by Jacobi's rotations on at most 256 x 256. */
 ij_status ij_effective_rank(const float *features, int rows, int width, double *rank);
 
 #endif

@@ -1,0 +1,28 @@
+/* What a training has learnt so far ([eval] in the configuration): nearest neighbours and ridge classification on a
+ * small labelled set, half of it to learn from and half to test on, by the trainer's target encoder as it is. Changes
+ * nothing that training computes. */
+#ifndef IJ_FRONTEND_LEARNING_CURVE_H
+#define IJ_FRONTEND_LEARNING_CURVE_H
+
+#include "engine/device.h"
+#include "engine/trainer.h"
+#include "ini/config.h"
+
+typedef struct ij_learning_curve ij_learning_curve;
+
+/* Shares of right answers, of images that were not learnt from. */
+typedef struct ij_curve_point {
+    double knn;   /* votes of 20 neighbours, as ij_neighbours counts them */
+    double ridge; /* ij_ridge_classify */
+} ij_curve_point;
+
+/* Opens the images; *curve is NULL where the configuration asks for none. Which images and halves they are hangs on the
+ * data set alone. Says on stdout what it found. IJ_EINVAL where [eval] cannot be followed, with where it stands. */
+ij_status ij_learning_curve_open(ij_learning_curve **curve, const ij_config *config, ij_trainer *trainer,
+                                 ij_device *device);
+void ij_learning_curve_close(ij_learning_curve *curve); /* NULL is fine */
+
+/* Waits for the device. After a failure the trainer can go on, but where it was the device itself (IJ_EDEVICE). */
+ij_status ij_learning_curve_measure(ij_learning_curve *curve, ij_curve_point *point);
+
+#endif
