@@ -6,6 +6,7 @@
 #include "frontend/message.h"
 #include "frontend/neighbours.h"
 #include "frontend/options.h"
+#include "frontend/row_pictures.h"
 #include "frontend/sheet.h"
 
 #include <errno.h>
@@ -239,122 +240,33 @@ static ij_status find(search *s)
 
 /* ---- The sheet --------------------------------------------------------------------------------------------------- */
 
-/* The cells of a sheet while they are read: cell 0 is what was looked for. */
-typedef struct cells {
-    uint8_t *pixels;  /* [count, CELL, CELL, 3] */
-    int64_t *samples; /* [count] the data set's sample that each shows; -1: none */
-    int count;
-} cells;
-
-static ij_status take_cell(void *context, const ij_features_batch *batch)
+/* What was looked for is the first picture, what was found follows. */
+static ij_status read_pictures(search *s, const char **paths, uint8_t *pixels)
 {
-    cells *c = context;
-    size_t bytes = (size_t)CELL * CELL * 3;
-    for (int i = 0; i < batch->images; i++)
-        for (int k = 0; k < c->count; k++)
-            if (c->samples[k] == batch->samples[i])
-                memcpy(c->pixels + (size_t)k * bytes, batch->pixels + (size_t)i * bytes, bytes);
-    return IJ_OK;
-}
-
-/* Reads the samples that cells show. One that cannot be read is named, and its cell stays empty. */
-static ij_status read_cells(cells *c, const ij_dataset *dataset)
-{
-    int64_t *samples = malloc((size_t)c->count * sizeof *samples), count = 0;
-    if (!samples)
-        return ij_fail(IJ_ENOMEM, "no memory for a list of %d images", c->count);
-    for (int k = 0; k < c->count; k++)
-        if (c->samples[k] >= 0)
-            samples[count++] = c->samples[k];
-    ij_status status = IJ_OK;
-    if (count)
-        status = ij_features_run(&(ij_features_job){.dataset = dataset,
-                                                    .samples = samples,
-                                                    .count = count,
-                                                    .size = CELL,
-                                                    .batch = 16,
-                                                    .quiet = true,
-                                                    .take = take_cell,
-                                                    .taker = c},
-                                 NULL);
-    free(samples);
-    return status;
-}
-
-/* A path that was relative to the folder where `ijepa embed` ran. */
-static void from_there(char joined[PATH_MAX], const search *s, const char *path)
-{
-    if (*path == '/')
-        snprintf(joined, PATH_MAX, "%s", path);
-    else if (snprintf(joined, PATH_MAX, "%s/%s", s->origin.folder, path) >= PATH_MAX)
-        *joined = 0; /* names no image */
-}
-
-/* Finds the samples of the data set that the rows were, by their paths. */
-static ij_status find_samples(const search *s, const ij_dataset *dataset, cells *c)
-{
-    char(*wanted)[PATH_MAX] = malloc((size_t)c->count * sizeof *wanted), path[PATH_MAX];
-    if (!wanted)
-        return ij_fail(IJ_ENOMEM, "no memory for the paths of %d images", c->count);
-    for (int k = 0; k < c->count; k++) {
-        const hit *h = &s->hits[k ? k - 1 : s->found];
-        c->samples[k] = -1;
-        if (h->path)
-            from_there(wanted[k], s, h->path);
-        else
-            *wanted[k] = 0;
-    }
-    for (int64_t i = 0; i < ij_dataset_count(dataset); i++) {
-        ij_dataset_path(dataset, i, path, sizeof path);
-        for (int k = 0; k < c->count; k++)
-            if (!strcmp(path, wanted[k]))
-                c->samples[k] = i;
-    }
-    for (int k = 0; k < c->count; k++)
-        if (*wanted[k] && c->samples[k] < 0)
-            ij_complain("note: not on the sheet, it is no longer there: %s", wanted[k]);
-    free(wanted);
-    return IJ_OK;
-}
-
-static ij_status fill_cells(search *s, cells *c)
-{
-    char path[PATH_MAX];
-    ij_dataset *dataset;
+    for (int i = 0; i < s->found; i++)
+        paths[i + 1] = s->hits[i].path;
+    paths[0] = s->hits[s->found].path; /* NULL where it was no row */
     TRY(read_origin(s));
-    from_there(path, s, s->origin.images);
-    TRY(ij_dataset_open(&dataset, path));
-    ij_status status = find_samples(s, dataset, c);
-    if (!status)
-        status = read_cells(c, dataset);
-    ij_dataset_close(dataset);
-    if (status || s->query_row >= 0)
-        return status;
-    TRY(ij_dataset_open_image(&dataset, s->options->image));
-    for (int k = 0; k < c->count; k++)
-        c->samples[k] = k ? -1 : 0;
-    status = read_cells(c, dataset);
-    ij_dataset_close(dataset);
-    return status;
+    TRY(ij_row_pictures(&s->origin, paths, s->found + 1, CELL, pixels));
+    return s->query_row < 0 ? ij_file_picture(s->options->image, CELL, pixels) : IJ_OK;
 }
 
 static ij_status write_sheet(search *s)
 {
     ij_sheet sheet = {0};
-    cells c = {.count = s->found + 1};
-    c.pixels = calloc((size_t)c.count, (size_t)CELL * CELL * 3);
-    c.samples = malloc((size_t)c.count * sizeof *c.samples);
-    ij_status status =
-        c.pixels && c.samples ? IJ_OK : ij_fail(IJ_ENOMEM, "no memory for a sheet of %d images", c.count);
+    size_t count = (size_t)s->found + 1;
+    const char **paths = calloc(count, sizeof *paths);
+    uint8_t *pixels = calloc(count, (size_t)CELL * CELL * 3);
+    ij_status status = paths && pixels ? IJ_OK : ij_fail(IJ_ENOMEM, "no memory for a sheet of %zu images", count);
     if (!status)
-        status = fill_cells(s, &c);
+        status = read_pictures(s, paths, pixels);
     if (!status)
-        status = ij_sheet_images(&sheet, c.pixels, c.count, CELL, 1);
+        status = ij_sheet_images(&sheet, pixels, (int)count, CELL, 1);
     if (!status)
         status = ij_sheet_write(&sheet, s->options->sheet);
     ij_sheet_free(&sheet);
-    free(c.pixels);
-    free(c.samples);
+    free(paths);
+    free(pixels);
     return status;
 }
 

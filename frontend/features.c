@@ -35,6 +35,8 @@ static ij_status open_work(work *w)
     const ij_features_job *job = w->job;
     w->size = job->encoder ? ij_encoder_model(job->encoder)->crop : job->size;
     w->batch = job->encoder ? ij_encoder_batch(job->encoder) : job->batch;
+    if (w->batch < 1)
+        return ij_fail(IJ_EINVAL, "batches of %d images", w->batch);
     w->count = job->samples ? job->count : ij_dataset_count(job->dataset);
     if (w->count < w->batch) /* room for more would never be used */
         w->batch = w->count < 1 ? 1 : (int)w->count;

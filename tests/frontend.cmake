@@ -25,6 +25,12 @@ set_tests_properties(eval eval-sklearn PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMEN
 add_test(NAME model_commands COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_model_commands.sh
                                      $<TARGET_FILE:ijepa> ${PROJECT_SOURCE_DIR}/ini ${CMAKE_CURRENT_LIST_DIR}/model_files)
 
+add_test(NAME features COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_features.sh $<TARGET_FILE:ijepa>
+                               ${PROJECT_SOURCE_DIR}/ini ${CMAKE_CURRENT_LIST_DIR})
+add_test(NAME features-torch COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_features_torch.sh
+                                     $<TARGET_FILE:ijepa> ${PROJECT_SOURCE_DIR}/ini)
+set_tests_properties(features features-torch PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${device_environment}")
+
 if(IJEPA_FUZZ)
   add_executable(fuzz_config fuzz_config.c)
   target_link_libraries(fuzz_config PRIVATE ij_ini ij_engine ij_data)

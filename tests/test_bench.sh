@@ -39,5 +39,12 @@ expect 0 '^images_per_second ' step "${tiny[@]}" --steps 3
 check "the checkpoint's copy in the trace" "$(grep -c '"copy state"' "$trace" | sed 's/[1-9].*/some/')" some
 check "waits for images that are made up" "$(grep -c 'want of images' "$work/out")" 0
 
+# ---- Embedding
+expect 0 '^device_mib .* batch 3 images_per_second .* feature_norm .* step_ms ' embed \
+    "$(dirname "$0")/model_files/own.safetensors" --batch 3 --steps 2
+check 'no model' "$("$bench" embed "$presets/tiny.ini" 2>&1 | grep -c '^bench: .*neither a safetensors file'; echo "${PIPESTATUS[0]}")" $'1\n1'
+check 'no name' "$("$bench" embed 2>&1; echo $?)" $'bench: which model?\n2'
+check 'no steps' "$("$bench" embed --steps 0 2>&1 | grep -c 'embed takes MODEL'; echo "${PIPESTATUS[0]}")" $'1\n2'
+
 echo "$checks checks, $failures failed"
 [ "$failures" -eq 0 ]

@@ -197,10 +197,31 @@ static void test_bad_folders(void **state)
     refuses(in_folder("file.jpg"), IJ_EFORMAT, "one image");
 }
 
+/* One image alone, for those who ask for it: its path as it was given, no label. */
+static void test_one_image(void **state)
+{
+    (void)state;
+    ij_dataset *d;
+    char path[1024];
+    ij_bytes bytes = {0};
+    touch("class/file.jpg");
+    assert_int_equal(ij_dataset_open_image(&d, in_folder("class/file.jpg")), IJ_OK);
+    assert_int_equal(ij_dataset_count(d), 1);
+    assert_int_equal(ij_dataset_label(d, 0), -1);
+    ij_dataset_path(d, 0, path, sizeof path);
+    assert_string_equal(path, in_folder("class/file.jpg"));
+    assert_int_equal(ij_dataset_read(d, 0, &bytes), IJ_OK);
+    ij_bytes_free(&bytes);
+    ij_dataset_close(d);
+    assert_int_equal(ij_dataset_open_image(&d, in_folder("missing.jpg")), IJ_EIO);
+    assert_int_equal(ij_dataset_open_image(&d, in_folder("class")), IJ_EIO);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_class_folders, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_one_image, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_flat_folder, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_links_and_special_files, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_vanished_and_changed, make_folder, remove_folder),

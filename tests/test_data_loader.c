@@ -498,15 +498,17 @@ static void test_evaluation(void **state)
     for (int i = 0; i < IMAGES; i++)
         samples[i] = IMAGES - 1 - i;
     uint8_t *pixels = malloc(IMAGES * BYTES), *one = malloc(BYTES);
-    assert_int_equal(ij_loader_eval(loader, samples, IMAGES, SIZE, IJ_FIT_SHORTER, pixels, NULL), IJ_OK);
     ij_reader *reader;
     assert_int_equal(ij_reader_create(&reader, 0, false), IJ_OK);
-    for (int i = 0; i < IMAGES; i++) {
-        assert_int_equal(ij_reader_eval(reader, dataset, samples[i], IJ_FIT_SHORTER, c.decode, SIZE, one), IJ_OK);
-        assert_memory_equal(one, pixels + i * BYTES, BYTES);
+    for (ij_fit fit = IJ_FIT_SHORTER; fit <= IJ_FIT_SQUASH; fit++) {
+        assert_int_equal(ij_loader_eval(loader, samples, IMAGES, SIZE, fit, pixels, NULL), IJ_OK);
+        for (int i = 0; i < IMAGES; i++) {
+            assert_int_equal(ij_reader_eval(reader, dataset, samples[i], fit, c.decode, SIZE, one), IJ_OK);
+            assert_memory_equal(one, pixels + i * BYTES, BYTES);
+        }
     }
     ij_reader_times times = ij_loader_times(loader);
-    assert_int_equal(times.images, IMAGES);
+    assert_int_equal(times.images, 2 * IMAGES);
     assert_true(times.decode > 0 && times.read > 0 && times.resize > 0);
     ij_reader_destroy(reader);
     ij_batch batch = {.images = BATCH, .crop = CROP, .pixels = malloc(BATCH * CROP * CROP * 3)};
@@ -515,6 +517,65 @@ static void test_evaluation(void **state)
     free(pixels);
     free(one);
     ij_loader_close(loader);
+}
+
+static int64_t sample_named(const char *end)
+{
+    for (int64_t i = 0; i < IMAGES; i++) {
+        char path[1024];
+        path_of(i, path);
+        if (strstr(path, end))
+            return i;
+    }
+    fail_msg("no %s", end);
+    return -1;
+}
+
+/* As they are, images must have the size that is wanted; another one is named, and ends the evaluation. */
+static void test_evaluation_as_they_are(void **state)
+{
+    (void)state;
+    enum { SIZE = 65 }; /* image 25's sides; image 26's are 66 and 64 */
+    ij_loader_config c = configure(2);
+    c.decode = IJ_DECODE_EXACT;
+    ij_loader *loader = open_loader(&c);
+    static uint8_t pixels[2 * SIZE * SIZE * 3], squashed[SIZE * SIZE * 3];
+    bool readable[2];
+    int64_t samples[2] = {sample_named("/025.jpg"), sample_named("/026.jpg")};
+    assert_int_equal(ij_loader_eval(loader, samples, 1, SIZE, IJ_FIT_NONE, pixels, readable), IJ_OK);
+    assert_int_equal(ij_loader_eval(loader, samples, 1, SIZE, IJ_FIT_SQUASH, squashed, NULL), IJ_OK);
+    assert_true(readable[0]);
+    assert_memory_equal(pixels, squashed, sizeof squashed); /* there was nothing to squash */
+    assert_int_equal(ij_loader_eval(loader, samples, 2, SIZE, IJ_FIT_NONE, pixels, readable), IJ_EINVAL);
+    assert_non_null(strstr(ij_error(), "/026.jpg: has 66 x 64 pixels, not 65 x 65"));
+    ij_loader_close(loader);
+}
+
+/* Begun and finished apart; one thing at a time; what cannot be read is listed with its reason. */
+static void test_evaluation_in_the_background(void **state)
+{
+    (void)state;
+    ij_loader_config c = configure(2);
+    ij_loader *loader = open_loader(&c);
+    ij_batch batch = make_batch(&c);
+    static uint8_t pixels[3 * CROP * CROP * 3];
+    const int64_t samples[3] = {7, 9, 8};
+    bool readable[3];
+    truncate_sample(9);
+    assert_int_equal(ij_loader_eval_finish(loader), IJ_EINVAL);
+    assert_int_equal(ij_loader_eval_begin(loader, samples, 3, CROP, IJ_FIT_SHORTER, pixels, readable), IJ_OK);
+    assert_int_equal(ij_loader_eval_begin(loader, samples, 3, CROP, IJ_FIT_SHORTER, pixels, readable), IJ_EINVAL);
+    assert_int_equal(ij_loader_begin(loader, 0, &batch), IJ_EINVAL);
+    assert_int_equal(ij_loader_finish(loader), IJ_EINVAL);
+    assert_int_equal(ij_loader_eval_finish(loader), IJ_OK);
+    assert_true(readable[0] && !readable[1] && readable[2]);
+    assert_int_equal(ij_loader_bad_count(loader), 1);
+    assert_int_equal(ij_loader_bad(loader, 0).sample, 9);
+    assert_non_null(strstr(ij_loader_bad(loader, 0).reason, "truncated"));
+    load(loader, 0, &batch);
+    assert_int_equal(ij_loader_eval_begin(loader, samples, 3, CROP, IJ_FIT_SHORTER, pixels, readable), IJ_OK);
+    ij_loader_close(loader); /* with an evaluation under way */
+    free_batch(&batch);
 }
 
 int main(void)
@@ -532,6 +593,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_stops_at_any_moment, make_dataset, remove_dataset),
         cmocka_unit_test_setup_teardown(test_misuse, make_dataset, remove_dataset),
         cmocka_unit_test_setup_teardown(test_evaluation, make_dataset, remove_dataset),
+        cmocka_unit_test_setup_teardown(test_evaluation_as_they_are, make_dataset, remove_dataset),
+        cmocka_unit_test_setup_teardown(test_evaluation_in_the_background, make_dataset, remove_dataset),
     };
     return cmocka_run_group_tests_name("data_loader", tests, NULL, NULL);
 }

@@ -287,13 +287,25 @@ static void test_evaluation_pixels(void **state)
                 assert_true(abs(got[y][x][c] - whole[top + y][left + x][c]) <= 1);
 }
 
+/* Squashing shows all of the image. */
+static void test_squash(void **state)
+{
+    (void)state;
+    for (int width = 1; width < 400; width += 13)
+        for (int height = 1; height < 400; height += 17) {
+            ij_view v = ij_augment_eval(width, height, 96, IJ_FIT_SQUASH);
+            assert_true(v.rect.x == 0 && v.rect.y == 0 && v.rect.width == width && v.rect.height == height);
+            assert_true(v.box.left <= 0 && v.box.top <= 0 && v.box.right >= width && v.box.bottom >= height);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_instruction_sets),  cmocka_unit_test(test_equals_pillow),
         cmocka_unit_test(test_extremes),          cmocka_unit_test(test_training_crops),
         cmocka_unit_test(test_fallback_crop),     cmocka_unit_test(test_evaluation_crop),
-        cmocka_unit_test(test_evaluation_pixels),
+        cmocka_unit_test(test_evaluation_pixels), cmocka_unit_test(test_squash),
     };
     return cmocka_run_group_tests_name("data_resize", tests, NULL, NULL);
 }

@@ -32,8 +32,10 @@ add_test(NAME bench COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_bench.s
                             ${PROJECT_SOURCE_DIR}/ini)
 set_tests_properties(bench PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${device_environment}")
 
-# Two scripts of tools/, with stand-ins for what they run.
+# Scripts of tools/, with stand-ins for what they run.
 add_test(NAME race COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_race.sh ${PROJECT_SOURCE_DIR}/tools/race)
+add_test(NAME race_embed COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_race_embed.sh
+                                 ${PROJECT_SOURCE_DIR}/tools/race-embed)
 add_test(NAME run_tests COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_run_tests.sh
                                 ${PROJECT_SOURCE_DIR}/tools/run-tests)
 

@@ -20,9 +20,12 @@ static int help(FILE *out, int status)
         "  bench loader CONFIG.ini       images a second from the configured data set, stage by stage\n"
         "  bench checkpoint CONFIG.ini   the whole state to disk and back, beside what the disk gives\n"
         "      --folder F                where (the current one); --runs N, 3\n"
+        "  bench embed MODEL             features of images in memory by a model file of any kind\n"
+        "      --batch N                 images at a time, 16; 0: as `ijepa embed` chooses\n"
         "\n"
-        "All take --device D, --tuning FILE, --set section.key=value (may be repeated); step, kernels and loader\n"
-        "--steps N, how many are measured.\n",
+        "All take --device D and --tuning FILE, and those with a CONFIG.ini --set section.key=value (may be "
+        "repeated);\n"
+        "step, kernels, loader and embed --steps N, how many are measured.\n",
         out);
     return status;
 }
@@ -32,11 +35,8 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         int (*run)(int argc, char **argv);
-    } commands[] = {{"peak", bench_peak},
-                    {"kernels", bench_kernels},
-                    {"step", bench_step},
-                    {"loader", bench_loader},
-                    {"checkpoint", bench_checkpoint}};
+    } commands[] = {{"peak", bench_peak},     {"kernels", bench_kernels},       {"step", bench_step},
+                    {"loader", bench_loader}, {"checkpoint", bench_checkpoint}, {"embed", bench_embed}};
     if (argc < 2)
         return help(stderr, 2);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)

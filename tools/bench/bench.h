@@ -8,6 +8,7 @@ int bench_peak(int argc, char **argv);
 int bench_step(int argc, char **argv);
 int bench_kernels(int argc, char **argv);
 int bench_loader(int argc, char **argv);
+int bench_embed(int argc, char **argv);
 int bench_checkpoint(int argc, char **argv);
 
 /* The table of bench kernels for an open workload: each kernel and shape with the best time of `steps` runs of step k.
