@@ -193,8 +193,9 @@ static ij_status evaluate(ij_evaluation *e, const eval_options *o)
     e->seed = (uint64_t)o->seed;
     if (!o->json) {
         const ij_model_config *m = &info->model;
-        printf("model:  %s: %s encoder, width %d, blocks %d, step %lld\n", o->model,
-               info->target_encoder ? "target" : "context", m->dim, m->depth, (long long)info->iteration);
+        printf("model:  %s\n        %s encoder, width %d, blocks %d", o->model,
+               info->target_encoder ? "target" : "context", m->dim, m->depth);
+        printf(info->iteration >= 0 ? ", after %lld steps\n" : "\n", (long long)info->iteration);
         printf("device: %d: %s\n", ij_device_describe(e->device)->index, ij_device_describe(e->device)->name);
         fflush(stdout);
     }

@@ -29,7 +29,7 @@ static double percent(int64_t part, int64_t whole)
 static void print_accuracies(const ij_evaluation *e)
 {
     char name[64];
-    printf("\nRight answers on the test images, %%. Linear: softmax regression; k-NN: by cosine.\n"
+    printf("\nRight answers on the test images, %%: softmax regression; k-NN by cosine.\n"
            "%-*s %6s  %6s %6s   k-NN\n%-*s %6s  %6s %6s ",
            NAME, "features", "floats", "linear", "", NAME, "", "", "top-1", "top-5");
     for (int k = 0; k < IJ_EVAL_KS; k++) {

@@ -19,7 +19,7 @@ enum {
     DECAYS = sizeof decays / sizeof *decays,
     MEMBERS = RATES * DECAYS,
     HELD_OUT = 5, /* one image in so many chooses */
-    STEPS = 1000,
+    STEPS = 2000,
     GRID_STEPS = 300, /* to choose, they need not be at their end */
     POWER_STEPS = 24,
     PADDING = 1024 /* kernels read biases a register tile at a time */
@@ -407,8 +407,11 @@ static ij_status search_grid(solver *s, int most, double *rating, ij_linear_resu
     int chosen, steps;
     result->held = s->train->n / HELD_OUT;
     s->members = MEMBERS;
-    for (int g = 0; g < MEMBERS; g++)
+    for (int g = 0; g < MEMBERS; g++) {
         s->member[g] = (member){.rate = rates[g / DECAYS], .decay = decays[g % DECAYS]};
+        /* Weaker than scikit-learn's C = 1 it decides nothing but how long it takes. */
+        s->member[g].lost = g % DECAYS && s->member[g].decay * (double)s->train->n < 1;
+    }
     TRY(prepare(s));
     TRY(measure_curvature(s));
     TRY(learn(s, s->train->n - result->held, most < GRID_STEPS ? most : GRID_STEPS, &steps));

@@ -1,9 +1,9 @@
 /* The linear probe: softmax regression (multinomial logistic regression) on standardised features, on the device. A
- * grid of learning rates and weight decays is trained side by side on four fifths of the training set; the one that is
- * most often right on the fifth that was held out is trained again on all of it. Minimises
- *     mean cross-entropy + weight decay / 2 |W|^2,
- * which is scikit-learn's LogisticRegression with C = 1 / (weight decay x images), biases free of decay, by Nesterov's
- * accelerated descent over all images, with O'Donoghue and Candes' restarts (arXiv:1204.3982). */
+ * grid of learning rates and weight decays (1e-1 to 1e-5, none below 1 / images) is trained side by side on four fifths
+ * of the training set; the one that is most often right on the fifth that was held out is trained again on all of it.
+ * Minimises mean cross-entropy + weight decay / 2 |W|^2, which is scikit-learn's LogisticRegression with C = 1 /
+ * (weight decay x images), biases free of decay, by Nesterov's accelerated descent over all images, with O'Donoghue and
+ * Candes' restarts (arXiv:1204.3982). */
 #ifndef IJ_PROBE_LINEAR_H
 #define IJ_PROBE_LINEAR_H
 
@@ -16,7 +16,7 @@
 typedef struct ij_linear_options {
     uint64_t seed;       /* of which fifth is held out */
     double weight_decay; /* above 0: this one and no grid, so that none is held out; 0: the grid */
-    int steps;           /* at most; 0: 1000, and 300 to choose from the grid */
+    int steps;           /* at most; 0: 2000, and 300 to choose from the grid */
     double tolerance;    /* largest component of the gradient at which it ends; 0: 1e-4 */
 } ij_linear_options;
 
