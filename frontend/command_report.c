@@ -24,7 +24,7 @@ static void print_help(void)
         "run may be going on; nothing in its folder is changed. What is not there is said in its place. Options:\n"
         "  --out OUT.html          the file; replaced where it exists\n"
         "  --images PATH           images to look at, as `ijepa data` takes them; default: those of the run\n"
-        "  --eval RESULT.json      from `ijepa eval --json`; default: RUN_FOLDER/TAG-eval.json if there is one\n"
+        "  --eval RESULT.json      from `ijepa eval --save`; default: RUN_FOLDER/TAG-eval.json if there is one\n"
         "  --profile TRACE.json    from `bench step --profile`; default: RUN_FOLDER/TAG-profile.json if there is one\n"
         "  --tag TAG               which run, where the folder holds several\n"
         "  --device D              where the features are computed; default: the run's\n"

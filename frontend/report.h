@@ -19,7 +19,7 @@ typedef struct ij_report_options {
     const char *folder, *out;
     const char *tag;     /* NULL: the only one in the folder */
     const char *images;  /* NULL: those that the run was trained on */
-    const char *eval;    /* a result of `ijepa eval --json`; NULL: {folder}/{tag}-eval.json where it is there */
+    const char *eval;    /* a result of `ijepa eval --save`; NULL: {folder}/{tag}-eval.json where it is there */
     const char *profile; /* a trace of `bench step --profile`; NULL: {folder}/{tag}-profile.json where it is there */
     const char *device;  /* NULL: the run's */
     int limit;           /* images that the model is shown */

@@ -1,4 +1,4 @@
-/* What an evaluation found, from the JSON of `ijepa eval --json` (evaluation_report.c): each head on the features of
+/* What an evaluation found, from the JSON of `ijepa eval --save` (evaluation_report.c): each head on the features of
  * the trained model and, beside them, on those of its random start and on raw pixels; and what is taken for what. */
 #include "engine/base/try.h"
 #include "frontend/html.h"
@@ -156,7 +156,7 @@ static ij_status write_eval(FILE *out, const cJSON *eval)
     const cJSON *rows = member(eval, "rows");
     double best = ij_json_number(eval, "best_row");
     if (!cJSON_IsArray(rows) || !rows->child)
-        return ij_fail(IJ_EFORMAT, "it is no result of `ijepa eval --json`: no rows are in it");
+        return ij_fail(IJ_EFORMAT, "it is no result of `ijepa eval --save`: no rows are in it");
     write_table(out, eval, rows);
     const cJSON *row = isfinite(best) ? cJSON_GetArrayItem(rows, (int)best) : NULL;
     const cJSON *confusion = member(member(row, "linear"), "confusion");
@@ -175,7 +175,7 @@ ij_status ij_report_eval(const ij_report *r, FILE *out)
     snprintf(usual, sizeof usual, "%s/%s-eval.json", r->folder.base, r->folder.tag);
     if (!path && access(usual, F_OK) != 0) {
         fputs("<p class=\"soft\">Not evaluated. <code>", out);
-        ij_html_format(out, "ijepa eval %s --train PATH --test PATH --json > %s", r->folder.latest, usual);
+        ij_html_format(out, "ijepa eval %s --train PATH --test PATH --save %s", r->folder.latest, usual);
         fputs("</code> does; the next report shows it here.</p>\n", out);
         return IJ_OK;
     }

@@ -16,7 +16,7 @@ target_link_libraries(test_attention_map PRIVATE ij_test_model)
 add_test(NAME attention_map COMMAND test_attention_map)
 set_tests_properties(attention_map PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${device_environment}")
 
-foreach(name report predict tensorboard)
+foreach(name report predict tensorboard progress)
   add_test(NAME ${name} COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_${name}.sh $<TARGET_FILE:ijepa>
                                 ${PROJECT_SOURCE_DIR}/ini)
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${device_environment}")

@@ -45,7 +45,7 @@ expect 0 "report: $page" report "$run" --out "$page"
 judge "a run" 'jepa' '6 steps' '2 epoch' 'loss' 'target_std' 'throughput' 'learning rate' 'What it sees' \
     'Where a patch looks' 'each head' 'What it takes for alike' 'What it learns from' 'Not measured' '[optimization]' \
     'pred_emb_dim' 'jepa-step00000006.safetensors' 'the same class'
-check "charts and pictures of a run" "$counts" "$(grep -q libpng "$page" && echo '0 pictures' || echo '83 pictures'), 8 charts"
+check "charts and pictures of a run" "$counts" "$(grep -q libpng "$page" && echo '0 pictures' || echo '83 pictures'), 9 charts"
 check "the run's folder" "$(cd "$run" && ls -A && cksum ./*)" "$before"
 checks=$((checks + 1))
 grep -q 'is going on' "$page" && fail "a run that is done" "is said to be going on"
