@@ -72,7 +72,11 @@ static const char style_of_sections[] =
     ".confusion td,.confusion th{padding:2px 4px;font-size:.7rem}table{font-size:.84rem}"
     ".help{display:none}"
     ".near div{grid-template-columns:repeat(6,1fr)}.near figure:last-child{display:none}.look{gap:6px}"
-    ".pairs{grid-template-columns:repeat(auto-fill,minmax(150px,1fr))}.charts{gap:10px}}\n";
+    ".pairs{grid-template-columns:repeat(auto-fill,minmax(150px,1fr))}.charts{gap:10px}}\n"
+    "@media print{.charts{grid-template-columns:1fr 1fr}.scroll{overflow:visible}table{font-size:7pt}"
+    ".scroll td,.scroll "
+    "th{padding-right:6px}.near>div,.look,.pair,h2+p{break-inside:avoid}h2+p,h3,h3+p{break-after:avoid}"
+    ".tiles{grid-template-columns:repeat(6,1fr)}.tile{padding:6px 8px}}\n";
 
 /* ---- The run in a few figures -------------------------------------------------------------------------------------
  */
@@ -141,7 +145,8 @@ static void write_tiles(const ij_report *r, FILE *out)
     number_tile(out, newest(log, "target_std", 20), "%.3f", "target_std (0: collapse)");
     number_tile(out, newest(log, "effective_rank", 1), "%.1f", "effective rank");
     number_tile(out, 100 * newest(log, "knn", 1), "%.1f %%", "k-NN accuracy");
-    number_tile(out, newest(log, "images_per_second", 20), "%.0f", "images a second");
+    if (r->config)
+        number_tile(out, r->config->data.batch_size / newest(log, "time (ms)", 20) * 1e3, "%.0f", "images a second");
     double seconds = training_seconds(log);
     if (seconds > 0)
         tile(out, ij_clock_format(seconds, time, sizeof time), "spent on steps");
