@@ -15,7 +15,7 @@ tiny+=(--set logging.tensorboard=true --set logging.checkpoint_steps=2 --set log
 expect 0 'done: ' train "${tiny[@]}" --set optimization.epochs=4 --set optimization.max_steps=6
 rm "$run/jepa-step00000006.safetensors"
 expect 0 'done: 9 of 9' train "${tiny[@]}" --set optimization.epochs=4 --set optimization.max_steps=9 --resume
-check "event files" "$(ls "$run" | grep -c '^events.out.tfevents.[0-9]*.jepa$')" 2
+check "event files" "$(find "$run" -name 'events.out.tfevents.[0-9]*.jepa' | wc -l)" 2
 
 "${IJEPA_PYTHON:-python3}" "$(dirname "$0")/judge_events.py" "$run" 9 "$run/jepa_r0.csv" >"$work/judged" 2>"$work/err"
 judged=$?
@@ -26,10 +26,10 @@ fi
 
 # A run anew keeps them where TensorBoard does not look; without the key there are none.
 expect 0 'renamed, with ~ added' train "${tiny[@]}" --set optimization.max_steps=1
-check "event files of a run anew" "$(ls "$run" | grep -c '^events.out.tfevents.[0-9]*.jepa$')" 1
-check "event files of the run before" "$(ls "$run" | grep -c '^jepa-events-[0-9]*~$')" 2
+check "event files of a run anew" "$(find "$run" -name 'events.out.tfevents.[0-9]*.jepa' | wc -l)" 1
+check "event files of the run before" "$(find "$run" -name 'jepa-events-[0-9]*~' | wc -l)" 2
 expect 0 'done: ' train "${tiny[@]}" --set logging.tensorboard=false --set optimization.max_steps=1
-check "event files that were not asked for" "$(ls "$run" | grep -c tfevents)" 0
+check "event files that were not asked for" "$(find "$run" -name '*tfevents*' | wc -l)" 0
 
 echo "$checks checks, $failures failed"
 [ "$failures" -eq 0 ] || exit 1
