@@ -12,24 +12,25 @@
 
 static void print_help(void)
 {
-    puts("Usage: ijepa export FILE OUT --format F [--from E] [--dtype T]\n"
-         "\n"
-         "Writes the model in FILE for other programs. FILE is a checkpoint of this program, a folder or file of\n"
-         "Hugging Face's transformers, or a .pth.tar of the official code. Formats:\n"
-         "  --format huggingface  the folder OUT, which transformers loads with AutoModel.from_pretrained: one\n"
-         "                        encoder, its configuration, the images' preparation and a model card, README.md\n"
-         "  --format official     the file OUT (.pth.tar), from which the official code goes on training or which\n"
-         "                        torch.load reads: three networks and, where FILE has it, the optimiser's state\n"
-         "  --format safetensors  the file OUT: the weights alone, under their official names\n"
-         "Options:\n"
-         "  --from target|context which encoder: the moving average, from which features are taken (huggingface takes\n"
-         "                        it unless told otherwise), or the one that was trained. safetensors gets that\n"
-         "                        encoder alone, and without --from all that FILE has; official always gets both\n"
-         "  --dtype f32|f16|bf16  what the weights are stored as, rounded to nearest; f32 unless told. The official\n"
-         "                        code's checkpoints are float32\n"
-         "\n"
-         "OUT appears when it is complete. A file of that name is replaced; a folder has to be new or empty.\n"
-         "Exit status: 0; 1 where it failed, and nothing is left behind; 2 wrong usage.");
+    puts(
+        "Usage: ijepa export FILE OUT --format F [--from E] [--dtype T]\n"
+        "\n"
+        "Writes the model in FILE for other programs. FILE is a checkpoint of this program, a folder or file of\n"
+        "Hugging Face's transformers, or a .pth.tar of the official code. Formats:\n"
+        "  --format huggingface   the folder OUT, which transformers loads with AutoModel.from_pretrained: one\n"
+        "                         encoder, its configuration, the images' preparation and a model card, README.md\n"
+        "  --format official      the file OUT (.pth.tar), from which the official code goes on training or which\n"
+        "                         torch.load reads: three networks and, where FILE has it, the optimiser's state\n"
+        "  --format safetensors   the file OUT: the weights alone, under their official names\n"
+        "Options:\n"
+        "  --from target|context  which encoder: the moving average, from which features are taken (huggingface takes\n"
+        "                         it unless told otherwise), or the one that was trained. safetensors gets that\n"
+        "                         encoder alone, and without --from all that FILE has; official always gets both\n"
+        "  --dtype f32|f16|bf16   what the weights are stored as, rounded to nearest; f32 unless told. The official\n"
+        "                         code's checkpoints are float32\n"
+        "\n"
+        "OUT appears when it is complete. A file of that name is replaced; a folder has to be new or empty.\n"
+        "Exit status: 0; 1 where it failed, and nothing is left behind; 2 wrong usage.");
 }
 
 typedef enum export_format { HUGGINGFACE, OFFICIAL, SAFETENSORS } export_format;

@@ -20,7 +20,7 @@ static void print_help(void)
     puts("Usage: ijepa train CONFIG.ini [--resume] [--init FILE] [--set section.key=value]...\n"
          "                   [--device D] [--tuning FILE] [--quiet] [--log-level L]\n"
          "\n"
-         "Trains as the configuration says. Options:\n"
+         "Trains as the configuration says; where there is no such file, CONFIG.ini is the name of a preset. Options:\n"
          "  --resume                 goes on from the newest checkpoint in the run's folder, as if the run had never\n"
          "                           been interrupted; where there is none the run starts afresh\n"
          "  --init FILE              starts from the weights in a file: a checkpoint, a Hugging Face folder or file,\n"

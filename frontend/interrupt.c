@@ -7,9 +7,8 @@
 #include <unistd.h>
 
 static volatile sig_atomic_t caught;
-static char words[128]; /* a handler may write, but not format */
-
 static struct timespec first; /* when; written before anything reads it, in the handler alone */
+static char words[128];       /* a handler may write, but not format */
 
 static void on_signal(int signal_number)
 {

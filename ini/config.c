@@ -3,6 +3,7 @@
 
 #include "ini/check.h"
 #include "ini/findings.h"
+#include "ini/presets.h"
 #include "ini/schema.h"
 
 #include <errno.h>
@@ -279,11 +280,31 @@ static ij_status read_whole(FILE *file, const char *path, char **text, size_t *s
     return IJ_OK;
 }
 
+/* Names in *opened the file that it is: `path`, or the preset of that name, which it writes into `preset`. */
+static ij_status open_config(const char *path, char *preset, size_t size, const char **opened, FILE **file)
+{
+    *opened = path;
+    *file = fopen(path, "rb");
+    int error = errno;
+    if (!*file && error == ENOENT && ij_presets_find(path, preset, size)) {
+        *opened = preset;
+        *file = fopen(preset, "rb");
+        error = errno;
+    }
+    if (*file)
+        return IJ_OK;
+    bool searched = error == ENOENT && !strchr(path, '/') && ij_presets_folder(preset, size);
+    return ij_fail(IJ_EIO, "cannot open the configuration %s: %s%s%s", *opened, strerror(error),
+                   searched ? "; nor is there such a preset in " : "", searched ? preset : "");
+}
+
 ij_status ij_config_read(ij_config *config, const char *path, const char *const *sets, int n_sets)
 {
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return ij_fail(IJ_EIO, "cannot open the configuration %s: %s", path, strerror(errno));
+    char preset[IJ_CONFIG_TEXT];
+    FILE *file;
+    ij_status opened = open_config(path, preset, sizeof preset, &path, &file);
+    if (opened)
+        return opened;
     char *text = NULL;
     size_t size = 0;
     ij_status status = read_whole(file, path, &text, &size);

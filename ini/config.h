@@ -116,7 +116,7 @@ typedef struct ij_config {
 /* Where a value comes from when it is no line of the file. */
 typedef enum ij_config_origin { IJ_ORIGIN_DEFAULT = 0, IJ_ORIGIN_SET = -1 } ij_config_origin;
 
-/* Reads the file at `path`, then applies n_sets overrides "section.key=value" (the last one of a key wins), then checks
+/* Reads the file at `path`, or where there is none and `path` is a plain name the preset that is called so; then applies n_sets overrides "section.key=value" (the last one of a key wins), then checks
  * everything. IJ_EIO where the file cannot be read; IJ_EINVAL with one line per error otherwise. */
 ij_status ij_config_read(ij_config *config, const char *path, const char *const *sets, int n_sets);
 

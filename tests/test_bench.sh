@@ -42,8 +42,8 @@ check "waits for images that are made up" "$(grep -c 'want of images' "$work/out
 # ---- Embedding
 expect 0 '^device_mib .* batch 3 images_per_second .* feature_norm .* step_ms ' embed \
     "$(dirname "$0")/model_files/own.safetensors" --batch 3 --steps 2
-check 'no model' "$("$bench" embed "$presets/tiny.ini" 2>&1 | grep -c '^bench: .*neither a safetensors file'; echo "${PIPESTATUS[0]}")" $'1\n1'
-check 'no name' "$("$bench" embed 2>&1; echo $?)" $'bench: which model?\n2'
+check 'no model' "$("$bench" embed "$presets/tiny.ini" 2>&1 | grep -c '^ijepa-bench: .*neither a safetensors file'; echo "${PIPESTATUS[0]}")" $'1\n1'
+check 'no name' "$("$bench" embed 2>&1; echo $?)" $'ijepa-bench: which model?\n2'
 check 'no steps' "$("$bench" embed --steps 0 2>&1 | grep -c 'embed takes MODEL'; echo "${PIPESTATUS[0]}")" $'1\n2'
 
 echo "$checks checks, $failures failed"

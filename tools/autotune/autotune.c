@@ -15,9 +15,9 @@
 #include <string.h>
 
 static const char usage[] =
-    "Usage: autotune CONFIG.ini [--minutes M] [--resume] [--kernels NAME,...] [--device D] [--tuning FILE]\n"
-    "                [--set section.key=value]...\n"
-    "       autotune --show [--device D] [--tuning FILE]\n"
+    "Usage: ijepa-autotune CONFIG.ini [--minutes M] [--resume] [--kernels NAME,...] [--device D] [--tuning FILE]\n"
+    "                      [--set section.key=value]...\n"
+    "       ijepa-autotune --show [--device D] [--tuning FILE]\n"
     "\n"
     "Profiles a training step of the configuration, then searches the parameters of its kernels, those with the\n"
     "largest share of the step first. Each candidate is checked against plain C before it is timed, in a process\n"
@@ -189,7 +189,7 @@ int main(int argc, char **argv)
         return show_database(o.workload.device);
     ij_status status = run(&w, &o, &t);
     if (status)
-        fprintf(stderr, "autotune: %s\n", ij_error());
+        fprintf(stderr, "ijepa-autotune: %s\n", ij_error());
     state_close(&t.state);
     ij_workload_close(&w);
     return status ? 1 : signalled ? 128 + (int)signalled : 0;

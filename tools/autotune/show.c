@@ -15,7 +15,7 @@ int show_database(const char *choice)
     }
     FILE *in = fopen(path, "r");
     if (!in && errno != ENOENT) {
-        fprintf(stderr, "autotune: %s: %s\n", path, strerror(errno));
+        fprintf(stderr, "ijepa-autotune: %s: %s\n", path, strerror(errno));
         return 1;
     }
     printf("%s%s\n\n", path, in ? ":" : " does not exist yet: every kernel runs with its defaults");
@@ -26,7 +26,7 @@ int show_database(const char *choice)
         fclose(in);
     ij_device *device;
     if (ij_device_open(&device, choice)) { /* the text is worth showing where there is no device, too */
-        fprintf(stderr, "autotune: %s\n", ij_error());
+        fprintf(stderr, "ijepa-autotune: %s\n", ij_error());
         return 1;
     }
     printf("\nOn %s (driver %s) %d line%s of it hold%s.\n", device->info.name, device->info.driver,

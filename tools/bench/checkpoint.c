@@ -181,19 +181,19 @@ int bench_checkpoint(int argc, char **argv)
                    atoi(argv[i + 1]) <= MOST_RUNS) {
             runs = atoi(argv[++i]);
         } else {
-            fprintf(stderr, "bench: checkpoint takes CONFIG.ini, --folder F and --runs 1 to %d, not %s\n", MOST_RUNS,
-                    argv[i]);
+            fprintf(stderr, "ijepa-bench: checkpoint takes CONFIG.ini, --folder F and --runs 1 to %d, not %s\n",
+                    MOST_RUNS, argv[i]);
             return 2;
         }
     }
     if (!options.config) {
-        fprintf(stderr, "bench: which configuration?\n");
+        fprintf(stderr, "ijepa-bench: which configuration?\n");
         return 2;
     }
     ij_workload *w = calloc(1, sizeof *w);
     ij_status status = w ? run(w, &options, folder, runs) : ij_fail(IJ_ENOMEM, "out of memory");
     if (status)
-        fprintf(stderr, "bench: %s\n", ij_error());
+        fprintf(stderr, "ijepa-bench: %s\n", ij_error());
     if (w)
         ij_workload_close(w);
     free(w);

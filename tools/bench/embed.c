@@ -111,18 +111,18 @@ int bench_embed(int argc, char **argv)
             o.model = argv[i];
         } else {
             fprintf(stderr,
-                    "bench: embed takes MODEL, --batch 0 to 65536 (0: chosen), --steps 1 to %d, --device D and "
+                    "ijepa-bench: embed takes MODEL, --batch 0 to 65536 (0: chosen), --steps 1 to %d, --device D and "
                     "--tuning FILE, not %s\n",
                     MOST_STEPS, argv[i]);
             return 2;
         }
     }
     if (!o.model) {
-        fprintf(stderr, "bench: which model?\n");
+        fprintf(stderr, "ijepa-bench: which model?\n");
         return 2;
     }
     ij_status status = run(&o);
     if (status)
-        fprintf(stderr, "bench: %s\n", ij_error());
+        fprintf(stderr, "ijepa-bench: %s\n", ij_error());
     return status ? 1 : 0;
 }

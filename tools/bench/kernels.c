@@ -123,13 +123,13 @@ int bench_kernels(int argc, char **argv)
         else
             good = ij_workload_option(&o, argc, argv, &i);
     if (!good || !o.config) {
-        fprintf(stderr,
-                "bench: usage: bench kernels CONFIG.ini [--steps N] [--device D] [--set section.key=value]...\n");
+        fprintf(stderr, "ijepa-bench: usage: ijepa-bench kernels CONFIG.ini [--steps N] [--device D] [--set "
+                        "section.key=value]...\n");
         return 2;
     }
     ij_status status = run(&w, &o, steps);
     if (status)
-        fprintf(stderr, "bench: %s\n", ij_error());
+        fprintf(stderr, "ijepa-bench: %s\n", ij_error());
     ij_workload_close(&w);
     return status ? 1 : 0;
 }

@@ -100,12 +100,12 @@ int bench_loader(int argc, char **argv)
         else
             good = ij_workload_option(&o, argc, argv, &i);
     if (!good || !o.config) {
-        fprintf(stderr, "bench: usage: bench loader CONFIG.ini [--steps N] [--set section.key=value]...\n");
+        fprintf(stderr, "ijepa-bench: usage: ijepa-bench loader CONFIG.ini [--steps N] [--set section.key=value]...\n");
         return 2;
     }
     ij_status status = measure(&w, &o, batches, &batch);
     if (status)
-        fprintf(stderr, "bench: %s\n", ij_error());
+        fprintf(stderr, "ijepa-bench: %s\n", ij_error());
     ij_workload_close(&w);
     free_batch(&batch);
     return status ? 1 : 0;

@@ -11,7 +11,7 @@ int bench_peak(int argc, char **argv)
     ij_workload_options options = {0};
     for (int i = 0; i < argc; i++)
         if (!ij_workload_option(&options, argc, argv, &i) || options.config) {
-            fprintf(stderr, "bench: usage: bench peak [--device D]\n");
+            fprintf(stderr, "ijepa-bench: usage: ijepa-bench peak [--device D]\n");
             return 2;
         }
     ij_device *device;
@@ -22,7 +22,7 @@ int bench_peak(int argc, char **argv)
     if (!status)
         status = ij_measure_copy_bandwidth(device, (size_t)256 << 20, &gbps);
     if (status)
-        fprintf(stderr, "bench: %s\n", ij_error());
+        fprintf(stderr, "ijepa-bench: %s\n", ij_error());
     else
         printf("%s\nfma_gflops %.1f copy_gb_per_second %.1f\n", ij_device_describe(device)->name, gflops, gbps);
     ij_device_close(device);

@@ -244,8 +244,9 @@ int bench_step(int argc, char **argv)
     static ij_workload w;
     options o;
     if (!read_options(&o, argc, argv)) {
-        fprintf(stderr, "bench: usage: bench step CONFIG.ini [--set section.key=value]... [--device D] [--steps N] "
-                        "[--data] [--profile FILE] [--kernels]\n");
+        fprintf(stderr,
+                "ijepa-bench: usage: ijepa-bench step CONFIG.ini [--set section.key=value]... [--device D] [--steps N] "
+                "[--data] [--profile FILE] [--kernels]\n");
         return 2;
     }
     ij_trace trace;
@@ -253,7 +254,7 @@ int bench_step(int argc, char **argv)
     double *times = calloc((size_t)o.steps, sizeof *times);
     ij_status status = times ? measure(&w, &o, times, &trace) : ij_fail(IJ_ENOMEM, "out of memory");
     if (status)
-        fprintf(stderr, "bench: %s\n", ij_error());
+        fprintf(stderr, "ijepa-bench: %s\n", ij_error());
     free(times);
     ij_workload_close(&w);
     ij_trace_free(&trace);
