@@ -264,19 +264,33 @@ static ij_status read_layer(ij_encoder *e, int images, int layer, float *feature
                        "reading features");
 }
 
+static ij_status check_images(const ij_encoder *e, int images)
+{
+    if (images >= 1 && images <= e->options.batch)
+        return IJ_OK;
+    return ij_fail(IJ_EINVAL, "features of %d images were asked for; a batch holds %d", images, e->options.batch);
+}
+
+/* What the first block reads, into x. */
+static ij_status embed(ij_encoder *e, const uint8_t *pixels, int images)
+{
+    const ij_model_config *m = &e->model;
+    int tokens = images * ij_model_patches(m);
+    TRY(upload(e, e->pixels, pixels, (size_t)images * (size_t)m->crop * (size_t)m->crop * 3));
+    TRY(ij_patchify(&e->tokens, e->pixels, e->image, e->patch, e->scratch.wide, tokens, m->crop, m->patch));
+    return ij_gemm_forward(&e->gemm, &e->weights.embed, e->scratch.wide, e->x, tokens,
+                           &(ij_tail){.add = e->weights.position, .rows = e->patch});
+}
+
 static ij_status run(ij_encoder *e, const uint8_t *pixels, int images, float *features)
 {
     const ij_model_config *m = &e->model;
-    ij_encoder_weights *w = &e->weights;
-    int tokens = images * ij_model_patches(m), first = m->depth - e->options.layers;
+    int first = m->depth - e->options.layers;
     ij_stack_ops ops = {&e->gemm, &e->attention, &e->layernorm, &e->tokens};
-    ij_sequences s = {e->offset, images, tokens};
-    TRY(upload(e, e->pixels, pixels, (size_t)images * (size_t)m->crop * (size_t)m->crop * 3));
-    TRY(ij_patchify(&e->tokens, e->pixels, e->image, e->patch, e->scratch.wide, tokens, m->crop, m->patch));
-    TRY(ij_gemm_forward(&e->gemm, &w->embed, e->scratch.wide, e->x, tokens,
-                        &(ij_tail){.add = w->position, .rows = e->patch}));
+    ij_sequences s = {e->offset, images, images * ij_model_patches(m)};
+    TRY(embed(e, pixels, images));
     for (int i = 0; i < m->depth; i++) {
-        TRY(ij_block_infer(&ops, &w->blocks[i], s, &e->memory, &e->scratch));
+        TRY(ij_block_infer(&ops, &e->weights.blocks[i], s, &e->memory, &e->scratch));
         if (i >= first)
             TRY(read_layer(e, images, i - first, features));
     }
@@ -285,9 +299,23 @@ static ij_status run(ij_encoder *e, const uint8_t *pixels, int images, float *fe
 
 ij_status ij_encoder_run(ij_encoder *e, const uint8_t *pixels, int images, float *features)
 {
-    if (images < 1 || images > e->options.batch)
-        return ij_fail(IJ_EINVAL, "features of %d images were asked for; a batch holds %d", images, e->options.batch);
+    TRY(check_images(e, images));
     ij_status status = run(e, pixels, images, features);
     cl_int code = clFinish(e->device->compute); /* also after a failure: reads into the caller's memory are under way */
     return status ? status : ij_cl_check(code, "computing features");
+}
+
+ij_status ij_encoder_last_qkv(ij_encoder *e, const uint8_t *pixels, int images, float *qkv)
+{
+    const ij_block *last = &e->weights.blocks[e->model.depth - 1];
+    ij_stack_ops ops = {&e->gemm, &e->attention, &e->layernorm, &e->tokens};
+    ij_sequences s = {e->offset, images, images * ij_model_patches(&e->model)};
+    TRY(check_images(e, images));
+    TRY(embed(e, pixels, images));
+    for (const ij_block *b = e->weights.blocks; b < last; b++)
+        TRY(ij_block_infer(&ops, b, s, &e->memory, &e->scratch));
+    TRY(ij_block_queries(&ops, last, s, &e->memory, &e->scratch));
+    size_t bytes = (size_t)s.tokens * 3 * (size_t)e->model.dim * sizeof *qkv;
+    return ij_cl_check(clEnqueueReadBuffer(e->device->compute, e->memory.qkv, CL_TRUE, 0, bytes, qkv, 0, NULL, NULL),
+                       "reading queries, keys and values");
 }

@@ -68,4 +68,8 @@ int64_t ij_encoder_floats(const ij_encoder *encoder);
 /* features [images, floats] of `images` (<= batch) images in pixels [images, S, S, 3]. Waits. */
 ij_status ij_encoder_run(ij_encoder *encoder, const uint8_t *pixels, int images, float *features);
 
+/* What the last block attends with: queries, keys and values, qkv [images, N, 3, heads, D / heads], of `images`
+ * (<= batch) images in pixels [images, S, S, 3]; see attention_map.h. Waits. */
+ij_status ij_encoder_last_qkv(ij_encoder *encoder, const uint8_t *pixels, int images, float *qkv);
+
 #endif

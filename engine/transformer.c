@@ -9,14 +9,20 @@ static ij_status wanted_rows(const ij_stack_ops *ops, ij_wanted wanted, cl_mem x
     return wanted.rows ? ij_gather_rows(ops->tokens, x, wanted.rows, room, wanted.count, dim) : IJ_OK;
 }
 
+ij_status ij_block_queries(const ij_stack_ops *ops, const ij_block *b, ij_sequences s, const ij_block_memory *m,
+                           const ij_scratch *scratch)
+{
+    TRY(ij_layernorm_forward(ops->layernorm, &b->norm1, m->input, NULL, scratch->norm, s.tokens));
+    return ij_gemm_forward(ops->gemm, &b->qkv, scratch->norm, m->qkv, s.tokens, &(ij_tail){0});
+}
+
 /* x + proj(attention(LN1(x))), then that + fc2(GELU(fc1(LN2(.)))); `pre` NULL keeps nothing of GELU's input. */
 static ij_status forward(const ij_stack_ops *ops, const ij_block *b, ij_sequences s, ij_wanted wanted,
                          const ij_block_memory *m, const ij_scratch *scratch, cl_mem pre, cl_mem y)
 {
     int n = s.tokens;
     cl_mem attn;
-    TRY(ij_layernorm_forward(ops->layernorm, &b->norm1, m->input, NULL, scratch->norm, n));
-    TRY(ij_gemm_forward(ops->gemm, &b->qkv, scratch->norm, m->qkv, n, &(ij_tail){0}));
+    TRY(ij_block_queries(ops, b, s, m, scratch));
     TRY(ij_attention_forward(ops->attention, s, m->qkv, m->attn, m->stat));
 
     n = wanted.rows ? wanted.count : n;

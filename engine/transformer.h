@@ -55,6 +55,10 @@ ij_status ij_block_forward(const ij_stack_ops *ops, const ij_block *block, ij_se
 ij_status ij_block_infer(const ij_stack_ops *ops, const ij_block *block, ij_sequences s, const ij_block_memory *memory,
                          const ij_scratch *scratch);
 
+/* The first part of ij_block_infer alone: memory->qkv of memory->input. */
+ij_status ij_block_queries(const ij_stack_ops *ops, const ij_block *block, ij_sequences s,
+                           const ij_block_memory *memory, const ij_scratch *scratch);
+
 /* dy [wanted, dim], the gradient of the block's result, is used up; d [tokens, dim] becomes that of its input: the same
  * buffer where all rows are wanted, another where some are. Weights' gradients are set. Uses up memory->pre and
  * memory->stat. */

@@ -13,6 +13,8 @@ int ij_command_eval(int argc, char **argv);
 int ij_command_export(int argc, char **argv);
 int ij_command_import(int argc, char **argv);
 int ij_command_inspect(int argc, char **argv);
+int ij_command_predict(int argc, char **argv);
+int ij_command_report(int argc, char **argv);
 int ij_command_search(int argc, char **argv);
 int ij_command_train(int argc, char **argv);
 

@@ -3,6 +3,7 @@
 #include "data/loader.h"
 #include "frontend/clock.h"
 #include "frontend/command.h"
+#include "frontend/example_batch.h"
 #include "frontend/message.h"
 #include "frontend/options.h"
 #include "frontend/sheet.h"
@@ -256,57 +257,15 @@ static ij_status print_report(const ij_dataset *dataset, const char *path, bool 
 
 /* ---- The sheet -------------------------------------------------------------------------------------------------- */
 
-static void free_batch(ij_batch *b)
-{
-    free(b->pixels);
-    free(b->context);
-    free(b->context_offset);
-    free(b->target);
-}
-
-static ij_status make_batch(ij_batch *b, const ij_loader_config *c)
-{
-    *b = (ij_batch){.images = c->batch, .crop = c->crop, .contexts = c->mask.n_context, .targets = c->mask.n_target};
-    ij_mask_bounds(&c->mask, &b->context_capacity, &b->target_capacity);
-    size_t images = (size_t)b->images;
-    b->pixels = malloc(images * (size_t)b->crop * (size_t)b->crop * 3);
-    b->context = malloc(images * (size_t)b->contexts * (size_t)b->context_capacity * sizeof *b->context);
-    b->context_offset = malloc((images * (size_t)b->contexts + 1) * sizeof *b->context_offset);
-    b->target = malloc(images * (size_t)b->targets * (size_t)b->target_capacity * sizeof *b->target);
-    if (b->pixels && b->context && b->context_offset && b->target)
-        return IJ_OK;
-    free_batch(b);
-    return ij_fail(IJ_ENOMEM, "no memory for %d crops of %d pixels", b->images, b->crop);
-}
-
-/* The first batch that a run with this configuration and this many images a batch would begin with. */
-static ij_status load_batch(const ij_loader_config *config, ij_batch *batch)
-{
-    ij_loader *loader;
-    ij_status status = ij_loader_open(&loader, config);
-    if (status)
-        return status;
-    status = ij_loader_begin(loader, 0, batch);
-    if (!status)
-        status = ij_loader_finish(loader);
-    ij_loader_close(loader);
-    return status;
-}
-
 static ij_status write_sheet(const ij_dataset *dataset, const data_options *o, const ij_config *config)
 {
-    ij_loader_config c = ij_config_loader(config, dataset);
-    int64_t count = ij_dataset_count(dataset);
-    c.batch = count < o->images ? (int)count : o->images;
-    c.max_bad_share = 1; /* they were told of, and others take their place */
     ij_batch batch;
     ij_sheet sheet = {0};
-    ij_status status = make_batch(&batch, &c);
+    int side;
+    ij_status status = ij_example_batch_load(&batch, config, dataset, o->images, &side);
     if (status)
         return status;
-    status = load_batch(&c, &batch);
-    if (!status)
-        status = ij_sheet_draw(&sheet, &batch, c.mask.side);
+    status = ij_sheet_draw(&sheet, &batch, batch.images, side);
     if (!status)
         status = ij_sheet_write(&sheet, o->sheet);
     if (!status)
@@ -314,9 +273,9 @@ static ij_status write_sheet(const ij_dataset *dataset, const data_options *o, c
                "%d x %d\n",
                o->sheet, batch.images, batch.crop,
                (double)batch.context_offset[batch.contexts * batch.images] / (batch.contexts * batch.images),
-               batch.targets, batch.target_length, c.mask.side, c.mask.side);
+               batch.targets, batch.target_length, side, side);
     ij_sheet_free(&sheet);
-    free_batch(&batch);
+    ij_example_batch_free(&batch);
     return status;
 }
 

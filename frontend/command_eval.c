@@ -1,4 +1,5 @@
 /* `ijepa eval`: how much a frozen encoder knows. */
+#include "engine/files/whole_file.h"
 #include "engine/probe/split.h"
 #include "frontend/command.h"
 #include "frontend/evaluation.h"
@@ -26,6 +27,8 @@ static void print_help(void)
          "(2x2), and beside the same for the random start of the training and for raw pixels. docs/evaluation.md says\n"
          "how to read it. Options:\n"
          "  --json           all results as JSON\n"
+         "  --save FILE      the same into a file, beside what is printed: RUN_FOLDER/TAG-eval.json is where `ijepa\n"
+         "                   report` looks for it\n"
          "  --shots N        few labels are N images of each class\n"
          "  --target COLUMN  learn a number: PATHs are tables \"path,COLUMN,...\" (CSV); ridge regression, R2 and the\n"
          "                   mean absolute error; counts (whole numbers, at most 64 different ones) also as classes\n"
@@ -39,7 +42,7 @@ static void print_help(void)
 }
 
 typedef struct eval_options {
-    const char *model, *train, *test, *target, *device;
+    const char *model, *train, *test, *target, *device, *save;
     int64_t shots, limit, seed;
     bool json, help;
 } eval_options;
@@ -72,7 +75,11 @@ static bool read_valued(eval_options *o, int argc, char **argv, int *i, bool *ok
     const struct {
         const char *name;
         const char **text;
-    } texts[] = {{"--train", &o->train}, {"--test", &o->test}, {"--target", &o->target}, {"--device", &o->device}};
+    } texts[] = {{"--train", &o->train},
+                 {"--test", &o->test},
+                 {"--target", &o->target},
+                 {"--device", &o->device},
+                 {"--save", &o->save}};
     const struct {
         const char *name;
         int64_t least, *number;
@@ -171,7 +178,7 @@ static ij_status check_sets(ij_labelled_set *train, ij_labelled_set *test, const
 
 /* ---- All --------------------------------------------------------------------------------------------------------- */
 
-static ij_status evaluate(ij_evaluation *e, const eval_options *o)
+static ij_status measure(ij_evaluation *e, const eval_options *o)
 {
     ij_status status = ij_model_file_open(&e->file, o->model);
     const ij_model_file_info *info = status ? NULL : ij_model_file_describe(e->file);
@@ -199,12 +206,41 @@ static ij_status evaluate(ij_evaluation *e, const eval_options *o)
         printf("device: %d: %s\n", ij_device_describe(e->device)->index, ij_device_describe(e->device)->name);
         fflush(stdout);
     }
-    if ((status = ij_evaluation_run(e)))
+    return ij_evaluation_run(e);
+}
+
+/* `saved` is NULL where nothing is to be kept. */
+static ij_status tell(const ij_evaluation *e, const eval_options *o, ij_whole_file *saved)
+{
+    char *json = NULL;
+    ij_status status = IJ_OK;
+    if (o->json || saved)
+        status = ij_evaluation_json(e, o->model, o->target, &json);
+    if (!status && saved)
+        status = ij_whole_file_write(saved, json, strlen(json));
+    if (!status && o->json)
+        puts(json);
+    else if (!status)
+        ij_evaluation_print(e);
+    free(json);
+    return status;
+}
+
+/* The file is begun first: where that cannot be, nothing is computed for it. */
+static ij_status evaluate(ij_evaluation *e, const eval_options *o)
+{
+    ij_whole_file *saved = NULL;
+    ij_status status = o->save ? ij_whole_file_create(&saved, o->save) : IJ_OK;
+    if (status)
         return status;
-    if (o->json)
-        return ij_evaluation_print_json(e, o->model, o->target);
-    ij_evaluation_print(e);
-    return IJ_OK;
+    status = measure(e, o);
+    if (!status)
+        status = tell(e, o, saved);
+    if (status || !saved) {
+        ij_whole_file_abandon(saved);
+        return status;
+    }
+    return ij_whole_file_finish(saved);
 }
 
 static int run(const eval_options *o)

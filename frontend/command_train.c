@@ -1,5 +1,6 @@
 /* `ijepa train`: opens all that a run is made of, tells what it will do, and trains. */
 #include "engine/device.h"
+#include "engine/peak.h"
 #include "frontend/clock.h"
 #include "frontend/command.h"
 #include "frontend/interrupt.h"
@@ -17,7 +18,7 @@
 static void print_help(void)
 {
     puts("Usage: ijepa train CONFIG.ini [--resume] [--init FILE] [--set section.key=value]...\n"
-         "                   [--device D] [--tuning FILE]\n"
+         "                   [--device D] [--tuning FILE] [--quiet] [--log-level L]\n"
          "\n"
          "Trains as the configuration says; where there is no such file, CONFIG.ini is the name of a preset. Options:\n"
          "  --resume                 goes on from the newest checkpoint in the run's folder, as if the run had never\n"
@@ -28,6 +29,8 @@ static void print_help(void)
          "  --device D               the device: its number, part of its name, or cpu or gpu (see `ijepa devices`)\n"
          "  --tuning FILE            what autotune measured; default: IJEPA_TUNING, or the XDG data folder's\n"
          "                           ijepa-cl/tuning.txt; off: nothing\n"
+         "  --quiet                  warnings and failures only, as --log-level warning\n"
+         "  --log-level L            error, warning or info (all): how much is told\n"
          "\n"
          "`ijepa config --help` lists the keys. The images are those under [data] root_path (and image_folder in it).\n"
          "\n"
@@ -38,6 +41,7 @@ static void print_help(void)
          "                           (see [logging]); the newest two are kept\n"
          "  TAG-latest.safetensors   a link to the newest\n"
          "  TAG-config.ini           the configuration that was used\n"
+         "  events.out.tfevents.*    for TensorBoard, where [logging] tensorboard = true\n"
          "Without --resume, what an earlier run left under these names is renamed, with ~ added.\n"
          "\n"
          "Ctrl-C (or SIGTERM, SIGHUP) ends the run after the current step with a checkpoint, a second one at once.\n"
@@ -64,6 +68,7 @@ static void close_run(run *r)
     ij_loader_close(r->loader);        /* before the trainer, whose memory it fills */
     ij_saver_close(r->training.saver); /* likewise: it reads it */
     ij_step_log_close(&r->training.log);
+    ij_event_file_close(&r->training.events);
     ij_learning_curve_close(r->training.curve);
     ij_trainer_destroy(r->trainer);
     ij_device_close(r->device);
@@ -92,14 +97,14 @@ static ij_status open_dataset(run *r)
         return ij_fail(IJ_EINVAL, "%s: [data] batch_size = %d is larger than the data set, which has %lld image%s (%s)",
                        ij_config_where(c, "data.batch_size", where, sizeof where), c->data.batch_size,
                        (long long)images, images == 1 ? "" : "s", path);
-    printf("data:   %s: %lld images", path, (long long)images);
+    ij_say("data:   %s: %lld images", path, (long long)images);
     if (ij_dataset_classes(r->dataset))
-        printf(" in %d classes", ij_dataset_classes(r->dataset));
+        ij_say(" in %d classes", ij_dataset_classes(r->dataset));
     if (ij_dataset_ignored(r->dataset))
-        printf(", %lld other files passed over", (long long)ij_dataset_ignored(r->dataset));
-    puts("");
+        ij_say(", %lld other files passed over", (long long)ij_dataset_ignored(r->dataset));
+    ij_say("\n");
     for (int i = 0; i < ij_dataset_notes(r->dataset); i++)
-        ij_complain("note: %s", ij_dataset_note(r->dataset, i));
+        ij_tell(IJ_LOG_INFO, "note: %s", ij_dataset_note(r->dataset, i));
     return IJ_OK;
 }
 
@@ -126,7 +131,7 @@ static ij_status load_weights(run *r)
     if (r->checkpoint.file) {
         status = ij_resume_load(&r->checkpoint, &r->folder, &r->config, &r->identity, r->trainer);
         if (!status)
-            printf("resume: from %s, after %lld steps\n", ij_model_file_path(r->checkpoint.file),
+            ij_say("resume: from %s, after %lld steps\n", ij_model_file_path(r->checkpoint.file),
                    (long long)r->checkpoint.step);
         return status;
     }
@@ -138,10 +143,10 @@ static ij_status load_weights(run *r)
     status = ij_checkpoint_start_from(r->trainer, file);
     const ij_model_file_info *info = ij_model_file_describe(file);
     if (!status)
-        printf("start:  from the weights in %s (%s)\n", r->init,
+        ij_say("start:  from the weights in %s (%s)\n", r->init,
                info->predictor ? "both encoders and the predictor" : "the encoders; the predictor is drawn afresh");
     for (int i = 0; i < ij_model_file_notes(file) && !status; i++)
-        ij_complain("note: %s: %s", r->init, ij_model_file_note(file, i));
+        ij_tell(IJ_LOG_INFO, "note: %s: %s", r->init, ij_model_file_note(file, i));
     ij_model_file_close(file);
     return status;
 }
@@ -155,9 +160,9 @@ static ij_status open_device(run *r)
     if (status)
         return status;
     const ij_device_info *info = ij_device_describe(r->device);
-    printf("device: %d: %s (%s)\n", info->index, info->name, info->platform);
+    ij_say("device: %d: %s (%s)\n", info->index, info->name, info->platform);
     if (*ij_device_notes(r->device))
-        ij_complain("note: %s", ij_device_notes(r->device));
+        ij_tell(IJ_LOG_INFO, "note: %s", ij_device_notes(r->device));
 
     return IJ_OK;
 }
@@ -171,7 +176,7 @@ static ij_status open_checkpoint(run *r)
         return status;
     if (r->checkpoint.file)
         return ij_resume_check(&r->checkpoint, &r->config, &r->identity);
-    printf("resume: there is no checkpoint in %s: the run starts afresh\n", r->folder.base);
+    ij_say("resume: there is no checkpoint in %s: the run starts afresh\n", r->folder.base);
     return IJ_OK;
 }
 
@@ -179,13 +184,14 @@ static ij_status open_trainer(run *r)
 {
     ij_trainer_config config = ij_config_trainer(&r->config);
     const ij_model_config *m = &config.model;
-    printf("model:  encoder %d x %d, %d heads, %d x %d patches of %d pixels; predictor %d x %d\n", m->dim, m->depth,
+    ij_say("model:  encoder %d x %d, %d heads, %d x %d patches of %d pixels; predictor %d x %d\n", m->dim, m->depth,
            m->heads, ij_model_side(m), ij_model_side(m), m->patch, m->pred_dim, m->pred_depth);
     fflush(stdout); /* compiling the kernels may take a while */
     ij_status status = ij_trainer_create(&r->trainer, r->device, &config);
     if (status)
         return status;
-    ij_trainer_print_plan(r->trainer, stdout);
+    if (ij_log_shows(IJ_LOG_INFO))
+        ij_trainer_print_plan(r->trainer, stdout);
     return load_weights(r);
 }
 
@@ -205,7 +211,7 @@ static void print_host_memory(const run *r)
     const double mib = 1 << 20;
     ij_loader_memory m = ij_loader_memory_plan(r->loader);
     int threads = ij_loader_workers(r->loader);
-    printf(
+    ij_say(
         "host:   %d loading thread%s of %.1f MiB for 500 x 375 pixels (%.0f MiB for a progressive JPEG of max_pixels), "
         "order %.1f MiB, paths up to %.1f MiB\n",
         threads, threads == 1 ? "" : "s", (double)m.thread / mib, (double)m.thread_most / mib, (double)m.order / mib,
@@ -228,7 +234,7 @@ static ij_status open_loader(run *r)
         t->steps = o->max_steps;
     ij_run_identity_epoch(&r->identity, ipe);
     t->begin = r->checkpoint.file ? r->checkpoint.step : 0;
-    printf("run:    %lld steps, %lld an epoch, of %d images, prepared by %d thread%s; results in %s\n",
+    ij_say("run:    %lld steps, %lld an epoch, of %d images, prepared by %d thread%s; results in %s\n",
            (long long)t->steps, (long long)ipe, config.batch, ij_loader_workers(r->loader),
            ij_loader_workers(r->loader) == 1 ? "" : "s", r->config.logging.folder);
     return IJ_OK;
@@ -245,7 +251,7 @@ static ij_status open_log(run *r)
     if (!r->checkpoint.file)
         status = ij_run_folder_keep_previous(&r->folder, &kept);
     if (!status && kept)
-        printf("        (what an earlier run left there was renamed, with ~ added)\n");
+        ij_say("        (what an earlier run left there was renamed, with ~ added)\n");
     if (!status)
         status = ij_run_folder_write_config(&r->folder, &r->config);
     if (!status)
@@ -253,8 +259,16 @@ static ij_status open_log(run *r)
                      ? ij_step_log_resume(log, r->folder.log, t->begin, t->schedule.ipe, lacking, sizeof lacking)
                      : ij_step_log_open(log, r->folder.log);
     if (!status && *lacking)
-        ij_complain("warning: the log %s %s", r->folder.log, lacking);
+        ij_tell(IJ_LOG_WARNING, "warning: the log %s %s", r->folder.log, lacking);
     return status;
+}
+
+static ij_status open_events(run *r)
+{
+    ij_training *t = &r->training;
+    if (!r->config.logging.tensorboard)
+        return IJ_OK;
+    return ij_event_file_open(&t->events, r->folder.base, r->folder.tag, t->begin);
 }
 
 static ij_status open_saver(run *r)
@@ -276,12 +290,26 @@ static ij_status open_saver(run *r)
     if (status)
         return status;
     if (ij_saver_bytes(t->saver))
-        printf("        checkpoints are written beside the training, from a copy of %.1f MiB of host memory\n",
+        ij_say("        checkpoints are written beside the training, from a copy of %.1f MiB of host memory\n",
                (double)ij_saver_bytes(t->saver) / 0x1p20);
     else
-        ij_complain("note: %s: training will wait while checkpoints are written", ij_error());
+        ij_tell(IJ_LOG_INFO, "note: %s: training will wait while checkpoints are written", ij_error());
     fflush(stdout);
     return IJ_OK;
+}
+
+/* What the progress on a terminal compares the training with. */
+static ij_status measure_peak(run *r)
+{
+    double gflops;
+    if (!ij_progress_on_terminal())
+        return IJ_OK;
+    ij_status status = ij_measure_fma_peak(r->device, &gflops);
+    if (!status) {
+        r->training.peak = 1e9 * gflops;
+        ij_say("        multiply-adds alone reach %.0f GFLOP/s on this device: its peak in the lines below\n", gflops);
+    }
+    return status;
 }
 
 static void print_end(const run *r)
@@ -290,16 +318,16 @@ static void print_end(const run *r)
     char took[32], path[IJ_PATH_MAX];
     double seconds = ij_clock() - t->progress.started;
     ij_clock_format(seconds, took, sizeof took);
-    printf("%s %lld of %lld steps", ij_interrupt_signal() ? "ended after" : "done:", (long long)t->taken,
+    ij_say("%s %lld of %lld steps", ij_interrupt_signal() ? "ended after" : "done:", (long long)t->taken,
            (long long)t->steps);
     if (t->begin)
-        printf(", %lld of them now,", (long long)(t->taken - t->begin));
-    printf(" in %s, last loss %.5f", took, t->loss);
+        ij_say(", %lld of them now,", (long long)(t->taken - t->begin));
+    ij_say(" in %s, last loss %.5f", took, t->loss);
     if (t->bad_named)
-        printf("; %lld unreadable image%s skipped", (long long)t->bad_named, t->bad_named == 1 ? "" : "s");
+        ij_say("; %lld unreadable image%s skipped", (long long)t->bad_named, t->bad_named == 1 ? "" : "s");
     ij_saver_times spent = ij_saver_spent(t->saver);
     double held = spent.copying + t->waited;
-    printf("\ncheckpoint: %s (%d written in %.1f s, holding up the training for %.2f s, %.2f %% of it)\n",
+    ij_say("\ncheckpoint: %s (%d written in %.1f s, holding up the training for %.2f s, %.2f %% of it)\n",
            ij_run_folder_checkpoint(&r->folder, t->taken, path), spent.written, spent.writing, held,
            seconds > 0 ? 100 * held / seconds : 0);
     fflush(stdout);
@@ -318,16 +346,18 @@ static ij_status train(run *r)
     if ((status = ij_learning_curve_open(&t->curve, &r->config, r->trainer, r->device)))
         return status;
     if (t->begin >= t->steps) {
-        printf("done:   all %lld steps were taken before\n", (long long)t->steps);
+        ij_say("done:   all %lld steps were taken before\n", (long long)t->steps);
         return IJ_OK;
     }
-    if ((status = open_log(r)) || (status = open_saver(r)))
+    if ((status = open_log(r)) || (status = open_events(r)) || (status = open_saver(r)))
         return status;
     t->config = &r->config;
     t->folder = &r->folder;
     t->dataset = r->dataset;
     t->loader = r->loader;
     t->trainer = r->trainer;
+    if ((status = measure_peak(r)))
+        return status;
     ij_interrupt_catch("ending after this step with a checkpoint");
     if ((status = ij_training_run(t)))
         return status;

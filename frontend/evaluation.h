@@ -63,8 +63,9 @@ const char *ij_eval_source_name(ij_eval_source source);
  * classes. */
 const ij_eval_row *ij_evaluation_best(const ij_evaluation *evaluation);
 
-/* What people read, within 80 columns; and all of it as JSON. `model` is its name. */
+/* What people read, within 80 columns. */
 void ij_evaluation_print(const ij_evaluation *evaluation);
-ij_status ij_evaluation_print_json(const ij_evaluation *evaluation, const char *model, const char *target);
+/* All of it as JSON, which the caller frees. `model` is its name. IJ_ENOMEM. */
+ij_status ij_evaluation_json(const ij_evaluation *evaluation, const char *model, const char *target, char **json);
 
 #endif

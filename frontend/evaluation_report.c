@@ -255,7 +255,7 @@ static void add_set(cJSON *root, const char *key, const ij_labelled_set *set)
     cJSON_AddNumberToObject(object, "images", (double)set->n);
 }
 
-ij_status ij_evaluation_print_json(const ij_evaluation *e, const char *model, const char *target)
+ij_status ij_evaluation_json(const ij_evaluation *e, const char *model, const char *target, char **json)
 {
     char seed[32], name[64];
     cJSON *root = cJSON_CreateObject();
@@ -279,10 +279,7 @@ ij_status ij_evaluation_print_json(const ij_evaluation *e, const char *model, co
     cJSON *rows = cJSON_AddArrayToObject(root, "rows");
     for (int r = 0; r < e->count; r++)
         cJSON_AddItemToArray(rows, make_row(e, &e->rows[r]));
-    char *text = cJSON_Print(root);
-    if (text)
-        puts(text);
-    cJSON_free(text);
+    *json = cJSON_Print(root);
     cJSON_Delete(root);
-    return text ? IJ_OK : ij_fail(IJ_ENOMEM, "no memory for the JSON text");
+    return *json ? IJ_OK : ij_fail(IJ_ENOMEM, "no memory for the JSON text");
 }

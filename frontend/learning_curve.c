@@ -5,6 +5,7 @@
 #include "engine/probe/neighbours.h"
 #include "engine/probe/ridge.h"
 #include "engine/probe/split.h"
+#include "frontend/message.h"
 #include "ini/convert.h"
 
 #include <stdio.h>
@@ -60,7 +61,7 @@ static ij_status open_images(ij_learning_curve *c, const ij_config *config)
     loader.max_pixels = config->data.max_pixels;
     TRY(ij_loader_open(&c->loader, &loader));
     TRY(choose(c, config->eval.images));
-    printf("eval:   %s: %lld images in %d classes, half of them to learn from, every %d epoch%s\n",
+    ij_say("eval:   %s: %lld images in %d classes, half of them to learn from, every %d epoch%s\n",
            config->eval.root_path, (long long)c->n, ij_dataset_classes(c->dataset), config->eval.every,
            config->eval.every == 1 ? "" : "s");
     return IJ_OK;

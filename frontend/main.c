@@ -16,6 +16,8 @@ static const struct {
     {"import", ij_command_import, "make a checkpoint of an official or a Hugging Face model"},
     {"embed", ij_command_embed, "write what a model makes of images, for NumPy and others"},
     {"export", ij_command_export, "write a model for transformers, the official code or others"},
+    {"predict", ij_command_predict, "draw what a model expects in the hidden parts of an image"},
+    {"report", ij_command_report, "write what there is to see of a run into one HTML file"},
     {"inspect", ij_command_inspect, "tell what is in a model file of any kind"},
     {"eval", ij_command_eval, "measure what a trained model has learnt"},
     {"search", ij_command_search, "find the images nearest to one among those embedded"},

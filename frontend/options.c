@@ -53,6 +53,13 @@ static bool read_options(ij_options *options, const char *command, int argc, cha
             if (!value)
                 return wrong(command, "a file must follow", "--tuning");
             setenv("IJEPA_TUNING", value, 1); /* where the engine looks for its tuning database */
+        } else if (run && !strcmp(argv[i], "--quiet")) {
+            ij_log_set(IJ_LOG_WARNING);
+        } else if (run && ij_option_value("--log-level", argc, argv, &i, &value)) {
+            ij_log_level level;
+            if (!value || !ij_log_read(value, &level))
+                return wrong(command, "error, warning or info must follow", "--log-level");
+            ij_log_set(level);
         } else if (run && !strcmp(argv[i], "--resume")) {
             options->resume = true;
         } else if (run && ij_option_value("--init", argc, argv, &i, &options->init)) {
@@ -98,6 +105,6 @@ bool ij_options_config(const ij_options *options, ij_config *config)
         return false;
     }
     for (int i = 0; i < config->n_notes; i++)
-        ij_complain("note: %s", config->notes[i]);
+        ij_tell(IJ_LOG_INFO, "note: %s", config->notes[i]);
     return true;
 }

@@ -1,5 +1,5 @@
 /* The command line of the subcommands that take a configuration: CONFIG.ini [--set section.key=value]... [--device D]
- * [--tuning FILE], and for some [--resume] [--init FILE]. */
+ * [--tuning FILE], and for some [--resume] [--init FILE] [--quiet] [--log-level L], which set how much is told. */
 #ifndef IJ_FRONTEND_OPTIONS_H
 #define IJ_FRONTEND_OPTIONS_H
 
@@ -24,7 +24,7 @@ bool ij_option_value(const char *name, int argc, char **argv, int *i, const char
 /* Reads the arguments; they must outlive the options. On wrong usage complains and returns false. `command` is the
  * subcommand's name for messages. ij_options_free is due in any case. */
 bool ij_options_read(ij_options *options, const char *command, int argc, char **argv);
-/* The same with --resume and --init. */
+/* The same with --resume, --init, --quiet and --log-level. */
 bool ij_options_read_run(ij_options *options, const char *command, int argc, char **argv);
 void ij_options_free(ij_options *options);
 

@@ -1,33 +1,75 @@
 #include "frontend/progress.h"
 
 #include "frontend/clock.h"
+#include "frontend/message.h"
+#include "frontend/progress_line.h"
 
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
-void ij_progress_start(ij_progress *p, int64_t steps, int64_t steps_an_epoch, int epochs, int batch)
+enum { LINE = 512, USUAL_WIDTH = 80 };
+
+static bool terminal_is_dumb(void)
 {
+    const char *term = getenv("TERM");
+    return term && !strcmp(term, "dumb");
+}
+
+bool ij_progress_on_terminal(void)
+{
+    return ij_log_shows(IJ_LOG_INFO) && isatty(STDOUT_FILENO) && !terminal_is_dumb();
+}
+
+/* Columns of the terminal now: it may have been resized. */
+static int terminal_width(void)
+{
+    struct winsize size;
+    const char *columns = getenv("COLUMNS");
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        return size.ws_col;
+    return columns && atoi(columns) > 0 ? atoi(columns) : USUAL_WIDTH;
+}
+
+void ij_progress_start(ij_progress *p, int64_t steps, int64_t steps_an_epoch, int epochs, int batch, double peak)
+{
+    const char *no_colour = getenv("NO_COLOR");
     memset(p, 0, sizeof *p);
     p->steps = steps;
     p->steps_an_epoch = steps_an_epoch;
     p->epochs = epochs;
     p->batch = batch;
-    p->terminal = isatty(STDOUT_FILENO);
+    p->peak = peak;
+    p->knn = NAN;
+    p->quiet = !ij_log_shows(IJ_LOG_INFO);
+    p->terminal = ij_progress_on_terminal();
+    p->colour = p->terminal && !(no_colour && *no_colour); /* no-color.org: set, and not empty */
     p->started = ij_clock();
 }
 
-static void print_line(ij_progress *p, int64_t k)
+static void print_line(const ij_progress *p, int64_t k)
 {
-    char left[32], rate[32] = "", time_left[48] = "";
-    if (p->seconds > 0) {
-        snprintf(rate, sizeof rate, "  %.*f images/s", p->batch / p->seconds < 100 ? 1 : 0, p->batch / p->seconds);
-        ij_clock_format((double)(p->steps - k - 1) * p->seconds, left, sizeof left);
-        snprintf(time_left, sizeof time_left, "  %s left", left);
-    }
-    printf("%sepoch %lld/%d  iteration %lld/%lld  loss %.5f%s%s%s", p->terminal ? "\r" : "",
-           (long long)(k / p->steps_an_epoch + 1), p->epochs, (long long)(k % p->steps_an_epoch + 1),
-           (long long)p->steps_an_epoch, p->loss, rate, time_left, p->terminal ? "\x1b[K" : "\n");
+    bool timed = p->seconds > 0;
+    ij_progress_figures figures = {.epoch = k / p->steps_an_epoch + 1,
+                                   .iteration = k % p->steps_an_epoch + 1,
+                                   .epochs = p->epochs,
+                                   .iterations = p->steps_an_epoch,
+                                   .done = (double)(k + 1) / (double)p->steps,
+                                   .loss = p->loss,
+                                   .knn = p->knn,
+                                   .rate = timed ? p->batch / p->seconds : NAN,
+                                   .of_peak = timed && p->peak > 0 ? p->flops / p->seconds / p->peak : NAN,
+                                   .left = timed ? (double)(p->steps - k - 1) * p->seconds : NAN};
+    char text[LINE];
+    /* The last column stays free: a terminal may wrap when it is written. */
+    ij_progress_line(&figures, p->terminal ? terminal_width() - 1 : 0, p->colour, text, sizeof text);
+    if (p->terminal)
+        printf("\r%s\x1b[K", text);
+    else
+        puts(text);
     fflush(stdout);
 }
 
@@ -42,7 +84,7 @@ void ij_progress_step(ij_progress *p, int64_t k, double loss, double seconds)
 
     double now = ij_clock();
     double pause = p->terminal ? 0.2 : 10;
-    if (k + 1 < p->steps && p->seen > 1 && now - p->shown < pause)
+    if (p->quiet || (k + 1 < p->steps && p->seen > 1 && now - p->shown < pause))
         return;
     p->shown = now;
     print_line(p, k);

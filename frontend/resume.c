@@ -58,7 +58,7 @@ void ij_run_identity_free(ij_run_identity *r)
 
 static ij_status note_damaged(ij_resume *r, int64_t step)
 {
-    ij_complain("warning: %s; the one before is tried", ij_error());
+    ij_tell(IJ_LOG_WARNING, "warning: %s; the one before is tried", ij_error());
     int64_t *longer = realloc(r->damaged, (size_t)(r->damaged_count + 1) * sizeof *longer);
     if (!longer)
         return ij_fail(IJ_ENOMEM, "out of memory for a list of checkpoints");
@@ -155,7 +155,8 @@ ij_status ij_resume_check(const ij_resume *resume, const ij_config *config, cons
         if (status)
             return ij_fail_in(status, "%s: the configuration in it: ", path);
     } else {
-        ij_complain("note: %s does not hold its run's configuration: nothing can be compared but the model", path);
+        ij_tell(IJ_LOG_INFO, "note: %s does not hold its run's configuration: nothing can be compared but the model",
+                path);
     }
     compare(file, key_images, "images in the data set", now->images, contradictions, ROOM);
     if (!*contradictions)
@@ -167,7 +168,7 @@ ij_status ij_resume_check(const ij_resume *resume, const ij_config *config, cons
                        path, contradictions);
     compare(file, key_numbers, "computed by", now->numbers, changes, ROOM);
     if (*changes)
-        ij_complain("note: the run goes on, but not as it would have:%s", changes);
+        ij_tell(IJ_LOG_INFO, "note: the run goes on, but not as it would have:%s", changes);
     return IJ_OK;
 }
 
@@ -183,7 +184,8 @@ ij_status ij_resume_load(ij_resume *r, const ij_run_folder *folder, const ij_con
     for (int i = 0; i < r->damaged_count && !status; i++) {
         if ((status = ij_run_folder_set_aside(folder, r->damaged[i], r->step)))
             break;
-        ij_complain("note: the damaged checkpoint of step %lld is now called ....damaged", (long long)r->damaged[i]);
+        ij_tell(IJ_LOG_INFO, "note: the damaged checkpoint of step %lld is now called ....damaged",
+                (long long)r->damaged[i]);
     }
     return status;
 }

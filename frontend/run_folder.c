@@ -1,6 +1,7 @@
 #include "frontend/run_folder.h"
 
 #include "engine/files/whole_file.h"
+#include "frontend/event_folder.h"
 #include "frontend/message.h"
 #include "frontend/run_lock.h"
 
@@ -89,16 +90,71 @@ static void remove_half_written(void *user, const char *name)
         unlink(path);
 }
 
-ij_status ij_run_folder_open(ij_run_folder *folder, const ij_config *config)
+void ij_run_folder_name(ij_run_folder *folder, const char *base, const char *tag)
 {
-    const char *base = config->logging.folder, *tag = config->logging.write_tag;
-    char path[IJ_CONFIG_TEXT], where[IJ_CONFIG_TEXT + 32];
-    snprintf(path, sizeof path, "%s", base);
     snprintf(folder->base, sizeof folder->base, "%s", base);
     snprintf(folder->tag, sizeof folder->tag, "%s", tag);
     snprintf(folder->log, sizeof folder->log, "%s/%s_r0.csv", base, tag);
     snprintf(folder->latest, sizeof folder->latest, "%s/%s-latest.safetensors", base, tag);
     snprintf(folder->config, sizeof folder->config, "%s/%s-config.ini", base, tag);
+}
+
+/* The tag of a log, configuration or checkpoint by its name's ending; false for other files. */
+static bool find_tag(const char *name, char *tag, size_t size)
+{
+    static const char *const endings[] = {"_r0.csv", "-config.ini", "-latest.safetensors"};
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        size_t length = strlen(name), ending = strlen(endings[i]);
+        if (length <= ending || strcmp(name + length - ending, endings[i]) != 0)
+            continue;
+        snprintf(tag, size, "%.*s", (int)(length - ending), name);
+        return true;
+    }
+    return false;
+}
+
+typedef struct tags {
+    char first[IJ_CONFIG_TEXT], other[IJ_CONFIG_TEXT];
+} tags;
+
+static void note_tag(void *user, const char *name)
+{
+    tags *t = user;
+    char tag[IJ_CONFIG_TEXT];
+    if (!find_tag(name, tag, sizeof tag))
+        return;
+    if (!*t->first)
+        snprintf(t->first, sizeof t->first, "%s", tag);
+    else if (strcmp(t->first, tag) != 0)
+        snprintf(t->other, sizeof t->other, "%s", tag);
+}
+
+ij_status ij_run_folder_find_tag(const char *base, char *tag, size_t size)
+{
+    tags t = {"", ""};
+    ij_run_folder folder;
+    ij_run_folder_name(&folder, base, "");
+    ij_status status = for_each_file(&folder, note_tag, &t);
+    if (status)
+        return status;
+    if (!*t.first)
+        return ij_fail(IJ_EINVAL,
+                       "there is no run in %s: no file is named TAG_r0.csv, TAG-config.ini or "
+                       "TAG-latest.safetensors",
+                       base);
+    if (*t.other)
+        return ij_fail(IJ_EINVAL, "there is more than one run in %s (%s, %s): choose one with --tag TAG", base, t.first,
+                       t.other);
+    snprintf(tag, size, "%s", t.first);
+    return IJ_OK;
+}
+
+ij_status ij_run_folder_open(ij_run_folder *folder, const ij_config *config)
+{
+    const char *base = config->logging.folder, *tag = config->logging.write_tag;
+    char path[IJ_CONFIG_TEXT], where[IJ_CONFIG_TEXT + 32];
+    snprintf(path, sizeof path, "%s", base);
+    ij_run_folder_name(folder, base, tag);
     if (make_folders(path) || try_to_write(folder)) {
         int error = errno;
         return ij_fail(IJ_EIO,
@@ -108,7 +164,7 @@ ij_status ij_run_folder_open(ij_run_folder *folder, const ij_config *config)
     bool locked;
     ij_status status = ij_run_lock(base, &locked);
     if (!status && !locked)
-        ij_complain("note: %s is on a file system without locks: nothing keeps a second run out of it", base);
+        ij_tell(IJ_LOG_INFO, "note: %s is on a file system without locks: nothing keeps a second run out of it", base);
     return status || !locked ? status : for_each_file(folder, remove_half_written, folder);
 }
 
@@ -182,6 +238,8 @@ ij_status ij_run_folder_keep_previous(const ij_run_folder *folder, bool *kept)
         status = keep_link(folder, kept);
     if (!status)
         status = keep(folder->log, kept);
+    if (!status)
+        status = ij_event_folder_keep(folder->base, folder->tag, kept);
     return status ? status : keep(folder->config, kept);
 }
 

@@ -15,6 +15,12 @@ typedef struct ij_run_folder {
     char config[IJ_PATH_MAX]; /* {base}/{tag}-config.ini */
 } ij_run_folder;
 
+/* The names alone; nothing is made or looked at. */
+void ij_run_folder_name(ij_run_folder *folder, const char *base, const char *tag);
+
+/* The tag of the one run in an existing folder. IJ_EIO; IJ_EINVAL where there is none, or more than one. */
+ij_status ij_run_folder_find_tag(const char *base, char *tag, size_t size);
+
 /* Makes the folder where it is missing, finds out whether files can be written there, and locks it for this process.
  * What a run that was killed left half written is removed. */
 ij_status ij_run_folder_open(ij_run_folder *folder, const ij_config *config);

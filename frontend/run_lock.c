@@ -51,3 +51,16 @@ ij_status ij_run_lock(const char *folder, bool *locked)
     (void)written; /* on a full disk the lock holds all the same */
     return IJ_OK;
 }
+
+bool ij_run_lock_held(const char *folder)
+{
+    char path[IJ_PATH_MAX];
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    snprintf(path, sizeof path, "%s/.ijepa.lock", folder);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    bool held = fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+    close(fd);
+    return held;
+}

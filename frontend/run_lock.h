@@ -10,4 +10,7 @@
  * names. *locked is false on a file system that has no locks. */
 ij_status ij_run_lock(const char *folder, bool *locked);
 
+/* Whether another process holds it now; false where that cannot be found out. */
+bool ij_run_lock_held(const char *folder);
+
 #endif

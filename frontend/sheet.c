@@ -155,7 +155,7 @@ static int top_of(const layout *l, int image)
     return MARGIN + image / l->columns * (l->edge + GAP);
 }
 
-ij_status ij_sheet_draw(ij_sheet *sheet, const ij_batch *batch, int side)
+ij_status ij_sheet_draw(ij_sheet *sheet, const ij_batch *batch, int images, int side)
 {
     layout l;
     ij_status status = lay_out(sheet, &l, batch->images, batch->crop);
@@ -169,7 +169,7 @@ ij_status ij_sheet_draw(ij_sheet *sheet, const ij_batch *batch, int side)
         ij_sheet_free(sheet);
         status = ij_fail(IJ_ENOMEM, "no memory for the masks of %d crops", batch->images);
     }
-    for (c.image = 0; c.image < batch->images && !status; c.image++)
+    for (c.image = 0; c.image < images && !status; c.image++)
         draw_cell(sheet, &c, left_of(&l, c.image), top_of(&l, c.image));
     free(c.shown);
     free(c.covering);

@@ -13,9 +13,9 @@ typedef struct ij_sheet {
     uint8_t *pixels;   /* [height, width, 3] */
 } ij_sheet;
 
-/* Draws all images of a filled batch whose grid is side x side patches. Crops under 224 pixels are enlarged by a whole
- * factor. IJ_ENOMEM. The caller calls ij_sheet_free. */
-ij_status ij_sheet_draw(ij_sheet *sheet, const ij_batch *batch, int side);
+/* Draws the first `images` images of a filled batch whose grid is side x side patches. Crops under 224 pixels are
+ * enlarged by a whole factor. IJ_ENOMEM. The caller calls ij_sheet_free. */
+ij_status ij_sheet_draw(ij_sheet *sheet, const ij_batch *batch, int images, int side);
 /* Draws pixels [images, size, size, 3]; the first `marked` of them are outlined. Else as ij_sheet_draw. */
 ij_status ij_sheet_images(ij_sheet *sheet, const uint8_t *pixels, int images, int size, int marked);
 void ij_sheet_free(ij_sheet *sheet);

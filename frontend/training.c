@@ -1,9 +1,12 @@
 #include "frontend/training.h"
 
+#include "engine/flops.h"
 #include "engine/probe/rank.h"
 #include "frontend/clock.h"
 #include "frontend/interrupt.h"
 #include "frontend/message.h"
+#include "frontend/png_bytes.h"
+#include "frontend/sheet.h"
 #include "ini/convert.h"
 
 #include <math.h>
@@ -28,10 +31,10 @@ static void watch_for_collapse(ij_training *t, int64_t k, double target_std)
         return;
     t->collapsed = true;
     ij_progress_clear(&t->progress);
-    ij_complain(
-        "warning: the features collapse: target_std fell to %.3g (%.3g at first) at step %lld, so all images look "
-        "alike to the model; try a smaller learning rate, a longer warm-up or a larger ema",
-        target_std, t->first_std, (long long)k);
+    ij_tell(IJ_LOG_WARNING,
+            "warning: the features collapse: target_std fell to %.3g (%.3g at first) at step %lld, so all images look "
+            "alike to the model; try a smaller learning rate, a longer warm-up or a larger ema",
+            target_std, t->first_std, (long long)k);
 }
 
 /* They may also differ along ever fewer directions, long before they differ less. */
@@ -44,11 +47,11 @@ static void watch_rank(ij_training *t, int64_t k, double rank, double target_std
         return;
     t->collapsed = true;
     ij_progress_clear(&t->progress);
-    ij_complain(
-        "warning: the features lose rank: at step %lld they use %.1f directions, %.1f at most before, while "
-        "target_std is %.3g; a collapse may follow. Try a smaller learning rate, a longer warm-up, a larger ema "
-        "or larger target blocks (mask.pred_mask_scale)",
-        (long long)k, rank, t->most_rank, target_std);
+    ij_tell(IJ_LOG_WARNING,
+            "warning: the features lose rank: at step %lld they use %.1f directions, %.1f at most before, while "
+            "target_std is %.3g; a collapse may follow. Try a smaller learning rate, a longer warm-up, a larger ema "
+            "or larger target blocks (mask.pred_mask_scale)",
+            (long long)k, rank, t->most_rank, target_std);
 }
 
 static ij_status check_loss(const ij_training *t, int64_t k, double loss)
@@ -72,7 +75,53 @@ static void log_step(ij_training *t, const ij_step_record *record)
         return;
     t->log_failed = true;
     ij_progress_clear(&t->progress);
-    ij_complain("warning: %s; the run goes on without a log", ij_error());
+    ij_tell(IJ_LOG_WARNING, "warning: %s; the run goes on without a log", ij_error());
+}
+
+/* The same for TensorBoard. */
+static void warn_of_events(ij_training *t)
+{
+    t->events_failed = true;
+    ij_progress_clear(&t->progress);
+    ij_tell(IJ_LOG_WARNING, "warning: %s; the run goes on without events for TensorBoard", ij_error());
+}
+
+static void log_events(ij_training *t, int64_t k, const ij_step_record *r)
+{
+    const ij_event_scalar scalars[] = {{"loss", r->result.loss},
+                                       {"target_std", r->result.target_std},
+                                       {"effective_rank", r->rank},
+                                       {"eval/knn", r->knn},
+                                       {"eval/ridge", r->ridge},
+                                       {"images_per_second", r->images_per_second},
+                                       {"schedule/lr", r->hyper.lr},
+                                       {"schedule/wd", r->hyper.wd},
+                                       {"schedule/ema", r->hyper.ema},
+                                       {"masks/context_length", r->context_length},
+                                       {"masks/target_length", r->target_length}};
+    if (!t->events_failed && ij_event_file_scalars(&t->events, k, scalars, sizeof scalars / sizeof *scalars))
+        warn_of_events(t);
+}
+
+/* The first batch's crops and masks, for whoever looks at the run from afar. */
+static void log_masks(ij_training *t, int64_t k, const ij_batch *batch)
+{
+    enum { CROPS = 12 };
+    ij_sheet sheet;
+    uint8_t *png = NULL;
+    size_t size;
+    if (!t->events.file || !ij_png_available())
+        return;
+    ij_status status = ij_sheet_draw(&sheet, batch, batch->images < CROPS ? batch->images : CROPS,
+                                     ij_model_side(ij_trainer_model(t->trainer)));
+    if (!status)
+        status = ij_png_bytes(sheet.pixels, sheet.width, sheet.height, &png, &size);
+    if (!status)
+        status = ij_event_file_picture(&t->events, k, "masks", png, size, sheet.width, sheet.height);
+    if (status)
+        warn_of_events(t);
+    ij_sheet_free(&sheet);
+    free(png);
 }
 
 /* Reads the results of all steps before `end`; waits for those that the device has not done. */
@@ -89,19 +138,24 @@ static ij_status read_results(ij_training *t, int64_t end)
         t->last_result = now;
         t->looked = 0;
         t->loss = result.loss;
-        log_step(t, &(ij_step_record){.epoch = k / t->schedule.ipe + 1,
-                                      .iteration = k % t->schedule.ipe,
-                                      .context_length = kept->context_length,
-                                      .target_length = kept->target_length,
-                                      .seconds = seconds,
-                                      .images_per_second = t->config->data.batch_size / fmax(seconds, 1e-9),
-                                      .hyper = kept->hyper,
-                                      .result = result,
-                                      .rank = kept->rank,
-                                      .knn = kept->curve.knn,
-                                      .ridge = kept->curve.ridge});
+        ij_step_record record = {.epoch = k / t->schedule.ipe + 1,
+                                 .iteration = k % t->schedule.ipe,
+                                 .context_length = kept->context_length,
+                                 .target_length = kept->target_length,
+                                 .seconds = seconds,
+                                 .images_per_second = t->config->data.batch_size / fmax(seconds, 1e-9),
+                                 .hyper = kept->hyper,
+                                 .result = result,
+                                 .rank = kept->rank,
+                                 .knn = kept->curve.knn,
+                                 .ridge = kept->curve.ridge};
+        log_step(t, &record);
+        log_events(t, k, &record);
+        if (!isnan(record.knn))
+            t->progress.knn = record.knn;
         if ((status = check_loss(t, k, result.loss)))
             return status;
+        t->progress.flops = kept->flops;
         ij_progress_step(&t->progress, k, result.loss, seconds);
         watch_for_collapse(t, k, result.target_std);
         watch_rank(t, k, kept->rank, result.target_std);
@@ -125,7 +179,7 @@ static void name_bad_images(ij_training *t)
         char path[4096];
         ij_dataset_path(t->dataset, bad.sample, path, sizeof path);
         ij_progress_clear(&t->progress);
-        ij_complain("skipping the image %s: %s", path, bad.reason);
+        ij_tell(IJ_LOG_WARNING, "skipping the image %s: %s", path, bad.reason);
     }
 }
 
@@ -162,7 +216,7 @@ static ij_status tell_of_checkpoint(ij_training *t, ij_status status)
     if (!status || status == IJ_EDEVICE)
         return status;
     ij_progress_clear(&t->progress);
-    ij_complain("WARNING: %s; the run goes on and tries again with the next checkpoint", ij_error());
+    ij_tell(IJ_LOG_WARNING, "WARNING: %s; the run goes on and tries again with the next checkpoint", ij_error());
     return IJ_OK;
 }
 
@@ -256,10 +310,10 @@ static ij_status measure_curve(ij_training *t, ij_step_kept *kept)
     ij_progress_clear(&t->progress);
     t->curve_failed = status != IJ_OK;
     if (status)
-        ij_complain("warning: %s; the run goes on without [eval]", ij_error());
+        ij_tell(IJ_LOG_WARNING, "warning: %s; the run goes on without [eval]", ij_error());
     else {
         kept->curve = point;
-        printf("epoch %lld: k-NN %.2f %%, ridge %.2f %% of the [eval] images right, effective rank %.1f\n",
+        ij_say("epoch %lld: k-NN %.2f %%, ridge %.2f %% of the [eval] images right, effective rank %.1f\n",
                (long long)(t->taken / t->schedule.ipe), 100 * point.knn, 100 * point.ridge, kept->rank);
         fflush(stdout);
     }
@@ -295,9 +349,12 @@ static ij_status one_step(ij_training *t)
     name_bad_images(t);
     if (status || (status = ij_trainer_slot(t->trainer, (int)(k % 2), &batch)))
         return status;
+    if (k == t->begin)
+        log_masks(t, k, batch);
     kept->hyper = ij_schedule_at(&t->schedule, k);
     kept->context_length = mean_context_length(batch);
     kept->target_length = batch->target_length;
+    kept->flops = t->peak > 0 ? ij_step_flops(ij_trainer_model(t->trainer), batch) : 0;
     kept->rank = kept->curve.knn = kept->curve.ridge = NAN;
     if ((status = ij_trainer_step(t->trainer, (int)(k % 2), &kept->hyper)))
         return ij_fail_in(status, "step %lld: ", (long long)k);
@@ -323,7 +380,7 @@ static ij_status run(ij_training *t)
 {
     t->taken = t->read = t->begin;
     ij_progress_start(&t->progress, t->steps, t->schedule.ipe, t->config->optimization.epochs,
-                      t->config->data.batch_size);
+                      t->config->data.batch_size, t->peak);
     t->last_result = t->last_checkpoint = t->progress.started;
     ij_status status = loop(t);
     if (t->progress.terminal)

@@ -6,6 +6,7 @@
 #include "data/loader.h"
 #include "engine/schedule.h"
 #include "engine/trainer.h"
+#include "frontend/event_file.h"
 #include "frontend/learning_curve.h"
 #include "frontend/progress.h"
 #include "frontend/run_folder.h"
@@ -18,7 +19,8 @@ typedef struct ij_step_kept {
     ij_hyper hyper;
     double context_length;
     int target_length;
-    double rank; /* of the batch's target features; NaN: not looked at */
+    double flops; /* 0 where nobody asks for the share of the peak */
+    double rank;  /* of the batch's target features; NaN: not looked at */
     ij_curve_point curve;
 } ij_step_kept;
 
@@ -32,9 +34,11 @@ typedef struct ij_training {
     ij_saver *saver;
     ij_learning_curve *curve; /* NULL: none */
     ij_step_log log;          /* open */
+    ij_event_file events;     /* open, or zero */
     ij_schedule schedule;
     int64_t begin; /* steps taken before: those of the checkpoint that the run goes on from */
     int64_t steps; /* how many the run takes, these included */
+    double peak;   /* of the device, for the progress on a terminal: ij_progress.peak */
 
     /* The loop's own; zero at first: */
     ij_progress progress;
@@ -50,7 +54,7 @@ typedef struct ij_training {
     double first_std, loss; /* of the first step seen; of the last */
     double most_rank;       /* highest effective rank seen */
     float *features;        /* [B, D] of a batch, for its rank */
-    bool log_failed, collapsed, curve_failed; /* warned of */
+    bool log_failed, events_failed, collapsed, curve_failed; /* warned of */
 } ij_training;
 
 /* Trains until the steps are done, a signal asks for the end or something fails. Leaves a checkpoint wherever the

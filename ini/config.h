@@ -82,6 +82,7 @@ typedef struct ij_config_logging {
     int64_t checkpoint_steps;  /* 0: none by steps */
     double checkpoint_minutes; /* 0: none by time */
     int keep_last, keep_every; /* checkpoints; epochs */
+    bool tensorboard;
 } ij_config_logging;
 
 typedef struct ij_config_eval {

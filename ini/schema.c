@@ -112,6 +112,7 @@ const ij_key ij_schema[] = {
     INT(logging, keep_last, 1, 1000000, IJ_FREE, "2", "newest checkpoints that are kept"),
     INT(logging, keep_every, 0, 1000000, IJ_FREE, "0",
         "every so many epochs the checkpoint at the end is kept; 0: none"),
+    BOOL(logging, tensorboard, IJ_FREE, "false", "event files for TensorBoard beside the log"),
 
     TEXT(eval, root_path, IJ_FREE, "", "labelled images to look at while training, as data.root_path; empty: none"),
     INT(eval, every, 0, 1000000, IJ_FREE, "1", "epochs between looks: k-NN and ridge accuracy into the log; 0: none"),

@@ -7,7 +7,7 @@
 #include "tools/autotune/candidate.h"
 #include "tools/autotune/show.h"
 #include "tools/autotune/tune.h"
-#include "tools/bench/peak.h"
+#include "engine/peak.h"
 
 #include <signal.h>
 #include <stdio.h>

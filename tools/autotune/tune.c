@@ -5,7 +5,7 @@
 #include "tools/autotune/blast.h"
 #include "tools/autotune/child.h"
 #include "tools/autotune/search.h"
-#include "tools/bench/peak.h"
+#include "engine/peak.h"
 
 #include <stdio.h>
 #include <string.h>

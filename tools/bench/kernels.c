@@ -1,7 +1,7 @@
 /* bench kernels: every kernel at the shapes of a step. */
 #include "engine/base/try.h"
+#include "engine/peak.h"
 #include "tools/bench/bench.h"
-#include "tools/bench/peak.h"
 #include "tools/bench/shapes.h"
 
 #include <stdio.h>

@@ -1,10 +1,10 @@
 /* bench step: the median training step of a configuration, on random images and the configuration's own masks, or on
  * its data set. */
 #include "engine/base/try.h"
+#include "engine/flops.h"
+#include "engine/peak.h"
 #include "ini/convert.h"
 #include "tools/bench/bench.h"
-#include "tools/bench/flops.h"
-#include "tools/bench/peak.h"
 #include "tools/bench/trace.h"
 #include "tools/bench/waits.h"
 

@@ -2,8 +2,8 @@
 
 #include "engine/base/random.h"
 #include "engine/base/try.h"
+#include "engine/flops.h"
 #include "ini/convert.h"
-#include "tools/bench/flops.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* The arithmetic of one training step, counted from the model's shape and a batch's tokens. */
-#ifndef IJ_BENCH_FLOPS_H
-#define IJ_BENCH_FLOPS_H
+#ifndef IJ_FLOPS_H
+#define IJ_FLOPS_H
 
 #include "engine/base/batch.h"
 #include "engine/model_config.h"

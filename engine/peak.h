@@ -1,6 +1,6 @@
 /* What a device can do at most, measured. */
-#ifndef IJ_BENCH_PEAK_H
-#define IJ_BENCH_PEAK_H
+#ifndef IJ_PEAK_H
+#define IJ_PEAK_H
 
 #include "engine/opencl.h"
 

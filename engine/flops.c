@@ -1,4 +1,4 @@
-#include "tools/bench/flops.h"
+#include "engine/flops.h"
 
 /* Multiply-adds of the linear layers of a block, for one token. */
 static double block_linear(double dim, double hidden)
