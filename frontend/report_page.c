@@ -173,7 +173,8 @@ static void write_lead(const ij_report *r, FILE *out)
         ij_html_format(out, "Computed by %.*s. ", (int)strcspn(numbers, ","), numbers);
     if (version)
         ij_html_format(out, "Trained with ijepa %s. ", version);
-    ij_html_format(out, "Report of %s by ijepa " IJEPA_VERSION, when);
+    ij_html_format(out, "Report of %s by ijepa " IJEPA_VERSION "%s%s", when, *IJEPA_COMMIT ? ", commit " : "",
+                   IJEPA_COMMIT);
     fputs(r->going_on ? "; <b>the run is going on</b>.</p>\n" : ".</p>\n", out);
 }
 
