@@ -13,7 +13,7 @@
 
 /* The grid. Twice the safe learning rate and more is stable where the classes are many and the curvature's bound is
  * loose; where it is not, those members come to nothing and are not chosen. */
-static const double rates[] = {1, 4}, decays[] = {1e-1, 1e-2, 1e-3, 1e-4, 1e-5};
+static const double rates[] = {1, 4}, decays[] = {1e3, 1e2, 1e1, 1, 1e-1}; /* x 1 / images */
 enum {
     RATES = sizeof rates / sizeof *rates,
     DECAYS = sizeof decays / sizeof *decays,
@@ -407,11 +407,8 @@ static ij_status search_grid(solver *s, int most, double *rating, ij_linear_resu
     int chosen, steps;
     result->held = s->train->n / HELD_OUT;
     s->members = MEMBERS;
-    for (int g = 0; g < MEMBERS; g++) {
-        s->member[g] = (member){.rate = rates[g / DECAYS], .decay = decays[g % DECAYS]};
-        /* Weaker than scikit-learn's C = 1 it decides nothing but how long it takes. */
-        s->member[g].lost = g % DECAYS && s->member[g].decay * (double)s->train->n < 1;
-    }
+    for (int g = 0; g < MEMBERS; g++)
+        s->member[g] = (member){.rate = rates[g / DECAYS], .decay = decays[g % DECAYS] / (double)s->train->n};
     TRY(prepare(s));
     TRY(measure_curvature(s));
     TRY(learn(s, s->train->n - result->held, most < GRID_STEPS ? most : GRID_STEPS, &steps));

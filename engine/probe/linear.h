@@ -1,5 +1,5 @@
 /* The linear probe: softmax regression (multinomial logistic regression) on standardised features, on the device. A
- * grid of learning rates and weight decays (1e-1 to 1e-5, none below 1 / images) is trained side by side on four fifths
+ * grid of learning rates and weight decays (1000 to 0.1 / images) is trained side by side on four fifths
  * of the training set; the one that is most often right on the fifth that was held out is trained again on all of it.
  * Minimises mean cross-entropy + weight decay / 2 |W|^2, which is scikit-learn's LogisticRegression with C = 1 /
  * (weight decay x images), biases free of decay, by Nesterov's accelerated descent over all images, with O'Donoghue and
