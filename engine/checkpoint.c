@@ -23,7 +23,7 @@ static const struct {
              {"optimizer.exp_avg.", predictor, IJ_STORE_MOMENT1},
              {"optimizer.exp_avg_sq.", encoder, IJ_STORE_MOMENT2},
              {"optimizer.exp_avg_sq.", predictor, IJ_STORE_MOMENT2}};
-enum { N_PARTS = sizeof parts / sizeof parts[0] };
+enum { N_PARTS = sizeof parts / sizeof parts[0], PAGE_BYTES = 4096 };
 
 /* The trainer's tensor of that name; -1 where there is none. */
 static int number_of(const ij_trainer *t, const char *name)
@@ -168,7 +168,8 @@ ij_status ij_checkpoint_write(ij_trainer *t, const ij_snapshot *snapshot, const 
     ij_st_writer *writer = NULL;
     float *values = NULL;
     ij_status status = list_contents(&c, t, &meta->model);
-    if (!status && !(values = malloc((size_t)c.largest * sizeof *values)))
+    size_t room = ((size_t)c.largest * sizeof *values + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+    if (!status && !(values = aligned_alloc(PAGE_BYTES, room))) /* as tensors lie in the file */
         status = ij_fail(IJ_ENOMEM, "no host memory for a tensor of %" PRId64 " floats", c.largest);
     if (!status)
         status = announce(&c, path, meta, &writer);

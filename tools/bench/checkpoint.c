@@ -113,6 +113,8 @@ static ij_status one_run(ij_workload *w, ij_snapshot *snapshot, const char *path
     const ij_checkpoint_meta meta = {.model = w->trained.model, .iteration = 1};
     if (snapshot)
         TRY(copy(w, snapshot, &t->copy[i]));
+    forget_pages(
+        path); /* the plain write truncates the file of the round before and has its memory at once: so has this */
     double begin = ij_now();
     TRY(ij_checkpoint_write(w->trainer, snapshot, path, &meta));
     t->write[i] = ij_now() - begin;
