@@ -44,7 +44,8 @@ static void print_help(void)
          "  events.out.tfevents.*    for TensorBoard, where [logging] tensorboard = true\n"
          "Without --resume, what an earlier run left under these names is renamed, with ~ added.\n"
          "\n"
-         "Ctrl-C (or SIGTERM, SIGHUP) ends the run after the current step with a checkpoint, a second one at once.\n"
+         "Ctrl-C (or SIGTERM, SIGHUP) ends the run after the current step with a checkpoint; another one,\n"
+         "two seconds later or more, at once.\n"
          "Exit status: 0 done; 1 failed; 2 wrong usage; 130 ended by Ctrl-C (128 + the signal's number).");
 }
 
