@@ -21,6 +21,7 @@ struct ij_encoder {
     ij_tokens tokens;
 
     ij_encoder_weights weights;
+    ij_block *blocks;                    /* of weights of its own; NULL: they are another's */
     cl_mem pixels, image, patch, offset; /* of a batch; lists: see ij_patchify, ij_sequences */
     cl_mem x, features;                  /* [batch N, D]; [batch, rows, D] where tokens are pooled */
     ij_scratch scratch;
@@ -86,7 +87,8 @@ static ij_status plan_batch(ij_encoder *e, int batch)
     ij_plan_destroy(e->plan);
     e->plan = NULL;
     TRY(ij_plan_create(&e->plan));
-    TRY(ij_encoder_weights_plan(&e->weights, &e->model, &e->gemm, e->plan));
+    if (e->blocks)
+        TRY(ij_encoder_weights_plan(&e->weights, &e->model, &e->gemm, e->plan));
     return plan_activations(e);
 }
 
@@ -151,18 +153,16 @@ static ij_status check(const ij_encoder *e)
     return IJ_OK;
 }
 
-static ij_status create(ij_encoder *e, ij_model_file *file)
+/* All but the values of weights of its own. `like`: whose kind of products; NULL: what suits the device. */
+static ij_status create(ij_encoder *e, const ij_gemm *like)
 {
     const ij_model_config *m = &e->model;
-    TRY(check(e));
-    TRY(ij_gemm_create(&e->gemm, e->device, false));
-    ij_gemm_mix(&e->gemm);
+    TRY(ij_gemm_create(&e->gemm, e->device, like && like->clblast));
+    if (!like || like->mixed)
+        ij_gemm_mix(&e->gemm);
     TRY(ij_attention_create(&e->attention, e->device, m->heads, m->dim / m->heads));
     TRY(ij_layernorm_create(&e->layernorm, e->device));
     TRY(ij_tokens_create(&e->tokens, e->device));
-    e->weights.blocks = calloc((size_t)m->depth, sizeof *e->weights.blocks);
-    if (!e->weights.blocks)
-        return ij_fail(IJ_ENOMEM, "out of memory for the list of blocks");
     TRY(e->options.batch ? plan_batch(e, e->options.batch) : plan_chosen_batch(e));
     TRY(ij_plan_commit(e->plan, e->device));
     /* Nothing is kept for a backward pass: each buffer is free again when the next but one operation needs it. */
@@ -170,31 +170,65 @@ static ij_status create(ij_encoder *e, ij_model_file *file)
     e->memory.qkv = e->scratch.wide;
     e->memory.attn = e->scratch.norm;
     e->memory.middle = e->scratch.other;
-    TRY(upload_lists(e));
-    return ij_encoder_weights_load(&e->weights, m, &e->gemm, file, &e->options);
+    return upload_lists(e);
+}
+
+static ij_status create_loaded(ij_encoder *e, ij_model_file *file)
+{
+    TRY(check(e));
+    e->blocks = e->weights.blocks = calloc((size_t)e->model.depth, sizeof *e->blocks);
+    if (!e->blocks)
+        return ij_fail(IJ_ENOMEM, "out of memory for the list of blocks");
+    TRY(create(e, NULL));
+    return ij_encoder_weights_load(&e->weights, &e->model, &e->gemm, file, &e->options);
+}
+
+static ij_status create_over(ij_encoder *e, const ij_encoder_weights *weights, const ij_gemm *gemm)
+{
+    TRY(check(e));
+    e->weights = *weights;
+    return create(e, gemm);
+}
+
+static ij_status allocate(ij_encoder **encoder, ij_device *device, const ij_model_config *model,
+                          const ij_encoder_options *options)
+{
+    ij_encoder *e = *encoder = calloc(1, sizeof *e);
+    if (!e)
+        return ij_fail(IJ_ENOMEM, "out of memory for an encoder");
+    e->device = device;
+    e->model = *model;
+    e->options = *options;
+    if (!options->layers)
+        e->options.layers = 1;
+    return IJ_OK;
+}
+
+/* What was made, or nothing where making it failed. */
+static ij_status made(ij_encoder **encoder, ij_status status)
+{
+    if (status) {
+        ij_encoder_destroy(*encoder);
+        *encoder = NULL;
+    }
+    return status;
 }
 
 ij_status ij_encoder_create(ij_encoder **encoder, ij_device *device, ij_model_file *file,
                             const ij_encoder_options *options)
 {
-    *encoder = NULL;
-    ij_encoder *e = calloc(1, sizeof *e);
-    if (!e)
-        return ij_fail(IJ_ENOMEM, "out of memory for an encoder");
-    e->device = device;
-    e->model = ij_model_file_describe(file)->model;
-    e->options = *options;
+    TRY(allocate(encoder, device, &ij_model_file_describe(file)->model, options));
     if (options->crop)
-        e->model.crop = options->crop;
-    if (!options->layers)
-        e->options.layers = 1;
-    ij_status status = create(e, file);
-    if (status) {
-        ij_encoder_destroy(e);
-        return status;
-    }
-    *encoder = e;
-    return IJ_OK;
+        (*encoder)->model.crop = options->crop;
+    return made(encoder, create_loaded(*encoder, file));
+}
+
+ij_status ij_encoder_create_over(ij_encoder **encoder, ij_device *device, const ij_model_config *model,
+                                 const ij_encoder_weights *weights, const ij_gemm *gemm,
+                                 const ij_encoder_options *options)
+{
+    TRY(allocate(encoder, device, model, options));
+    return made(encoder, create_over(*encoder, weights, gemm));
 }
 
 void ij_encoder_destroy(ij_encoder *e)
@@ -207,7 +241,7 @@ void ij_encoder_destroy(ij_encoder *e)
     ij_layernorm_destroy(&e->layernorm);
     ij_tokens_destroy(&e->tokens);
     ij_plan_destroy(e->plan);
-    free(e->weights.blocks);
+    free(e->blocks);
     free(e);
 }
 

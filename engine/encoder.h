@@ -1,5 +1,5 @@
-/* One frozen encoder on a device, for inference alone: weights and room for a batch's activations, no gradients,
- * moments, predictor or tapes. Takes its weights from a model file of any kind. */
+/* One encoder on a device, for inference alone: weights and room for a batch's activations, no gradients, moments,
+ * predictor or tapes. Its weights are its own, from a model file of any kind, or another's, such as a trainer's. */
 #ifndef IJ_ENCODER_H
 #define IJ_ENCODER_H
 
@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct ij_encoder_weights;
+struct ij_gemm;
 typedef struct ij_encoder ij_encoder;
 
 typedef enum ij_encoder_which { IJ_ENCODER_TARGET, IJ_ENCODER_CONTEXT } ij_encoder_which;
@@ -47,10 +49,16 @@ typedef struct ij_encoder_options {
  * it does not fit the device. The device must outlive the encoder; the file need not. */
 ij_status ij_encoder_create(ij_encoder **encoder, ij_device *device, ij_model_file *file,
                             const ij_encoder_options *options);
+/* An encoder over weights that are on the device already (see encoder_weights.h): somebody else's, who may change them
+ * between two calls, keeps them as long as the encoder lives, and whose `gemm` says how they lie. Nothing is copied. Of
+ * the options batch, layers and pool count. Else as ij_encoder_create. */
+ij_status ij_encoder_create_over(ij_encoder **encoder, ij_device *device, const ij_model_config *model,
+                                 const struct ij_encoder_weights *weights, const struct ij_gemm *gemm,
+                                 const ij_encoder_options *options);
 void ij_encoder_destroy(ij_encoder *encoder); /* NULL is fine */
 
 /* The model's shape, its crop that of the options (pred_dim and pred_depth mean nothing), and what it takes of the
- * device's memory. */
+ * device's memory, another's weights left out. */
 const ij_model_config *ij_encoder_model(const ij_encoder *encoder);
 uint64_t ij_encoder_device_bytes(const ij_encoder *encoder);
 

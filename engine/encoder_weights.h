@@ -1,4 +1,4 @@
-/* The weights of an encoder that is used alone, on their way from a model file to the device. */
+/* The weights of an encoder on the device: where they are, and their way there from a model file. */
 #ifndef IJ_ENCODER_WEIGHTS_H
 #define IJ_ENCODER_WEIGHTS_H
 

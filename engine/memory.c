@@ -14,6 +14,7 @@ typedef struct entry {
 struct ij_plan {
     entry *entries;
     int count, capacity;
+    ij_device *device; /* since it was committed; NULL before */
 };
 
 ij_status ij_plan_create(ij_plan **plan)
@@ -29,6 +30,8 @@ void ij_plan_destroy(ij_plan *plan)
     for (int i = 0; i < plan->count; i++)
         if (plan->entries[i].made)
             clReleaseMemObject(plan->entries[i].made);
+    if (plan->device)
+        plan->device->planned -= ij_plan_bytes(plan);
     free(plan->entries);
     free(plan);
 }
@@ -92,22 +95,25 @@ void ij_plan_print(const ij_plan *plan, FILE *out)
 
 bool ij_plan_fits(const ij_plan *plan, const ij_device *device, double share)
 {
-    bool fits = (double)ij_plan_bytes(plan) <= share * (double)device->info.global_bytes;
+    bool fits = (double)(ij_plan_bytes(plan) + device->planned) <= share * (double)device->info.global_bytes;
     for (int i = 0; i < plan->count; i++)
         fits = fits && plan->entries[i].bytes <= device->info.max_alloc_bytes;
     return fits;
 }
 
-static ij_status check_fit(const ij_plan *plan, const ij_device_info *d)
+static ij_status check_fit(const ij_plan *plan, const ij_device *device)
 {
-    char text[4096];
+    const ij_device_info *d = &device->info;
+    char text[4096], taken[64] = "";
     uint64_t sum = ij_plan_bytes(plan);
-    if (sum > d->global_bytes) {
+    if (sum + device->planned > d->global_bytes) {
         tabulate(plan, text, sizeof text);
+        if (device->planned)
+            snprintf(taken, sizeof taken, ", %.1f MiB of them in use", (double)device->planned / 1048576.0);
         return ij_fail(IJ_ENOMEM,
-                       "this needs %.1f MiB on the device, and %s has %.1f MiB:\n%sUse a smaller batch_size, "
+                       "this needs %.1f MiB on the device, and %s has %.1f MiB%s:\n%sUse a smaller batch_size, "
                        "crop_size or model, or a device with more memory.",
-                       (double)sum / 1048576.0, d->name, (double)d->global_bytes / 1048576.0, text);
+                       (double)sum / 1048576.0, d->name, (double)d->global_bytes / 1048576.0, taken, text);
     }
     for (int i = 0; i < plan->count; i++)
         if (plan->entries[i].bytes > d->max_alloc_bytes)
@@ -121,7 +127,11 @@ static ij_status check_fit(const ij_plan *plan, const ij_device_info *d)
 
 ij_status ij_plan_commit(ij_plan *plan, ij_device *device)
 {
-    ij_status status = check_fit(plan, &device->info);
+    ij_status status = check_fit(plan, device);
+    if (!status) {
+        plan->device = device;
+        device->planned += ij_plan_bytes(plan);
+    }
     for (int i = 0; i < plan->count && !status; i++) {
         entry *e = &plan->entries[i];
         cl_int code;

@@ -18,10 +18,12 @@ void ij_plan_destroy(ij_plan *plan);
 ij_status ij_plan_add(ij_plan *plan, const char *group, uint64_t bytes, cl_mem_flags flags, cl_mem *where);
 
 /* Makes all buffers, zeroed. IJ_ENOMEM, before anything is made, where one exceeds the device's largest allocation or
- * the sum its memory: the message holds the plan and what to make smaller. */
+ * the sum, with what other plans made on it, its memory: the message holds the plan and what to make smaller. The
+ * device must outlive the plan. */
 ij_status ij_plan_commit(ij_plan *plan, ij_device *device);
 
-/* Whether all buffers fit a device, in `share` of its memory: what ij_plan_commit would refuse with share 1. */
+/* Whether all buffers fit a device, with what other plans made on it in `share` of its memory: what ij_plan_commit
+ * would refuse with share 1. */
 bool ij_plan_fits(const ij_plan *plan, const ij_device *device, double share);
 
 uint64_t ij_plan_bytes(const ij_plan *plan);

@@ -315,24 +315,19 @@ static ij_stack_ops ops_of(ij_model *m, const ij_net *net)
     return (ij_stack_ops){&m->gemm, net->attention, &m->layernorm, &m->tokens};
 }
 
-static ij_status patchify_all(ij_model *m, cl_mem pixels, int images)
-{
-    const ij_model_config *c = &m->config.model;
-    return ij_patchify(&m->tokens, pixels, m->full_image, m->full_patch, m->scratch.wide, images * m->patches, c->crop,
-                       c->patch);
-}
-
 ij_status ij_model_patchify(ij_model *m, const ij_device_batch *b)
 {
     const ij_model_config *c = &m->config.model;
     TRY(ij_patchify(&m->tokens, b->pixels, b->list[IJ_LIST_CONTEXT_IMAGE], b->list[IJ_LIST_CONTEXT_PATCH],
                     m->context_patches, b->index->context_tokens, c->crop, c->patch));
-    return patchify_all(m, b->pixels, m->config.batch);
+    return ij_patchify(&m->tokens, b->pixels, m->full_image, m->full_patch, m->scratch.wide,
+                       m->config.batch * m->patches, c->crop, c->patch);
 }
 
 /* The target encoder on the patches in scratch: its tokens end in scratch.norm, their means in features. */
-static ij_status run_target(ij_model *m, int images)
+static ij_status run_target(ij_model *m)
 {
+    int images = m->config.batch;
     ij_stack_ops ops = ops_of(m, &m->target);
     ij_sequences s = {m->full_offset, images, images * m->patches};
     TRY(ij_gemm_forward(&m->gemm, &m->target.embed, m->scratch.wide, m->infer.input, s.tokens,
@@ -344,15 +339,9 @@ static ij_status run_target(ij_model *m, int images)
                         m->target.dim);
 }
 
-ij_status ij_model_features(ij_model *m, cl_mem pixels, int images)
-{
-    TRY(patchify_all(m, pixels, images));
-    return run_target(m, images);
-}
-
 ij_status ij_model_target(ij_model *m, const ij_device_batch *b)
 {
-    TRY(run_target(m, m->config.batch));
+    TRY(run_target(m));
     ij_norm plain = {.dim = m->target.dim, .eps = m->config.model.target_eps};
     return ij_layernorm_forward(&m->layernorm, &plain, m->scratch.norm, b->list[IJ_LIST_TARGET_ROWS], m->target_rows,
                                 b->index->target_rows);

@@ -84,8 +84,6 @@ typedef struct ij_device_batch {
 ij_status ij_model_patchify(ij_model *m, const ij_device_batch *b);
 /* Target encoder: target_rows, features. Uses what ij_model_patchify left in scratch. */
 ij_status ij_model_target(ij_model *m, const ij_device_batch *b);
-/* Target encoder on `images` images only: features. */
-ij_status ij_model_features(ij_model *m, cl_mem pixels, int images);
 /* Context encoder and predictor: context, prediction. */
 ij_status ij_model_predict(ij_model *m, const ij_device_batch *b);
 /* Loss and its gradient, the spread of features: `measured`; *partials as ij_loss_run. */

@@ -31,6 +31,7 @@ struct ij_device {
     int clblast_count;
     char *notes;                 /* see ij_device_notes; NULL for none */
     struct ij_program *programs; /* built so far, a list */
+    uint64_t planned;            /* bytes of the plans that were committed and not destroyed */
     int launches;                /* kernels enqueued since somebody set this to 0 */
     ij_launch_record *records;   /* NULL unless profiling */
     int record_count, record_capacity;

@@ -1,6 +1,7 @@
 #include "engine/trainer.h"
 
 #include "engine/base/try.h"
+#include "engine/encoder_weights.h"
 #include "engine/model.h"
 #include "engine/ops/optimizer.h"
 #include "engine/position.h"
@@ -39,13 +40,11 @@ struct ij_trainer {
     ij_optimizer optimizer;
     slot slots[2];
     measurement measured[2];
-    cl_mem images; /* those that features are asked for: a batch under way in a slot is left alone */
     int64_t step;
     int64_t failed_step; /* see `usable`; -1: none */
     cl_event updated;    /* the last step's optimiser is done */
     int kernels;
     int last_slot;
-    bool holds_batch;      /* model.features are those of the last step */
     ij_tensor_info *infos; /* encoder, predictor, target encoder */
     char (*names)[112];
     float *pos_embed, *predictor_pos_embed;
@@ -271,7 +270,6 @@ static ij_status create(ij_trainer *t)
         if (!t->measured[i].values)
             return ij_fail(IJ_ENOMEM, "out of memory for a step's results");
     }
-    TRY(ij_plan_add(t->plan, "batches", pixel_bytes(t), CL_MEM_READ_ONLY, &t->images));
     TRY(ij_plan_commit(t->plan, t->device));
     TRY(ij_model_start(&t->model));
     for (int i = 0; i < 2; i++)
@@ -404,7 +402,6 @@ ij_status ij_trainer_step(ij_trainer *t, int number, const ij_hyper *hyper)
     }
     t->kernels = t->device->launches;
     t->last_slot = number;
-    t->holds_batch = true;
     t->step++;
     return IJ_OK;
 }
@@ -489,6 +486,15 @@ ij_status ij_trainer_take_snapshot(ij_trainer *t, ij_snapshot *snapshot)
     return ij_snapshot_take(snapshot);
 }
 
+ij_status ij_trainer_make_encoder(ij_trainer *t, const ij_encoder_options *options, ij_encoder **encoder)
+{
+    const ij_net *net = &t->model.target;
+    const ij_encoder_weights weights = {net->embed, net->blocks, net->norm, t->model.position};
+    *encoder = NULL;
+    TRY(usable(t));
+    return ij_encoder_create_over(encoder, t->device, &t->config.model, &weights, &t->model.gemm, options);
+}
+
 const float *ij_trainer_pos_embed(const ij_trainer *t)
 {
     return t->pos_embed;
@@ -528,23 +534,10 @@ ij_status ij_trainer_output(ij_trainer *t, ij_output which, float *values, int64
     return IJ_OK;
 }
 
-ij_status ij_trainer_features(ij_trainer *t, const uint8_t *pixels, int images, float *features)
-{
-    if (images < 1 || images > t->config.batch)
-        return ij_fail(IJ_EINVAL, "features of %d images were asked for; a batch holds %d", images, t->config.batch);
-    TRY(usable(t));
-    size_t bytes = pixel_bytes(t) / (size_t)t->config.batch * (size_t)images;
-    TRY(ij_cl_check(clEnqueueWriteBuffer(t->device->compute, t->images, CL_TRUE, 0, bytes, pixels, 0, NULL, NULL),
-                    "uploading images"));
-    t->holds_batch = false;
-    TRY(ij_model_features(&t->model, t->images, images));
-    return read_rows(t, t->model.features, 0, images, features);
-}
-
 ij_status ij_trainer_batch_features(ij_trainer *t, float *features)
 {
     TRY(usable(t));
-    if (!t->holds_batch)
-        return ij_fail(IJ_EINVAL, "the features of the last batch are not kept");
+    if (!t->updated)
+        return ij_fail(IJ_EINVAL, "features of a batch were asked for before the first step");
     return read_rows(t, t->model.features, 0, t->config.batch, features);
 }

@@ -14,6 +14,7 @@
 #include "engine/base/batch.h"
 #include "engine/base/error.h"
 #include "engine/device.h"
+#include "engine/encoder.h"
 #include "engine/model_config.h"
 #include "engine/schedule.h"
 #include "engine/snapshot.h"
@@ -103,6 +104,12 @@ ij_status ij_trainer_make_snapshot(ij_trainer *trainer, ij_snapshot **snapshot);
 /* Enqueues the copy of the state after the steps enqueued so far, and returns without waiting. */
 ij_status ij_trainer_take_snapshot(ij_trainer *trainer, ij_snapshot *snapshot);
 
+/* The target encoder for inference, over the trainer's own weights: it computes with those after the steps enqueued
+ * before its call, has memory of its own for all else, and changes nothing of what is trained. Of the options batch,
+ * layers and pool count. The caller destroys it before the trainer, and asks it nothing after a step that failed.
+ * IJ_EINVAL, IJ_ENOMEM as ij_encoder_create. */
+ij_status ij_trainer_make_encoder(ij_trainer *trainer, const ij_encoder_options *options, ij_encoder **encoder);
+
 /* Fixed position tables, [N, D] and [N, Dp], for checkpoints. */
 const float *ij_trainer_pos_embed(const ij_trainer *trainer);
 const float *ij_trainer_predictor_pos_embed(const ij_trainer *trainer);
@@ -114,13 +121,8 @@ const float *ij_trainer_predictor_pos_embed(const ij_trainer *trainer);
 typedef enum ij_output { IJ_OUTPUT_CONTEXT, IJ_OUTPUT_TARGET, IJ_OUTPUT_PREDICTION } ij_output;
 ij_status ij_trainer_output(ij_trainer *trainer, ij_output which, float *values, int64_t capacity, int64_t *tokens);
 
-/* Frozen features: for each of the `images` (<= batch) in pixels [images, S, S, 3], the mean over patches of the
- * target encoder's last layer (after its final LayerNorm), into features [images, D]. Waits for the device; batches in
- * the slots, also one that is being filled, are left alone. */
-ij_status ij_trainer_features(ij_trainer *trainer, const uint8_t *pixels, int images, float *features);
-
-/* Those of the last step's batch as that step saw it, [B, D], which target_std is of. Waits for the step. IJ_EINVAL
- * before the first step, and after ij_trainer_features, which puts others in their place. */
+/* The mean over patches of the target encoder's last layer (after its final LayerNorm) for the last step's batch, as
+ * that step saw it, [B, D], which target_std is of. Waits for the step. IJ_EINVAL before the first step. */
 ij_status ij_trainer_batch_features(ij_trainer *trainer, float *features);
 
 #endif

@@ -13,10 +13,12 @@
 #include <string.h>
 
 enum { NEIGHBOURS = 20, LEAST = 20 }; /* images at least: ridge holds some of its half out */
+/* A batch: enough for a device to be busy with, little beside what a trainer takes. */
+enum { TOKENS = 4096, BATCH = 64 };
 
 struct ij_learning_curve {
-    ij_trainer *trainer;
     ij_device *device;
+    ij_encoder *encoder;
     ij_dataset *dataset;
     ij_loader *loader;
     int crop, batch, width;
@@ -60,11 +62,22 @@ static ij_status open_images(ij_learning_curve *c, const ij_config *config)
     loader.workers = config->data.num_workers;
     loader.max_pixels = config->data.max_pixels;
     TRY(ij_loader_open(&c->loader, &loader));
-    TRY(choose(c, config->eval.images));
-    ij_say("eval:   %s: %lld images in %d classes, half of them to learn from, every %d epoch%s\n",
+    return choose(c, config->eval.images);
+}
+
+static ij_status open_encoder(ij_learning_curve *c, ij_trainer *trainer)
+{
+    int batch = TOKENS / ij_model_patches(ij_trainer_model(trainer));
+    c->batch = batch > BATCH ? BATCH : batch < 1 ? 1 : batch;
+    return ij_trainer_make_encoder(trainer, &(ij_encoder_options){.batch = c->batch}, &c->encoder);
+}
+
+static void tell(const ij_learning_curve *c, const ij_config *config)
+{
+    ij_say("eval:   %s: %lld images in %d classes, half of them to learn from, every %d epoch%s; %d at a time take "
+           "%.1f MiB of the device\n",
            config->eval.root_path, (long long)c->n, ij_dataset_classes(c->dataset), config->eval.every,
-           config->eval.every == 1 ? "" : "s");
-    return IJ_OK;
+           config->eval.every == 1 ? "" : "s", c->batch, (double)ij_encoder_device_bytes(c->encoder) / 0x1p20);
 }
 
 ij_status ij_learning_curve_open(ij_learning_curve **curve, const ij_config *config, ij_trainer *trainer,
@@ -76,18 +89,19 @@ ij_status ij_learning_curve_open(ij_learning_curve **curve, const ij_config *con
     ij_learning_curve *c = calloc(1, sizeof *c);
     if (!c)
         return ij_fail(IJ_ENOMEM, "out of memory for an evaluation");
-    c->trainer = trainer;
     c->device = device;
     c->crop = config->data.crop_size;
-    c->batch = config->data.batch_size;
     c->width = ij_trainer_model(trainer)->dim;
-    ij_status status = open_images(c, config);
+    ij_status status = open_encoder(c, trainer);
+    if (!status)
+        status = open_images(c, config);
     if (status) {
         char where[IJ_CONFIG_TEXT + 32];
         ij_learning_curve_close(c);
         return ij_fail_in(status,
                           "%s: [eval] root_path: ", ij_config_where(config, "eval.root_path", where, sizeof where));
     }
+    tell(c, config);
     *curve = c;
     return IJ_OK;
 }
@@ -96,6 +110,7 @@ void ij_learning_curve_close(ij_learning_curve *c)
 {
     if (!c)
         return;
+    ij_encoder_destroy(c->encoder);
     ij_loader_close(c->loader);
     ij_dataset_close(c->dataset);
     free(c->samples);
@@ -110,11 +125,10 @@ void ij_learning_curve_close(ij_learning_curve *c)
  * left out. Returns through *count how many there are. */
 static ij_status compute_half(ij_learning_curve *c, int first, int64_t to, int64_t *count)
 {
-    int64_t half = (c->n - first + 1) / 2, samples[64];
-    int most = c->batch < 64 ? c->batch : 64;
+    int64_t half = (c->n - first + 1) / 2, samples[BATCH];
     *count = 0;
-    for (int64_t at = 0; at < half; at += most) {
-        int images = half - at < most ? (int)(half - at) : most, kept = 0;
+    for (int64_t at = 0; at < half; at += c->batch) {
+        int images = half - at < c->batch ? (int)(half - at) : c->batch, kept = 0;
         size_t bytes = (size_t)c->crop * (size_t)c->crop * 3;
         for (int i = 0; i < images; i++)
             samples[i] = c->samples[2 * (at + i) + first];
@@ -125,7 +139,7 @@ static ij_status compute_half(ij_learning_curve *c, int first, int64_t to, int64
                 c->labels[to + *count + kept++] = ij_dataset_label(c->dataset, samples[i]);
             }
         if (kept)
-            TRY(ij_trainer_features(c->trainer, c->pixels, kept, c->features + (to + *count) * c->width));
+            TRY(ij_encoder_run(c->encoder, c->pixels, kept, c->features + (to + *count) * c->width));
         *count += kept;
     }
     return IJ_OK;

@@ -1,6 +1,6 @@
 /* The encoder for inference against the oracle's features of golden models, from files of every form: a checkpoint, a
- * target encoder alone, with positions of its own; fewer images than a batch; and it fits where the trainer would not.
- */
+ * target encoder alone, with positions of its own; over a trainer's weights; fewer images than a batch; and it fits
+ * where the trainer would not. */
 #include "engine/checkpoint.h"
 #include "engine/encoder.h"
 #include "engine/files/safetensors.h"
@@ -279,7 +279,10 @@ static void random_start(void **state)
     float from_trainer[16], drawn[16], other[16];
     for (size_t i = 0; i < sizeof pixels; i++)
         pixels[i] = (uint8_t)(i * 97 % 251);
-    case_ok(ij_trainer_features(t, pixels, 1, from_trainer));
+    ij_encoder *over;
+    case_ok(ij_trainer_make_encoder(t, &(ij_encoder_options){.batch = 1}, &over));
+    case_ok(ij_encoder_run(over, pixels, 1, from_trainer));
+    ij_encoder_destroy(over);
     for (uint64_t seed = 5; seed <= 6; seed++) {
         ij_encoder *e = open_encoder(
             &(ij_encoder_options){.random_start = true, .seed = seed, .rescale_residual = config.rescale_residual});
@@ -304,8 +307,7 @@ static void of_a_checkpoint(void **state)
     uint8_t pixels[3 * 12 * 12 * 3];
     for (size_t i = 0; i < sizeof pixels; i++)
         pixels[i] = (uint8_t)(i * 97 % 251);
-    float from_trainer[3 * 16], target[3 * 16], context[3 * 16], tokens[3 * 9 * 16], means[3 * 16] = {0};
-    case_ok(ij_trainer_features(t, pixels, 3, from_trainer));
+    float target[3 * 16], context[3 * 16], tokens[3 * 9 * 16], means[3 * 16] = {0};
     ij_encoder *a = open_encoder(&(ij_encoder_options){.batch = 3}),
                *b = open_encoder(&(ij_encoder_options){.which = IJ_ENCODER_CONTEXT, .batch = 4}),
                *all = open_encoder(&(ij_encoder_options){.batch = 3, .pool = IJ_POOL_NONE});
@@ -314,7 +316,6 @@ static void of_a_checkpoint(void **state)
     case_ok(ij_encoder_run(all, pixels, 3, tokens));
     for (int i = 0; i < 3 * 9 * 16; i++)
         means[i / (9 * 16) * 16 + i % 16] += tokens[i] / 9.0f;
-    assert_memory_equal(target, from_trainer, sizeof target);
     assert_memory_not_equal(context, target, sizeof target);
     assert_true(relative_error(means, target, 3 * 16) <= 1e-6);
     assert_true(ij_encoder_device_bytes(a) < ij_trainer_device_bytes(t) / 3);
@@ -322,6 +323,78 @@ static void of_a_checkpoint(void **state)
     ij_encoder_destroy(b);
     ij_encoder_destroy(all);
     ij_trainer_destroy(t);
+}
+
+/* Over a trainer's weights, with its kind of products and a batch of its own: bit for bit what the encoder of a
+ * checkpoint gives, step after step, and without weights of its own. */
+static void of_a_trainer(ij_gemm_backend gemm, ij_pooling pool)
+{
+    ij_trainer_config config = case_config();
+    config.gemm = gemm;
+    ij_trainer *t = case_trainer(&config);
+    const ij_encoder_options options = {.batch = 5, .layers = 2, .pool = pool};
+    const ij_checkpoint_meta meta = {.model = config.model};
+    ij_encoder *over, *loaded = NULL;
+    uint8_t pixels[5 * 12 * 12 * 3];
+    for (size_t i = 0; i < sizeof pixels; i++)
+        pixels[i] = (uint8_t)(i * 97 % 251);
+    case_ok(ij_trainer_make_encoder(t, &options, &over));
+    int64_t n = 5 * ij_encoder_floats(over);
+    float *before = floats(n), *a = floats(n), *b = floats(n), batch[3 * 16];
+    assert_int_equal(ij_trainer_batch_features(t, batch), IJ_EINVAL); /* there is none yet */
+    for (int k = 0; k < 3; k++) {
+        case_step(t, k % 2, (uint64_t)k, (ij_hyper){.lr = 1e-2, .wd = 0.1, .ema = 0.9});
+        memcpy(before, a, (size_t)n * sizeof *a);
+        case_ok(ij_encoder_run(over, pixels, 5, a));
+        case_ok(ij_checkpoint_write(t, NULL, path, &meta));
+        ij_encoder_destroy(loaded);
+        loaded = open_encoder(&options);
+        case_ok(ij_encoder_run(loaded, pixels, 5, b));
+        if (gemm == IJ_GEMM_AUTO)
+            assert_memory_equal(a, b, (size_t)n * sizeof *a);
+        else /* products of another kind, whose sums have another order */
+            assert_true(relative_error(a, b, n) <= 1e-6);
+        assert_memory_not_equal(a, before, (size_t)n * sizeof *a);
+    }
+    const ij_model_config *m = &config.model;
+    uint64_t matrices = (uint64_t)m->depth * (uint64_t)(4 * m->dim + 2 * m->hidden) * (uint64_t)m->dim * sizeof(float);
+    if (gemm != IJ_GEMM_CLBLAST) /* which takes temporary memory */
+        assert_true(ij_encoder_device_bytes(loaded) - ij_encoder_device_bytes(over) > matrices);
+    assert_int_equal(ij_encoder_run(over, pixels, 6, a), IJ_EINVAL);
+    case_ok(ij_trainer_batch_features(t, batch));
+    free(before);
+    free(a);
+    free(b);
+    ij_encoder_destroy(loaded);
+    ij_encoder_destroy(over);
+    ij_trainer_destroy(t);
+}
+
+static void over_a_trainer(void **state)
+{
+    (void)state;
+    of_a_trainer(IJ_GEMM_AUTO, IJ_POOL_MEAN);
+    of_a_trainer(IJ_GEMM_OWN, IJ_POOL_NONE);
+    of_a_trainer(IJ_GEMM_CLBLAST, IJ_POOL_2X2);
+}
+
+/* What a trainer has taken of the device is no room for an encoder, and free again after it. */
+static void beside_a_trainer(void **state)
+{
+    (void)state;
+    ij_trainer_config config = case_config();
+    ij_device_info *info = &case_device()->info;
+    const ij_device_info real = *info;
+    ij_trainer *t = case_trainer(&config);
+    ij_encoder *e;
+    info->global_bytes = ij_trainer_device_bytes(t) + 1024;
+    assert_int_equal(ij_trainer_make_encoder(t, &(ij_encoder_options){.batch = 8}, &e), IJ_ENOMEM);
+    assert_non_null(strstr(ij_error(), "in use"));
+    assert_null(e);
+    ij_trainer_destroy(t);
+    t = case_trainer(&config);
+    ij_trainer_destroy(t);
+    *info = real;
 }
 
 static void refusals(void **state)
@@ -414,7 +487,8 @@ int main(void)
                                        cmocka_unit_test(of_a_checkpoint),    cmocka_unit_test(refusals),
                                        cmocka_unit_test(layers_and_sizes),   cmocka_unit_test(bicubic),
                                        cmocka_unit_test(random_start),       cmocka_unit_test(foreign_positions),
-                                       cmocka_unit_test(chosen_batch)};
+                                       cmocka_unit_test(chosen_batch),       cmocka_unit_test(over_a_trainer),
+                                       cmocka_unit_test(beside_a_trainer)};
     int failed = cmocka_run_group_tests_name("encoder", tests, NULL, NULL);
     unlink(path);
     case_close();

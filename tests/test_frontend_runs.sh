@@ -35,7 +35,7 @@ check "no curve without [eval]" "$(tail -n +2 "$run/jepa_r0.csv" | cut -d, -f13,
 # A curve of what is learnt changes neither what is trained nor the other columns.
 for i in 6 7 8 9 10 11; do cp "$images/one/0.jpg" "$images/one/$i.jpg"; cp "$images/one/0.jpg" "$images/two/$i.jpg"; done
 expect 0 'done' train "${tiny[@]}" --set optimization.epochs=4 --set "logging.folder=$work/plain"
-expect 0 'eval:   .*: 22 images in 2 classes, half of them to learn from, every 2 epochs' train "${tiny[@]}" \
+expect 0 'eval:   .*: 22 images in 2 classes, half of them to learn from, every 2 epochs; 64 at a time take [0-9.]* MiB of the device$' train "${tiny[@]}" \
     --set optimization.epochs=4 --set "logging.folder=$work/watched" --set "eval.root_path=$images" --set eval.every=2 \
     --set eval.images=22
 check "epochs that are looked at" "$(grep -c '^epoch [24]: k-NN .* %, ridge .* %' "$work/out")" 2

@@ -41,10 +41,12 @@ static double relative_error(const float *a, const float *b, int64_t n)
 /* ---- Features ------------------------------------------------------------------------------------------------------
  */
 
-/* A golden step's model with the weights it starts from, its batch, and the features the oracle gives its images. */
+/* A golden step's model with the weights it starts from, an encoder that was made before they were there, its batch,
+ * and the features the oracle gives its images. */
 typedef struct golden_case {
     golden golden;
     ij_trainer *t;
+    ij_encoder *encoder;
     ij_safetensors *oracle;
     float *expected; /* [images, dim] */
     int images, dim;
@@ -56,6 +58,8 @@ static void open_case(golden_case *c, const char *name)
     snprintf(path, sizeof path, IJEPA_TESTS "/golden/%s.safetensors", name);
     case_ok(golden_open(&c->golden, path));
     c->t = case_trainer(&c->golden.config);
+    c->images = c->golden.config.batch;
+    case_ok(ij_trainer_make_encoder(c->t, &(ij_encoder_options){.batch = c->images}, &c->encoder));
     for (int i = 0; i < ij_trainer_tensor_count(c->t); i++) {
         const ij_tensor_info *info = ij_trainer_tensor(c->t, i);
         float *values = floats(info->elements);
@@ -65,7 +69,6 @@ static void open_case(golden_case *c, const char *name)
     }
     case_ok(ij_safetensors_open(&c->oracle, IJEPA_TESTS "/golden/features/features.safetensors"));
     const ij_st_tensor *tensor = ij_safetensors_find(c->oracle, name);
-    c->images = c->golden.config.batch;
     c->dim = c->golden.config.model.dim;
     assert_non_null(tensor);
     assert_int_equal(tensor->shape[0], c->images);
@@ -78,6 +81,7 @@ static void close_case(golden_case *c)
 {
     free(c->expected);
     ij_safetensors_close(c->oracle);
+    ij_encoder_destroy(c->encoder);
     ij_trainer_destroy(c->t);
     golden_close(&c->golden);
 }
@@ -85,7 +89,7 @@ static void close_case(golden_case *c)
 static void expect_features(golden_case *c, const uint8_t *pixels, int images)
 {
     float *features = floats((int64_t)images * c->dim);
-    case_ok(ij_trainer_features(c->t, pixels, images, features));
+    case_ok(ij_encoder_run(c->encoder, pixels, images, features));
     double error = relative_error(features, c->expected, (int64_t)images * c->dim);
     free(features);
     if (!(error <= 2e-6)) /* as golden outputs: a few roundings of float32 a layer */
@@ -238,11 +242,14 @@ static void expect_unusable(ij_trainer *t, const char *step)
     float value[1];
     int64_t tokens;
     ij_batch *batch;
+    ij_encoder *encoder;
     float *weights = floats(ij_trainer_tensor(t, 0)->elements);
     assert_int_equal(ij_trainer_slot(t, 0, &batch), IJ_EDEVICE);
     assert_int_equal(ij_trainer_step(t, 0, &hyper), IJ_EDEVICE);
     assert_int_equal(ij_trainer_output(t, IJ_OUTPUT_CONTEXT, value, 1, &tokens), IJ_EDEVICE);
-    assert_int_equal(ij_trainer_features(t, (const uint8_t *)"", 1, value), IJ_EDEVICE);
+    assert_int_equal(ij_trainer_batch_features(t, value), IJ_EDEVICE);
+    assert_int_equal(ij_trainer_make_encoder(t, &(ij_encoder_options){.batch = 1}, &encoder), IJ_EDEVICE);
+    assert_null(encoder);
     assert_int_equal(ij_trainer_write(t, 0, IJ_STORE_WEIGHT, weights), IJ_EDEVICE);
     assert_int_equal(ij_trainer_read(t, 0, IJ_STORE_WEIGHT, weights), IJ_EDEVICE);
     assert_non_null(strstr(ij_error(), step));
