@@ -255,16 +255,18 @@ static ij_status finish(ij_gemm *gemm, cl_mem c, int rows, int width, int flags,
 
 /* ---- Own kernels: CPU ----------------------------------------------------------------------------------------- */
 
-/* Rows a work-group takes: a multiple of tm; few enough groups to share the weight panel's reading, enough to keep
- * every compute unit busy, and no more rows of A than the second-level cache holds. */
+/* Rows a work-group takes: a multiple of tm. Few enough groups to share the weight panel's reading, enough to keep
+ * every compute unit busy, no more rows of A than the second-level cache holds, and groups of one size. The tiles of a
+ * single image are one group all the same: so few do not make up for reading a panel from memory twice. */
 static int rows_per_group(const ij_gemm *gemm, int tm, int rows, int panels, int inner)
 {
-    int fit = 512 * 1024 / 4 / inner / tm;
+    enum { FEW = 24 };
+    int fit = 512 * 1024 / 4 / inner / tm, tiles = ij_ceil_div(rows, tm);
     int64_t wanted = 4 * (int64_t)gemm->device->info.compute_units;
-    int shares = ij_ceil_div(wanted, panels);
-    int even = ij_ceil_div(ij_ceil_div(rows, shares), tm);
-    int tiles = fit < even ? fit : even;
-    return tm * (tiles > 1 ? tiles : 1);
+    int most = ij_ceil_div(ij_ceil_div(rows, ij_ceil_div(wanted, panels)), tm);
+    if (tiles > FEW && fit < most)
+        most = fit > 1 ? fit : 1;
+    return tm * ij_ceil_div(tiles, ij_ceil_div(tiles, most));
 }
 
 static ij_grid product_grid(size_t x, size_t y, ij_operation what)
