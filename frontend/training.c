@@ -21,37 +21,13 @@ static double mean_context_length(const ij_batch *batch)
     return (double)batch->context_offset[sequences] / sequences;
 }
 
-/* Collapse is the failure that self-distillation can always fall into: every image gets the same features, the loss
- * looks splendid. It shows in the features' spread over a batch. */
-static void watch_for_collapse(ij_training *t, int64_t k, double target_std)
+static void watch_for_collapse(ij_training *t, int64_t k, const ij_step_record *r)
 {
-    if (k == t->begin)
-        t->first_std = target_std;
-    if (t->collapsed || !(target_std < 1e-3 || target_std < 0.01 * t->first_std))
+    char text[IJ_COLLAPSE_TEXT];
+    if (!ij_collapse_see(&t->collapse, k, r->result.target_std, r->rank, text))
         return;
-    t->collapsed = true;
     ij_progress_clear(&t->progress);
-    ij_tell(IJ_LOG_WARNING,
-            "warning: the features collapse: target_std fell to %.3g (%.3g at first) at step %lld, so all images look "
-            "alike to the model; try a smaller learning rate, a longer warm-up or a larger ema",
-            target_std, t->first_std, (long long)k);
-}
-
-/* They may also differ along ever fewer directions, long before they differ less. */
-static void watch_rank(ij_training *t, int64_t k, double rank, double target_std)
-{
-    if (isnan(rank))
-        return;
-    t->most_rank = fmax(t->most_rank, rank);
-    if (t->collapsed || !(rank < 0.25 * t->most_rank))
-        return;
-    t->collapsed = true;
-    ij_progress_clear(&t->progress);
-    ij_tell(IJ_LOG_WARNING,
-            "warning: the features lose rank: at step %lld they use %.1f directions, %.1f at most before, while "
-            "target_std is %.3g; a collapse may follow. Try a smaller learning rate, a longer warm-up, a larger ema "
-            "or larger target blocks (mask.pred_mask_scale)",
-            (long long)k, rank, t->most_rank, target_std);
+    ij_tell(IJ_LOG_WARNING, "warning: %s", text);
 }
 
 static ij_status check_loss(const ij_training *t, int64_t k, double loss)
@@ -157,8 +133,7 @@ static ij_status read_results(ij_training *t, int64_t end)
             return status;
         t->progress.flops = kept->flops;
         ij_progress_step(&t->progress, k, result.loss, seconds);
-        watch_for_collapse(t, k, result.target_std);
-        watch_rank(t, k, kept->rank, result.target_std);
+        watch_for_collapse(t, k, &record);
     }
     return IJ_OK;
 }

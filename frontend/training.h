@@ -6,6 +6,7 @@
 #include "data/loader.h"
 #include "engine/schedule.h"
 #include "engine/trainer.h"
+#include "frontend/collapse.h"
 #include "frontend/event_file.h"
 #include "frontend/learning_curve.h"
 #include "frontend/progress.h"
@@ -51,10 +52,10 @@ typedef struct ij_training {
     bool checkpoint_due;    /* and not taken yet, since the one before is still being written */
     double waited;          /* seconds for the writing of checkpoints, with the device idle */
     double looked;          /* seconds since the last result in which the features were looked at, not trained */
-    double first_std, loss; /* of the first step seen; of the last */
-    double most_rank;       /* highest effective rank seen */
-    float *features;        /* [B, D] of a batch, for its rank */
-    bool log_failed, events_failed, collapsed, curve_failed; /* warned of */
+    double loss;            /* of the last step read */
+    ij_collapse collapse;
+    float *features;                              /* [B, D] of a batch, for its rank */
+    bool log_failed, events_failed, curve_failed; /* warned of */
 } ij_training;
 
 /* Trains until the steps are done, a signal asks for the end or something fails. Leaves a checkpoint wherever the

@@ -6,7 +6,8 @@ add_executable(test_report_parts test_report_parts.c ${frontend}/csv_table.c ${f
 add_executable(test_event_file test_event_file.c ${frontend}/crc32c.c ${frontend}/event_file.c
                                ${frontend}/event_folder.c)
 add_executable(test_progress_line test_progress_line.c ${frontend}/clock.c ${frontend}/progress_line.c)
-foreach(name report_parts event_file progress_line)
+add_executable(test_collapse test_collapse.c ${frontend}/collapse.c)
+foreach(name report_parts event_file progress_line collapse)
   target_link_libraries(test_${name} PRIVATE ij_base PkgConfig::CMOCKA m)
   add_test(NAME ${name} COMMAND test_${name})
 endforeach()
