@@ -131,11 +131,16 @@ static ij_status check_scale(const char *name, const double scale[2])
     return IJ_OK;
 }
 
+static ij_status fail_side(int side)
+{
+    return ij_fail(IJ_EINVAL, "masks need a grid of 2 to %d patches a side, not %d: change crop_size or patch_size",
+                   MAX_SIDE, side);
+}
+
 static ij_status check_ranges(const ij_mask_config *c)
 {
     if (c->side < 2 || c->side > MAX_SIDE)
-        return ij_fail(IJ_EINVAL, "masks need a grid of 2 to %d patches a side, not %d: change crop_size or patch_size",
-                       MAX_SIDE, c->side);
+        return fail_side(c->side);
     if (c->n_context < 1 || c->n_target < 1 || c->n_context > MAX_BLOCKS || c->n_target > MAX_BLOCKS)
         return ij_fail(IJ_EINVAL, "num_enc_masks %d and num_pred_masks %d must be 1 to %d", c->n_context, c->n_target,
                        MAX_BLOCKS);
@@ -150,8 +155,20 @@ static ij_status check_ranges(const ij_mask_config *c)
 
 static const double square[2] = {1, 1};
 
+static ij_status check_scattered(const ij_mask_config *config)
+{
+    if (config->side < 2 || config->side > MAX_SIDE)
+        return fail_side(config->side);
+    if (config->n_context != 1)
+        return ij_fail(IJ_EINVAL, "num_enc_masks %d must be 1: scattered masks leave one context an image",
+                       config->n_context);
+    return ij_mask_scatter_check(&config->scatter, config->side, config->n_target);
+}
+
 ij_status ij_mask_check(const ij_mask_config *config)
 {
+    if (config->sampler == IJ_MASK_SCATTER)
+        return check_scattered(config);
     ij_status status = check_ranges(config);
     if (status)
         return status;
@@ -209,6 +226,11 @@ static int longest_context(const ij_mask_config *c, block_size context, block_si
 
 void ij_mask_bounds(const ij_mask_config *config, int *max_context, int *max_target)
 {
+    if (config->sampler == IJ_MASK_SCATTER) {
+        *max_context = config->scatter.context_patches;
+        *max_target = config->scatter.target_patches / config->n_target;
+        return;
+    }
     size_set targets, contexts;
     reachable_sizes(&targets, config->side, config->pred_scale, config->aspect);
     reachable_sizes(&contexts, config->side, config->enc_scale, square);
@@ -338,11 +360,8 @@ static void pack_contexts(ij_batch *batch, bool truncate)
     }
 }
 
-ij_status ij_mask_sample(const ij_mask_config *config, uint64_t seed, int64_t batch_number, ij_batch *batch)
+static ij_status sample_multiblock(const ij_mask_config *config, uint64_t seed, int64_t batch_number, ij_batch *batch)
 {
-    if (batch->contexts != config->n_context || batch->targets != config->n_target)
-        return ij_fail(IJ_EINVAL, "the batch has room for %d context and %d target blocks, the masks are %d and %d",
-                       batch->contexts, batch->targets, config->n_context, config->n_target);
     ij_random random;
     ij_random_start(&random, seed, IJ_STREAM_MASK, (uint64_t)batch_number, 0);
     block_size target_size = size_from(config->side, config->pred_scale, config->aspect, ij_random_uniform(&random));
@@ -381,11 +400,26 @@ ij_status ij_mask_sample(const ij_mask_config *config, uint64_t seed, int64_t ba
     return IJ_OK;
 }
 
+ij_status ij_mask_sample(const ij_mask_config *config, uint64_t seed, int64_t batch_number, ij_batch *batch)
+{
+    if (batch->contexts != config->n_context || batch->targets != config->n_target)
+        return ij_fail(IJ_EINVAL, "the batch has room for %d context and %d target blocks, the masks are %d and %d",
+                       batch->contexts, batch->targets, config->n_context, config->n_target);
+    if (config->sampler == IJ_MASK_SCATTER)
+        return ij_mask_scatter_sample(&config->scatter, config->side, seed, batch_number, batch);
+    return sample_multiblock(config, seed, batch_number, batch);
+}
+
 void ij_mask_most_tokens(const ij_mask_config *config, int images, int64_t *context, int64_t *predictor)
 {
     enum { BATCHES = 256 };
     ij_batch batch = {.images = min_int(images, 64), .contexts = config->n_context, .targets = config->n_target};
     ij_mask_bounds(config, &batch.context_capacity, &batch.target_capacity);
+    if (config->sampler == IJ_MASK_SCATTER) {
+        *context = (int64_t)images * batch.context_capacity;
+        *predictor = batch.targets * (*context + (int64_t)images * batch.target_capacity);
+        return;
+    }
     size_t sequences = (size_t)batch.contexts * (size_t)batch.images;
     *context = *predictor = 0;
     batch.context = malloc(sequences * (size_t)batch.context_capacity * sizeof *batch.context);

@@ -46,7 +46,7 @@ bool ij_collapse_see(ij_collapse *c, int64_t step, double target_std, double ran
         text, IJ_COLLAPSE_TEXT,
         "the features lose rank: at step %lld they use %.1f directions, %.1f at most before, while target_std is "
         "%.3g; a collapse may follow. Try a smaller learning rate, a longer warm-up, a larger ema or larger target "
-        "blocks (mask.pred_mask_scale)",
+        "blocks (mask.pred_mask_scale, or block_side where they are scattered)",
         (long long)step, rank, c->most_rank, target_std);
     return true;
 }

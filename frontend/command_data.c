@@ -269,11 +269,11 @@ static ij_status write_sheet(const ij_dataset *dataset, const data_options *o, c
     if (!status)
         status = ij_sheet_write(&sheet, o->sheet);
     if (!status)
-        printf("sheet:   %s: %d crops of %d pixels, contexts of %.0f patches on average and %d target blocks of %d, of "
-               "%d x %d\n",
+        printf("sheet:   %s: %d crops of %d pixels, contexts of %.0f patches on average and %d %s of %d, of %d x %d\n",
                o->sheet, batch.images, batch.crop,
                (double)batch.context_offset[batch.contexts * batch.images] / (batch.contexts * batch.images),
-               batch.targets, batch.target_length, side, side);
+               batch.targets, config->mask.sampler == IJ_CONFIG_SAMPLER_SCATTER ? "target sets" : "target blocks",
+               batch.target_length, side, side);
     ij_sheet_free(&sheet);
     ij_example_batch_free(&batch);
     return status;

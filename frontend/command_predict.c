@@ -101,6 +101,20 @@ static bool read_options(options *o, int argc, char **argv)
     return o->out || wrong("where to? Name a file with --out", "");
 }
 
+/* A rectangle's rows and columns; of patches that do not fill one their number, too. */
+static void print_place(const int32_t *patch, int length, int side, int number)
+{
+    int left = side, right = 0, top = patch[0] / side + 1, bottom = patch[length - 1] / side + 1;
+    for (int i = 0; i < length; i++) {
+        left = patch[i] % side + 1 < left ? patch[i] % side + 1 : left;
+        right = patch[i] % side + 1 > right ? patch[i] % side + 1 : right;
+    }
+    if ((bottom - top + 1) * (right - left + 1) == length)
+        printf("block %d: rows %d to %d, columns %d to %d", number, top, bottom, left, right);
+    else
+        printf("target %d: %d patches in rows %d to %d, columns %d to %d", number, length, top, bottom, left, right);
+}
+
 /* A line for each block: where it is, how well it was guessed. */
 static void print_blocks(const ij_prediction *p, const ij_stand_ins *found)
 {
@@ -114,9 +128,8 @@ static void print_blocks(const ij_prediction *p, const ij_stand_ins *found)
             least = fmin(least, p->cosine[i]);
             most = fmax(most, p->cosine[i]);
         }
-        printf("block %d: rows %d to %d, columns %d to %d: cosine %.3f (%.3f to %.3f)", b + 1, patch[0] / side + 1,
-               patch[p->length - 1] / side + 1, patch[0] % side + 1, patch[p->length - 1] % side + 1, sum / p->length,
-               least, most);
+        print_place(patch, p->length, side, b + 1);
+        printf(": cosine %.3f (%.3f to %.3f)", sum / p->length, least, most);
         if (found)
             printf(", with the patches of the gallery %.3f", stands / p->length);
         puts("");

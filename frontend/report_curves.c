@@ -23,7 +23,7 @@ static const curve other_curves[] = {{"lr", "learning rate", "", "", 1},
                                      {"wd", "weight decay", "", "", 1},
                                      {"ema", "ema", "", "momentum of the target encoder", 1},
                                      {"mask-A", "context", "patches", "seen of an image, on average", 1},
-                                     {"mask-B", "target block", "patches", "predicted at a time", 1}};
+                                     {"mask-B", "target", "patches", "predicted at a time", 1}};
 /* Places in the run, not measurements; the time is the throughput's inverse. */
 static const char *const left_out[] = {"epoch", "itr", "time (ms)"};
 

@@ -30,10 +30,10 @@ static ij_status draw(const ij_report *r, FILE *out)
         return status;
     fputs("<p class=\"soft\">Crops as the training sees them. Bright: the context, all that the encoder gets. "
           "Outlined: the "
-          "target blocks, whose features the predictor has to guess. The rest nobody sees.</p>\n",
+          "targets, whose features the predictor has to guess. The rest nobody sees.</p>\n",
           out);
     status = ij_html_picture(out, sheet.pixels, sheet.width, sheet.height, "round",
-                             "Eight crops with their context and target blocks");
+                             "Eight crops with their context and targets");
     fputs("\n", out);
     ij_sheet_free(&sheet);
     return status;

@@ -28,6 +28,7 @@ typedef struct cell {
     int image, side, patch, zoom;
     bool *shown;   /* [side * side] in a context block */
     int *covering; /* [side * side] the last target block over the patch, or -1 */
+    bool *inside;  /* [side * side] in the target block that is being outlined */
 } cell;
 
 static void put(uint8_t *pixel, colour c)
@@ -90,18 +91,31 @@ static void fill(ij_sheet *sheet, int left, int top, int width, int height, colo
             put(sheet->pixels + ((size_t)y * (size_t)sheet->width + (size_t)x) * 3, c);
 }
 
-/* The outline of a target block, a rectangle from its first patch to its last, just inside it. */
+/* Whether the patch in this row and column is in the target block that is being outlined. */
+static bool is_inside(const cell *c, int row, int column)
+{
+    return row >= 0 && row < c->side && column >= 0 && column < c->side && c->inside[row * c->side + column];
+}
+
+/* The outline of a target block, whatever its shape, just inside it: a line along each side of a patch whose neighbour
+ * there is not in the block, and a dot where two such lines of other patches meet at its corner. */
 static void outline(ij_sheet *sheet, const cell *c, int block, int left, int top)
 {
     const int32_t *patches = target_patches(c, block);
-    int first = patches[0], last = patches[c->batch->target_length - 1], unit = c->patch * c->zoom, line = 2;
-    int x = left + first % c->side * unit, y = top + first / c->side * unit;
-    int width = (last % c->side - first % c->side + 1) * unit, height = (last / c->side - first / c->side + 1) * unit;
+    int unit = c->patch * c->zoom, line = unit < 4 ? 1 : 2;
     colour ink = palette[block % COLOURS];
-    fill(sheet, x, y, width, line, ink);
-    fill(sheet, x, y + height - line, width, line, ink);
-    fill(sheet, x, y, line, height, ink);
-    fill(sheet, x + width - line, y, line, height, ink);
+    memset(c->inside, 0, (size_t)c->side * (size_t)c->side * sizeof *c->inside);
+    for (int k = 0; k < c->batch->target_length; k++)
+        c->inside[patches[k]] = true;
+    for (int k = 0; k < c->batch->target_length; k++) {
+        int row = patches[k] / c->side, column = patches[k] % c->side;
+        int x = left + column * unit, y = top + row * unit;
+        for (int down = -1; down <= 1; down++)
+            for (int right = -1; right <= 1; right++)
+                if (!is_inside(c, row + down, column + right))
+                    fill(sheet, right > 0 ? x + unit - line : x, down > 0 ? y + unit - line : y, right ? line : unit,
+                         down ? line : unit, ink);
+    }
 }
 
 static void draw_cell(ij_sheet *sheet, const cell *c, int left, int top)
@@ -165,7 +179,8 @@ ij_status ij_sheet_draw(ij_sheet *sheet, const ij_batch *batch, int images, int 
     size_t patches = (size_t)side * (size_t)side;
     c.shown = calloc(patches, sizeof *c.shown);
     c.covering = calloc(patches, sizeof *c.covering);
-    if (!c.shown || !c.covering) {
+    c.inside = calloc(patches, sizeof *c.inside);
+    if (!c.shown || !c.covering || !c.inside) {
         ij_sheet_free(sheet);
         status = ij_fail(IJ_ENOMEM, "no memory for the masks of %d crops", batch->images);
     }
@@ -173,6 +188,7 @@ ij_status ij_sheet_draw(ij_sheet *sheet, const ij_batch *batch, int images, int 
         draw_cell(sheet, &c, left_of(&l, c.image), top_of(&l, c.image));
     free(c.shown);
     free(c.covering);
+    free(c.inside);
     return status;
 }
 

@@ -192,15 +192,78 @@ static void check_model(const checking *k, bool grid_fits)
 
 /* ---- The masks ------------------------------------------------------------------------------------------------- */
 
+/* Section and name of a key. */
+typedef struct key_name {
+    const char *section, *name;
+} key_name;
+
+enum { MOST_MASK_KEYS = 8 };
+
+/* What each sampler's masks depend on; a name of NULL ends the list. */
+static const key_name mask_keys[][MOST_MASK_KEYS + 1] = {[IJ_CONFIG_SAMPLER_MULTIBLOCK] = {{"data", "crop_size"},
+                                                                                           {"mask", "patch_size"},
+                                                                                           {"mask", "min_keep"},
+                                                                                           {"mask", "pred_mask_scale"},
+                                                                                           {"mask", "enc_mask_scale"},
+                                                                                           {"mask", "aspect_ratio"},
+                                                                                           {"mask", "num_pred_masks"},
+                                                                                           {"mask", "num_enc_masks"}},
+                                                         [IJ_CONFIG_SAMPLER_SCATTER] = {{"data", "crop_size"},
+                                                                                        {"mask", "patch_size"},
+                                                                                        {"mask", "block_side"},
+                                                                                        {"mask", "target_patches"},
+                                                                                        {"mask", "context_patches"},
+                                                                                        {"mask", "num_pred_masks"},
+                                                                                        {"mask", "num_enc_masks"}}};
+
+/* Where masks that cannot exist are most likely wrong. */
+static const char *blamed_key(const ij_config *c)
+{
+    int side = c->data.crop_size / c->mask.patch_size;
+    if (c->mask.sampler == IJ_CONFIG_SAMPLER_MULTIBLOCK)
+        return "mask.min_keep";
+    if (c->mask.num_enc_masks != 1)
+        return "mask.num_enc_masks";
+    if (c->mask.block_side > side)
+        return "mask.block_side";
+    if (!c->mask.target_patches)
+        return "mask.sampler";
+    bool targets_fit = c->mask.target_patches < side * side;
+    return targets_fit && c->mask.target_patches + c->mask.context_patches > side * side ? "mask.context_patches"
+                                                                                         : "mask.target_patches";
+}
+
+static void check_scatter_values(const checking *k)
+{
+    const ij_config_mask *m = &k->config->mask;
+    char at[32];
+    if (m->sampler == IJ_CONFIG_SAMPLER_SCATTER) {
+        if (m->allow_overlap)
+            note(k, "[mask] allow_overlap = true (%s) has no effect: sampler = scatter never lets them overlap",
+                 place(k, "mask", "allow_overlap", at));
+        return;
+    }
+    const struct {
+        const char *name;
+        int value, without;
+    } given[] = {{"block_side", m->block_side, 1},
+                 {"context_patches", m->context_patches, 0},
+                 {"target_patches", m->target_patches, 0}};
+    for (size_t i = 0; i < sizeof given / sizeof *given; i++)
+        if (given[i].value != given[i].without)
+            note(k, "[mask] %s = %d (%s) has no effect: sampler is multiblock", given[i].name, given[i].value,
+                 place(k, "mask", given[i].name, at));
+}
+
 static void check_masks(const checking *k)
 {
-    static const char *const involved[][2] = {
-        {"data", "crop_size"},      {"mask", "patch_size"},   {"mask", "min_keep"},       {"mask", "pred_mask_scale"},
-        {"mask", "enc_mask_scale"}, {"mask", "aspect_ratio"}, {"mask", "num_pred_masks"}, {"mask", "num_enc_masks"}};
-    enum { N_INVOLVED = sizeof involved / sizeof involved[0] };
-    for (int i = 0; i < N_INVOLVED; i++)
-        if (!usable(k, involved[i][0], involved[i][1]))
+    if (!usable(k, "mask", "sampler"))
+        return;
+    const key_name *keys = mask_keys[k->config->mask.sampler];
+    for (int i = 0; keys[i].name; i++)
+        if (!usable(k, keys[i].section, keys[i].name))
             return;
+    check_scatter_values(k);
     ij_mask_config masks = ij_config_masks(k->config);
     if (!ij_mask_check(&masks))
         return;
@@ -208,13 +271,13 @@ static void check_masks(const checking *k)
     char values[512], value[96], at[32];
     size_t used = 0;
     values[0] = '\0';
-    for (int i = 0; i < N_INVOLVED && used < sizeof values; i++) {
-        const char *section = involved[i][0], *name = involved[i][1];
+    for (int i = 0; keys[i].name && used < sizeof values; i++) {
+        const char *section = keys[i].section, *name = keys[i].name;
         ij_key_format(&ij_schema[ij_schema_find(section, name)], k->config, value, sizeof value);
         used += (size_t)snprintf(values + used, sizeof values - used, "%s%s = %s (%s)", i ? "; " : "", name, value,
                                  place(k, section, name, at));
     }
-    refuse(k, "mask.min_keep", "no valid masks exist: %s. The values: %s", ij_error(), values);
+    refuse(k, blamed_key(k->config), "no valid masks exist: %s. The values: %s", ij_error(), values);
 }
 
 /* ---- The rest -------------------------------------------------------------------------------------------------- */

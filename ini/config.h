@@ -15,6 +15,7 @@ enum { IJ_CONFIG_TEXT = 1024, IJ_CONFIG_MAX_KEYS = 80, IJ_CONFIG_MAX_NOTES = 8 }
 
 /* The values of the choices, in the order of their names in schema.c. */
 typedef enum ij_config_decode { IJ_CONFIG_DECODE_FAST, IJ_CONFIG_DECODE_EXACT } ij_config_decode;
+typedef enum ij_config_sampler { IJ_CONFIG_SAMPLER_MULTIBLOCK, IJ_CONFIG_SAMPLER_SCATTER } ij_config_sampler;
 typedef enum ij_config_truncate { IJ_CONFIG_TRUNCATE_BATCH, IJ_CONFIG_TRUNCATE_NONE } ij_config_truncate;
 typedef enum ij_config_loss { IJ_CONFIG_LOSS_SMOOTH_L1, IJ_CONFIG_LOSS_L2 } ij_config_loss;
 typedef enum ij_config_gemm { IJ_CONFIG_GEMM_AUTO, IJ_CONFIG_GEMM_OWN, IJ_CONFIG_GEMM_CLBLAST } ij_config_gemm;
@@ -52,6 +53,8 @@ typedef struct ij_config_mask {
     int patch_size;
     double pred_mask_scale[2];
     int truncate; /* ij_config_truncate */
+    int sampler;  /* ij_config_sampler */
+    int block_side, context_patches, target_patches;
 } ij_config_mask;
 
 typedef struct ij_config_meta {
@@ -116,8 +119,9 @@ typedef struct ij_config {
 /* Where a value comes from when it is no line of the file. */
 typedef enum ij_config_origin { IJ_ORIGIN_DEFAULT = 0, IJ_ORIGIN_SET = -1 } ij_config_origin;
 
-/* Reads the file at `path`, or where there is none and `path` is a plain name the preset that is called so; then applies n_sets overrides "section.key=value" (the last one of a key wins), then checks
- * everything. IJ_EIO where the file cannot be read; IJ_EINVAL with one line per error otherwise. */
+/* Reads the file at `path`, or where there is none and `path` is a plain name the preset that is called so; then
+ * applies n_sets overrides "section.key=value" (the last one of a key wins), then checks everything. IJ_EIO where the
+ * file cannot be read; IJ_EINVAL with one line per error otherwise. */
 ij_status ij_config_read(ij_config *config, const char *path, const char *const *sets, int n_sets);
 
 /* The same for text in memory; `name` stands for the file's name in messages. `size` bytes, no terminator needed. */

@@ -19,7 +19,12 @@ ij_model_config ij_config_model_shape(const ij_config *c)
 ij_mask_config ij_config_masks(const ij_config *c)
 {
     const ij_config_mask *m = &c->mask;
-    return (ij_mask_config){.side = c->data.crop_size / m->patch_size,
+    int side = c->data.crop_size / m->patch_size, rest = side * side - m->target_patches;
+    return (ij_mask_config){.sampler = m->sampler == IJ_CONFIG_SAMPLER_SCATTER ? IJ_MASK_SCATTER : IJ_MASK_MULTIBLOCK,
+                            .side = side,
+                            .scatter = {.block_side = m->block_side,
+                                        .target_patches = m->target_patches,
+                                        .context_patches = m->context_patches ? m->context_patches : rest},
                             .n_context = m->num_enc_masks,
                             .n_target = m->num_pred_masks,
                             .enc_scale = {m->enc_mask_scale[0], m->enc_mask_scale[1]},

@@ -8,6 +8,7 @@
 
 static const char *const decode_names[] = {"fast", "exact", NULL};
 static const char *const truncate_names[] = {"batch", "none", NULL};
+static const char *const sampler_names[] = {"multiblock", "scatter", NULL};
 static const char *const loss_names[] = {"smooth_l1", "l2", NULL};
 static const char *const gemm_names[] = {"auto", "own", "clblast", NULL};
 static const char *const model_names[] = {"custom",    "vit_tiny", "vit_small", "vit_base",
@@ -72,6 +73,11 @@ const ij_key ij_schema[] = {
          "share of the patches in a target block"),
     CHOICE(mask, truncate, truncate_names, 0, "batch",
            "cut contexts to the batch's shortest (official), or keep them whole"),
+    CHOICE(mask, sampler, sampler_names, 0, "multiblock",
+           "targets are whole rectangles (I-JEPA), or scatter: many small blocks, as BEiT and SimMIM hide"),
+    INT(mask, block_side, 1, 256, 0, "1", "scatter: side of a block, in patches"),
+    INT(mask, context_patches, 0, 65536, 0, "0", "scatter: patches in an image's context; 0: all but the targets"),
+    INT(mask, target_patches, 0, 65536, 0, "0", "scatter: patches in an image's targets together; to be named"),
 
     BOOL(meta, copy_data, IJ_FREE, "false", "official key without a meaning here: images are read where they lie"),
     BOOL(meta, load_checkpoint, IJ_FREE, "false",
@@ -86,8 +92,7 @@ const ij_key ij_schema[] = {
     INT(meta, depth, 1, 256, IJ_CUSTOM, "12", "blocks of a custom encoder"),
     INT(meta, heads, 1, 256, IJ_CUSTOM, "3", "attention heads of a custom encoder and of its predictor"),
     REAL(meta, mlp_ratio, 0, 16, IJ_OPEN_MIN | IJ_CUSTOM, "4", "hidden width of a custom encoder's MLP, in widths"),
-    BOOL(meta, rescale_residual, 0, "false",
-         "divide block l's first proj and fc2 by sqrt(2l), as the paper says"),
+    BOOL(meta, rescale_residual, 0, "false", "divide block l's first proj and fc2 by sqrt(2l), as the paper says"),
 
     PAIR(optimization, ema, 0, 1, 0, "0.996, 1", "target encoder's momentum at the first and last step"),
     INT(optimization, epochs, 1, 1000000, IJ_LATER, "300", "passes over the data set"),

@@ -9,13 +9,19 @@ else()
   skipped_test(png "no libpng")
 endif()
 
-foreach(name random masks data_decode data_resize data_transforms data_format data_dataset data_sources data_index data_loader)
+add_library(ij_test_masks STATIC ${CMAKE_CURRENT_LIST_DIR}/mask_batch.c)
+target_link_libraries(ij_test_masks PUBLIC ij_data PRIVATE PkgConfig::CMOCKA)
+
+foreach(name random masks mask_scatter data_decode data_resize data_transforms data_format data_dataset data_sources data_index data_loader)
   add_executable(test_${name} ${CMAKE_CURRENT_LIST_DIR}/test_${name}.c)
   target_link_libraries(test_${name} PRIVATE ij_test_images PkgConfig::CMOCKA Threads::Threads)
   target_compile_definitions(test_${name} PRIVATE IJEPA_GOLDEN="${CMAKE_CURRENT_LIST_DIR}/golden"
                                                   IJEPA_TESTS="${CMAKE_CURRENT_LIST_DIR}")
   add_test(NAME ${name} COMMAND test_${name})
 endforeach()
+
+target_link_libraries(test_masks PRIVATE ij_test_masks)
+target_link_libraries(test_mask_scatter PRIVATE ij_test_masks)
 
 find_package(ZLIB REQUIRED)
 target_link_libraries(test_data_sources PRIVATE ZLIB::ZLIB)

@@ -79,7 +79,7 @@ static void rank_falls(void **state)
     assert_false(ij_collapse_see(&c, 199, 0.3, 6.1, text));
     assert_true(ij_collapse_see(&c, 299, 0.3, 5.9, text));
     assert_non_null(strstr(text, "the features lose rank: at step 299 they use 5.9 directions, 24.0 at most before"));
-    assert_non_null(strstr(text, "larger target blocks (mask.pred_mask_scale)"));
+    assert_non_null(strstr(text, "larger target blocks (mask.pred_mask_scale, or block_side"));
     assert_false(ij_collapse_see(&c, 399, 0.3, 3.0, text)); /* once */
     assert_int_equal(steps(&c, 400, 500, 0.001 - 1e-9), 1); /* what it foretold is told of, too */
 }

@@ -249,6 +249,39 @@ static void masks_that_cannot_exist_are_named(void **state)
                          "0.15, 0.2 (default)");
 }
 
+static void scattered_masks_must_fit_the_grid(void **state)
+{
+    (void)state;
+    ij_config c;
+    const char *scatter = GOOD "[mask]\nsampler = scatter\ntarget_patches = 32\n"; /* lines 13 and 14; 8 x 8 patches */
+    assert_accepted(&c, scatter, NULL);
+    assert_int_equal(c.n_notes, 0);
+    ij_mask_config masks = ij_config_masks(&c);
+    assert_int_equal(masks.scatter.context_patches, 32); /* all the rest */
+    ij_trainer_config t = ij_config_trainer(&c);
+    assert_int_equal(t.context_capacity, 32);
+    assert_int_equal(t.target_capacity, 8);
+    assert_int_equal(t.most_context, 8 * 32);
+    assert_int_equal(t.most_predictor, 4 * 8 * (32 + 8));
+
+    assert_refused(GOOD, "mask.sampler=scatter", "--set: no valid masks exist: target_patches 0 must be 1 to 63");
+    assert_refused(scatter, "mask.context_patches=33", "--set: no valid masks exist: context_patches 33");
+    assert_message_holds("crop_size = 32 (line 2); patch_size = 4 (line 5); block_side = 1 (default); target_patches = "
+                         "32 (line 14); context_patches = 33 (--set)");
+    assert_refused(scatter, "mask.num_pred_masks=5", "run.ini:14: no valid masks exist: target_patches 32");
+    assert_message_holds("num_pred_masks = 5 (--set)");
+    assert_refused(scatter, "mask.block_side=9", "--set: no valid masks exist: block_side 9 must be 1 to 8");
+    assert_refused(scatter, "mask.num_enc_masks=2", "--set: no valid masks exist: num_enc_masks 2 must be 1");
+    assert_refused(scatter, "mask.target_patches=64", "--set: no valid masks exist: target_patches 64 must be 1 to 63");
+    assert_refused(scatter, "mask.target_patches=65", "--set: no valid masks exist: target_patches 65 must be 1 to 63");
+    assert_refused(scatter, "mask.sampler=random", "one of multiblock, scatter");
+
+    assert_accepted(&c, scatter, "mask.sampler=multiblock");
+    assert_non_null(strstr(c.notes[0], "target_patches = 32 (line 14) has no effect: sampler is multiblock"));
+    assert_accepted(&c, scatter, "mask.allow_overlap=true");
+    assert_non_null(strstr(c.notes[0], "allow_overlap = true (--set) has no effect"));
+}
+
 static void schedules_must_fit(void **state)
 {
     (void)state;
@@ -457,6 +490,7 @@ int main(void)
         cmocka_unit_test(widths_must_fit),
         cmocka_unit_test(custom_shapes_give_way_to_a_model_named_by_set),
         cmocka_unit_test(masks_that_cannot_exist_are_named),
+        cmocka_unit_test(scattered_masks_must_fit_the_grid),
         cmocka_unit_test(schedules_must_fit),
         cmocka_unit_test(the_transforms_reach_the_loader),
         cmocka_unit_test(what_is_not_available_is_said),

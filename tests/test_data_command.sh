@@ -65,6 +65,10 @@ else
     expect_data 0 'sheet.png: 13 crops' "$images" "${sheet[@]}" --images 100 --set mask.truncate=none
     expect_data 0 'sheet.png: 1 crops of 48 pixels' "$images" "${sheet[@]}" --images=1 --set data.crop_size=48 \
         --set data.use_color_distortion=true --set data.color_jitter_strength=1 --set data.use_gaussian_blur=true
+    expect_data 0 'contexts of 20 patches on average and 3 target sets of 4, of 6 x 6$' "$images" "${sheet[@]}" \
+        --set mask.sampler=scatter --set mask.target_patches=12 --set mask.context_patches=20 --set mask.num_pred_masks=3
+    expect_data 1 'no valid masks exist: context_patches 25' "$images" "${sheet[@]}" --set mask.sampler=scatter \
+        --set mask.target_patches=12 --set mask.context_patches=25
     checks=$((checks + 1))
     if [ "$(head -c 4 "$work/sheet.png" | tail -c 3)" != PNG ]; then
         failures=$((failures + 1))

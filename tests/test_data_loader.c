@@ -131,6 +131,10 @@ static void test_threads_change_nothing(void **state)
     for (int mode = IJ_DECODE_FAST; mode <= IJ_DECODE_EXACT; mode++) {
         ij_loader_config one = configure(1), four = configure(4);
         one.decode = four.decode = (ij_decode_mode)mode;
+        if (mode == IJ_DECODE_EXACT) { /* and the other sampler's masks */
+            one.mask.sampler = four.mask.sampler = IJ_MASK_SCATTER;
+            one.mask.scatter = four.mask.scatter = (ij_mask_scatter){2, 32, 20};
+        }
         ij_loader *a = open_loader(&one), *b = open_loader(&four);
         assert_int_equal(ij_loader_workers(b), 4);
         ij_batch x = make_batch(&one), y = make_batch(&four);

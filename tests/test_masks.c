@@ -1,7 +1,7 @@
 /* The multi-block sampler: sizes by the formula, places uniform, contexts disjoint from targets, truncation, and the
  * configurations for which no valid mask exists. */
-#include "data/masks.h"
 #include "engine/base/random.h"
+#include "tests/mask_batch.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -23,32 +23,6 @@ static ij_mask_config official(int side)
                             .pred_scale = {0.15, 0.2},
                             .aspect = {0.75, 1.5},
                             .min_keep = 10};
-}
-
-static ij_batch make_batch(const ij_mask_config *config, int images)
-{
-    ij_batch batch = {.images = images, .contexts = config->n_context, .targets = config->n_target};
-    ij_mask_bounds(config, &batch.context_capacity, &batch.target_capacity);
-    size_t contexts = (size_t)(images * config->n_context), targets = (size_t)(images * config->n_target);
-    /* exactly as large as the bounds say, so that a sanitizer sees a write beyond them */
-    batch.context = malloc(contexts * (size_t)batch.context_capacity * sizeof(int32_t));
-    batch.context_offset = malloc((contexts + 1) * sizeof(int32_t));
-    batch.target = malloc(targets * (size_t)batch.target_capacity * sizeof(int32_t));
-    assert_true(batch.context && batch.context_offset && batch.target);
-    return batch;
-}
-
-static void free_batch(ij_batch *batch)
-{
-    free(batch->context);
-    free(batch->context_offset);
-    free(batch->target);
-}
-
-static void sample(const ij_mask_config *config, uint64_t seed, int64_t number, ij_batch *batch)
-{
-    if (ij_mask_sample(config, seed, number, batch))
-        fail_msg("%s", ij_error());
 }
 
 /* docs/method.md's block size, written out once more. */
@@ -126,16 +100,16 @@ static void test_properties(void **state)
             c.min_keep = side < 6 ? 0 : side < 10 ? 2 : 10;
             if (ij_mask_check(&c))
                 fail_msg("side %d: %s", side, ij_error());
-            ij_batch batch = make_batch(&c, 8);
+            ij_batch batch = mask_batch_make(&c, 8);
             for (int64_t number = 0; number < 60; number++) {
                 int target[2], context[2], before = overlapping;
-                sample(&c, 11, number, &batch);
+                mask_batch_sample(&c, 11, number, &batch);
                 sizes_of(&c, 11, number, target, context);
                 check_batch(&c, &batch, target, context, &overlapping);
                 assert_true(side < 10 || overlapping == before);
                 checked++;
             }
-            free_batch(&batch);
+            mask_batch_free(&batch);
         }
     printf("  %d batches; %d contexts on grids below 10x10 had to keep patches of a target\n", checked, overlapping);
 }
@@ -150,9 +124,9 @@ static void test_places_are_uniform(void **state)
     c.min_keep = 4;
     enum { PLACES = 16, BATCHES = 500, IMAGES = 8, DRAWS = BATCHES * IMAGES };
     int count[4][PLACES] = {{0}};
-    ij_batch batch = make_batch(&c, IMAGES);
+    ij_batch batch = mask_batch_make(&c, IMAGES);
     for (int64_t number = 0; number < BATCHES; number++) {
-        sample(&c, 5, number, &batch);
+        mask_batch_sample(&c, 5, number, &batch);
         assert_int_equal(batch.target_length, 16);
         for (int t = 0; t < 4; t++)
             for (int image = 0; image < IMAGES; image++) {
@@ -166,7 +140,7 @@ static void test_places_are_uniform(void **state)
             chi += pow(count[t][i] - DRAWS / (double)PLACES, 2) / (DRAWS / (double)PLACES);
         assert_true(chi < 45); /* 15 degrees of freedom: p = 0.00008 */
     }
-    free_batch(&batch);
+    mask_batch_free(&batch);
 }
 
 static void test_truncation(void **state)
@@ -176,11 +150,11 @@ static void test_truncation(void **state)
     cut.truncate_batch = true;
     whole.n_context = cut.n_context = 2;
     enum { IMAGES = 16 };
-    ij_batch a = make_batch(&whole, IMAGES), b = make_batch(&cut, IMAGES);
+    ij_batch a = mask_batch_make(&whole, IMAGES), b = mask_batch_make(&cut, IMAGES);
     bool shortened = false;
     for (int64_t number = 0; number < 20; number++) {
-        sample(&whole, 3, number, &a);
-        sample(&cut, 3, number, &b);
+        mask_batch_sample(&whole, 3, number, &a);
+        mask_batch_sample(&cut, 3, number, &b);
         int shortest = a.context_capacity;
         for (int s = 0; s < 2 * IMAGES; s++) {
             int length = a.context_offset[s + 1] - a.context_offset[s];
@@ -196,8 +170,8 @@ static void test_truncation(void **state)
         assert_memory_equal(a.target, b.target, (size_t)(4 * IMAGES * a.target_length) * sizeof(int32_t));
     }
     assert_true(shortened);
-    free_batch(&a);
-    free_batch(&b);
+    mask_batch_free(&a);
+    mask_batch_free(&b);
 }
 
 /* A batch's masks follow from seed and number, not from what was drawn before. */
@@ -205,21 +179,18 @@ static void test_reproducible(void **state)
 {
     (void)state;
     ij_mask_config c = official(14);
-    ij_batch a = make_batch(&c, 4), b = make_batch(&c, 4);
-    sample(&c, 9, 41, &a);
-    sample(&c, 9, 7, &b);
+    ij_batch a = mask_batch_make(&c, 4), b = mask_batch_make(&c, 4);
+    mask_batch_sample(&c, 9, 41, &a);
+    mask_batch_sample(&c, 9, 7, &b);
     assert_true(a.target_length != b.target_length ||
                 memcmp(a.target, b.target, (size_t)(16 * a.target_length) * sizeof(int32_t)) != 0);
-    sample(&c, 9, 41, &b);
-    assert_int_equal(a.target_length, b.target_length);
-    assert_memory_equal(a.target, b.target, (size_t)(16 * a.target_length) * sizeof(int32_t));
-    assert_memory_equal(a.context_offset, b.context_offset, 5 * sizeof(int32_t));
-    assert_memory_equal(a.context, b.context, (size_t)a.context_offset[4] * sizeof(int32_t));
-    sample(&c, 10, 41, &b);
+    mask_batch_sample(&c, 9, 41, &b);
+    mask_batch_same(&a, &b);
+    mask_batch_sample(&c, 10, 41, &b);
     assert_true(a.target_length != b.target_length ||
                 memcmp(a.target, b.target, (size_t)(16 * a.target_length) * sizeof(int32_t)) != 0);
-    free_batch(&a);
-    free_batch(&b);
+    mask_batch_free(&a);
+    mask_batch_free(&b);
 }
 
 static void test_overlap_allowed(void **state)
@@ -227,15 +198,15 @@ static void test_overlap_allowed(void **state)
     (void)state;
     ij_mask_config c = official(14);
     c.allow_overlap = true;
-    ij_batch batch = make_batch(&c, 4);
+    ij_batch batch = mask_batch_make(&c, 4);
     for (int64_t number = 0; number < 20; number++) {
         int target[2], context[2];
-        sample(&c, 1, number, &batch);
+        mask_batch_sample(&c, 1, number, &batch);
         sizes_of(&c, 1, number, target, context);
         for (int s = 0; s < 4; s++)
             assert_int_equal(batch.context_offset[s + 1] - batch.context_offset[s], context[0] * context[1]);
     }
-    free_batch(&batch);
+    mask_batch_free(&batch);
 }
 
 /* Where four targets leave too little, the context gives way after 20 tries and the sampler ends all the same. */
@@ -246,16 +217,16 @@ static void test_fewer_targets_subtracted(void **state)
     c.pred_scale[0] = c.pred_scale[1] = 0.4;
     c.min_keep = 18;
     assert_int_equal(ij_mask_check(&c), IJ_OK);
-    ij_batch batch = make_batch(&c, 16);
+    ij_batch batch = mask_batch_make(&c, 16);
     int overlapping = 0;
     for (int64_t number = 0; number < 50; number++) {
         int target[2], context[2];
-        sample(&c, 2, number, &batch);
+        mask_batch_sample(&c, 2, number, &batch);
         sizes_of(&c, 2, number, target, context);
         check_batch(&c, &batch, target, context, &overlapping);
     }
     assert_true(overlapping > 0);
-    free_batch(&batch);
+    mask_batch_free(&batch);
 }
 
 /* The bounds are the largest over a fine sweep of draws, and no batch exceeds them. */
@@ -295,62 +266,55 @@ static void test_bound_is_met(void **state)
     c.min_keep = 2;
     int max_context, max_target, longest = 0;
     ij_mask_bounds(&c, &max_context, &max_target);
-    ij_batch batch = make_batch(&c, 8);
+    ij_batch batch = mask_batch_make(&c, 8);
     for (int64_t number = 0; number < 500; number++) {
-        sample(&c, 1, number, &batch);
+        mask_batch_sample(&c, 1, number, &batch);
         for (int s = 0; s < 8; s++) {
             int length = batch.context_offset[s + 1] - batch.context_offset[s];
             longest = length > longest ? length : longest;
         }
     }
     assert_int_equal(longest, max_context);
-    free_batch(&batch);
-}
-
-static void refuses(ij_mask_config config, const char *a, const char *b)
-{
-    assert_int_equal(ij_mask_check(&config), IJ_EINVAL);
-    if (!strstr(ij_error(), a) || !strstr(ij_error(), b))
-        fail_msg("message \"%s\" does not say \"%s\" and \"%s\"", ij_error(), a, b);
+    mask_batch_free(&batch);
 }
 
 static void test_impossible(void **state)
 {
     (void)state;
-    refuses(official(8), "pred_mask_scale", "min_keep 10"); /* 32 pixels, patches of 4 */
-    refuses(official(2), "no valid target mask", "2x2");
-    refuses(official(1), "grid", "patch_size");
-    refuses(official(1000), "grid", "256");
+    masks_refused(official(8), "pred_mask_scale", "min_keep 10"); /* 32 pixels, patches of 4 */
+    masks_refused(official(2), "no valid target mask", "2x2");
+    masks_refused(official(1), "grid", "patch_size");
+    masks_refused(official(1000), "grid", "256");
     ij_mask_config c = official(14);
     c.enc_scale[0] = c.enc_scale[1] = 0.04;
-    refuses(c, "no valid context mask", "enc_mask_scale");
+    masks_refused(c, "no valid context mask", "enc_mask_scale");
     c = official(14);
     c.pred_scale[0] = c.pred_scale[1] = c.aspect[0] = c.aspect[1] = 1; /* targets as large as the context */
-    refuses(c, "no valid context mask", "allow_overlap");
+    masks_refused(c, "no valid context mask", "allow_overlap");
     c.allow_overlap = true;
     assert_int_equal(ij_mask_check(&c), IJ_OK);
     c = official(14);
     c.min_keep = 40;
-    refuses(c, "min_keep 40", "pred_mask_scale");
+    masks_refused(c, "min_keep 40", "pred_mask_scale");
     c = official(14);
     c.pred_scale[0] = 0.3;
-    refuses(c, "pred_mask_scale", "0.3");
+    masks_refused(c, "pred_mask_scale", "0.3");
     c = official(14);
     c.aspect[0] = 0;
-    refuses(c, "aspect_ratio", "0");
+    masks_refused(c, "aspect_ratio", "0");
     c = official(14);
     c.n_target = 0;
-    refuses(c, "num_pred_masks", "0");
+    masks_refused(c, "num_pred_masks", "0");
     c = official(14);
     c.enc_scale[0] = NAN;
-    refuses(c, "enc_mask_scale", "nan");
+    masks_refused(c, "enc_mask_scale", "nan");
     c = official(14);
     assert_int_equal(ij_mask_check(&c), IJ_OK);
-    ij_batch batch = make_batch(&c, 2);
+    ij_batch batch = mask_batch_make(&c, 2);
     batch.context_capacity = 5;
     assert_int_equal(ij_mask_sample(&c, 1, 0, &batch), IJ_EINVAL);
     assert_non_null(strstr(ij_error(), "does not fit"));
-    free_batch(&batch);
+    mask_batch_free(&batch);
 }
 
 int main(void)

@@ -45,6 +45,12 @@ expect 0 'with the patches of the gallery' predict "$model" "$image" --out "$out
 check "nearest patches" "$(sed -n 's/.*cosine \([-0-9.]*\) .*gallery \([-0-9.]*\)$/\1 \2/p' "$work/out" |
     awk '$2 < $1 - 0.0005 { print "not the nearest" }')" ""
 
+# A model of scattered masks gets such masks.
+expect 0 'done: ' train "${tiny[@]}" --set "logging.folder=$work/scatter" --set mask.sampler=scatter \
+    --set mask.target_patches=15 --set mask.num_pred_masks=3
+expect 0 picture: predict "$work/scatter/jepa-latest.safetensors" "$image" --out "$out"
+check "scattered targets" "$(grep -c '^target [1-3]: 5 patches in rows [1-6] to [1-6], columns [1-6] to [1-6]: cosine ' "$work/out")" 3
+
 # ---- What it cannot work with
 expect 1 'holds no predictor' predict "$(dirname "$0")/model_files/hf" "$image" --out "$out"
 expect 1 "$work/text" predict "$model" "$work/text" --out "$out"
