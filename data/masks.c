@@ -1,5 +1,6 @@
 #include "data/masks.h"
 
+#include "data/mask_joint.h"
 #include "engine/base/random.h"
 
 #include <math.h>
@@ -92,6 +93,11 @@ static void reachable_sizes(size_set *set, int side, const double scale[2], cons
     }
 }
 
+int ij_mask_target_sets(const ij_mask_config *config)
+{
+    return config->joint ? 1 : config->n_target;
+}
+
 static block_size smallest(const size_set *set)
 {
     block_size best = {MAX_SIDE, MAX_SIDE};
@@ -162,7 +168,7 @@ static ij_status check_scattered(const ij_mask_config *config)
     if (config->n_context != 1)
         return ij_fail(IJ_EINVAL, "num_enc_masks %d must be 1: scattered masks leave one context an image",
                        config->n_context);
-    return ij_mask_scatter_check(&config->scatter, config->side, config->n_target);
+    return ij_mask_scatter_check(&config->scatter, config->side, ij_mask_target_sets(config));
 }
 
 ij_status ij_mask_check(const ij_mask_config *config)
@@ -224,11 +230,18 @@ static int longest_context(const ij_mask_config *c, block_size context, block_si
     return best_context(c->side, context, target);
 }
 
+/* The longest target set of blocks of so many patches. */
+static int longest_target(const ij_mask_config *c, int block_length)
+{
+    int reached = (c->side - 1) * (c->side - 1); /* no block reaches the last row or column */
+    return c->joint ? min_int(c->n_target * block_length, reached) : block_length;
+}
+
 void ij_mask_bounds(const ij_mask_config *config, int *max_context, int *max_target)
 {
     if (config->sampler == IJ_MASK_SCATTER) {
         *max_context = config->scatter.context_patches;
-        *max_target = config->scatter.target_patches / config->n_target;
+        *max_target = config->scatter.target_patches / ij_mask_target_sets(config);
         return;
     }
     size_set targets, contexts;
@@ -249,6 +262,7 @@ void ij_mask_bounds(const ij_mask_config *config, int *max_context, int *max_tar
                     *max_context = length;
             }
         }
+    *max_target = longest_target(config, *max_target);
 }
 
 /* ---- Drawing ---------------------------------------------------------------------------------------------------- */
@@ -268,6 +282,38 @@ static void write_block(int side, block_size size, block at, int32_t *out)
             *out++ = y * side + x;
 }
 
+/* The left edges of those of n target blocks that cross row y; returns their number. */
+static int crossing(int y, block_size size, const block *target, int n, int left[MAX_BLOCKS])
+{
+    int count = 0;
+    for (int t = 0; t < n; t++)
+        if (y >= target[t].top && y < target[t].top + size.height)
+            left[count++] = target[t].left;
+    return count;
+}
+
+/* Whether one of those blocks covers column x. */
+static bool covered(int x, block_size size, const int *left, int count)
+{
+    bool is = false;
+    for (int t = 0; t < count; t++)
+        is |= x >= left[t] && x < left[t] + size.width;
+    return is;
+}
+
+/* Writes the patches of n target blocks, each once, ascending; returns their number. */
+static int write_union(int side, block_size size, const block *target, int n, int32_t *out)
+{
+    int count = 0;
+    for (int y = 0; y < side; y++) {
+        int left[MAX_BLOCKS], blocks = crossing(y, size, target, n, left);
+        for (int x = 0; blocks && x < side; x++)
+            if (covered(x, size, left, blocks))
+                out[count++] = y * side + x;
+    }
+    return count;
+}
+
 /* Writes the patches of the context block at `at` outside the first `n` target blocks, ascending; returns their number.
  * Where there are more than `capacity`, the rest is counted but not written. */
 static int write_context(int side, block_size size, block at, block_size target_size, const block *target, int n,
@@ -275,15 +321,9 @@ static int write_context(int side, block_size size, block at, block_size target_
 {
     int count = 0;
     for (int y = at.top; y < at.top + size.height; y++) {
-        int left[MAX_BLOCKS], crossing = 0; /* the targets that cross this row */
-        for (int t = 0; t < n; t++)
-            if (y >= target[t].top && y < target[t].top + target_size.height)
-                left[crossing++] = target[t].left;
+        int left[MAX_BLOCKS], targets = crossing(y, target_size, target, n, left);
         for (int x = at.left; x < at.left + size.width; x++) {
-            bool hidden = false;
-            for (int t = 0; t < crossing; t++)
-                hidden |= x >= left[t] && x < left[t] + target_size.width;
-            if (hidden)
+            if (covered(x, target_size, left, targets))
                 continue;
             if (count < capacity)
                 out[count] = y * side + x;
@@ -360,51 +400,80 @@ static void pack_contexts(ij_batch *batch, bool truncate)
     }
 }
 
+/* Draws the target blocks of an image and writes them, or their union where they are joint. Returns the length. */
+static int draw_targets(const ij_mask_config *c, ij_random *random, block_size size, int image, block *target,
+                        ij_batch *batch)
+{
+    for (int t = 0; t < c->n_target; t++) {
+        target[t] = place(random, c->side, size);
+        size_t sequence = (size_t)t * (size_t)batch->images + (size_t)image;
+        if (!c->joint)
+            write_block(c->side, size, target[t], batch->target + sequence * (size_t)(size.height * size.width));
+    }
+    if (!c->joint)
+        return size.height * size.width;
+    return write_union(c->side, size, target, c->n_target,
+                       batch->target + (size_t)image * (size_t)batch->target_capacity);
+}
+
+/* Draws the contexts of an image; pack_contexts closes the gaps between them. */
+static ij_status draw_contexts(const ij_mask_config *c, ij_random *random, block_size size, block_size target_size,
+                               const block *target, int image, ij_batch *batch)
+{
+    for (int k = 0; k < c->n_context; k++) {
+        size_t sequence = (size_t)k * (size_t)batch->images + (size_t)image;
+        int length = draw_context(c, random, size, target_size, target,
+                                  batch->context + sequence * (size_t)batch->context_capacity, batch->context_capacity);
+        if (length == 0)
+            return ij_fail(IJ_EINVAL, "a %dx%d context block holds no more than min_keep %d patches", size.height,
+                           size.width, c->min_keep);
+        if (length > batch->context_capacity)
+            return ij_fail(IJ_EINVAL, "a context of %d patches does not fit the batch's %d", length,
+                           batch->context_capacity);
+        batch->context_offset[sequence + 1] = length;
+    }
+    return IJ_OK;
+}
+
 static ij_status sample_multiblock(const ij_mask_config *config, uint64_t seed, int64_t batch_number, ij_batch *batch)
 {
     ij_random random;
     ij_random_start(&random, seed, IJ_STREAM_MASK, (uint64_t)batch_number, 0);
     block_size target_size = size_from(config->side, config->pred_scale, config->aspect, ij_random_uniform(&random));
     block_size context_size = size_from(config->side, config->enc_scale, square, ij_random_uniform(&random));
-    int target_length = target_size.height * target_size.width;
-    if (target_length <= config->min_keep)
+    int block_length = target_size.height * target_size.width;
+    if (block_length <= config->min_keep)
         return ij_fail(IJ_EINVAL, "a %dx%d target block holds no more than min_keep %d patches", target_size.height,
                        target_size.width, config->min_keep);
-    if (target_length > batch->target_capacity)
-        return ij_fail(IJ_EINVAL, "target blocks of %d patches do not fit the batch's %d", target_length,
+    int most = longest_target(config, block_length);
+    if (most > batch->target_capacity)
+        return ij_fail(IJ_EINVAL, "target blocks of %d patches do not fit the batch's %d", most,
                        batch->target_capacity);
-    batch->target_length = target_length;
-    for (int image = 0; image < batch->images; image++) {
+    int32_t *length = malloc((size_t)batch->images * sizeof *length);
+    if (!length)
+        return ij_fail(IJ_ENOMEM, "out of memory for the masks of %d images", batch->images);
+    ij_status status = IJ_OK;
+    for (int image = 0; image < batch->images && !status; image++) {
         block target[MAX_BLOCKS];
         ij_random_start(&random, seed, IJ_STREAM_MASK, (uint64_t)batch_number, (uint32_t)image + 1);
-        for (int t = 0; t < config->n_target; t++) {
-            target[t] = place(&random, config->side, target_size);
-            size_t sequence = (size_t)t * (size_t)batch->images + (size_t)image;
-            write_block(config->side, target_size, target[t], batch->target + sequence * (size_t)target_length);
-        }
-        for (int c = 0; c < config->n_context; c++) {
-            size_t sequence = (size_t)c * (size_t)batch->images + (size_t)image;
-            int length =
-                draw_context(config, &random, context_size, target_size, target,
-                             batch->context + sequence * (size_t)batch->context_capacity, batch->context_capacity);
-            if (length == 0)
-                return ij_fail(IJ_EINVAL, "a %dx%d context block holds no more than min_keep %d patches",
-                               context_size.height, context_size.width, config->min_keep);
-            if (length > batch->context_capacity)
-                return ij_fail(IJ_EINVAL, "a context of %d patches does not fit the batch's %d", length,
-                               batch->context_capacity);
-            batch->context_offset[sequence + 1] = length;
-        }
+        length[image] = draw_targets(config, &random, target_size, image, target, batch);
+        status = draw_contexts(config, &random, context_size, target_size, target, image, batch);
     }
-    pack_contexts(batch, config->truncate_batch);
-    return IJ_OK;
+    batch->target_length = block_length;
+    if (config->joint && !status)
+        ij_mask_cut_targets(batch, length, seed, batch_number);
+    free(length);
+    if (!status)
+        pack_contexts(batch, config->truncate_batch);
+    return status;
 }
 
 ij_status ij_mask_sample(const ij_mask_config *config, uint64_t seed, int64_t batch_number, ij_batch *batch)
 {
-    if (batch->contexts != config->n_context || batch->targets != config->n_target)
+    int targets = ij_mask_target_sets(config);
+    if (batch->contexts != config->n_context || batch->targets != targets)
         return ij_fail(IJ_EINVAL, "the batch has room for %d context and %d target blocks, the masks are %d and %d",
-                       batch->contexts, batch->targets, config->n_context, config->n_target);
+                       batch->contexts, batch->targets, config->n_context, targets);
     if (config->sampler == IJ_MASK_SCATTER)
         return ij_mask_scatter_sample(&config->scatter, config->side, seed, batch_number, batch);
     return sample_multiblock(config, seed, batch_number, batch);
@@ -413,7 +482,8 @@ ij_status ij_mask_sample(const ij_mask_config *config, uint64_t seed, int64_t ba
 void ij_mask_most_tokens(const ij_mask_config *config, int images, int64_t *context, int64_t *predictor)
 {
     enum { BATCHES = 256 };
-    ij_batch batch = {.images = min_int(images, 64), .contexts = config->n_context, .targets = config->n_target};
+    ij_batch batch = {
+        .images = min_int(images, 64), .contexts = config->n_context, .targets = ij_mask_target_sets(config)};
     ij_mask_bounds(config, &batch.context_capacity, &batch.target_capacity);
     if (config->sampler == IJ_MASK_SCATTER) {
         *context = (int64_t)images * batch.context_capacity;

@@ -18,6 +18,7 @@ typedef struct ij_mask_config {
     int side;                /* the grid is side x side patches */
     int n_context;           /* num_enc_masks; 1 for scattered masks */
     int n_target;            /* num_pred_masks */
+    bool joint;              /* an image's targets are one set, each patch once */
     ij_mask_scatter scatter; /* of scattered masks, whose part ends here; the rest is of multi-block masks */
     double enc_scale[2];     /* share of the grid a context block takes before targets are subtracted */
     double pred_scale[2];    /* share of the grid a target block takes */
@@ -26,6 +27,9 @@ typedef struct ij_mask_config {
     bool allow_overlap;      /* do not subtract targets from contexts */
     bool truncate_batch;     /* cut every context of a batch to the shortest one's length, as the official code does */
 } ij_mask_config;
+
+/* Target sets of an image, which are a batch's `targets`: one where they are joint, otherwise n_target. */
+int ij_mask_target_sets(const ij_mask_config *config);
 
 /* Whether every draw can end in valid masks. Multi-block: each possible target and context block holds more than
  * min_keep patches, and so does a context that has lost one target at the best place. Scattered: the counts fit the
@@ -44,8 +48,9 @@ void ij_mask_most_tokens(const ij_mask_config *config, int images, int64_t *cont
 /* Fills batch->context, context_offset, target and target_length for batch->images images. Where no context > min_keep
  * turns up in 20 tries, one fewer target is subtracted, as in the official code: such a context overlaps a target. In
  * the rare batch with more tokens than batch->most_context or most_predictor, the longest contexts are cut to one
- * length, at their ends, as the official code does in every batch. IJ_EINVAL where the batch's counts or capacities do
- * not fit the configuration. */
+ * length, at their ends, as the official code does in every batch. Joint target blocks are cut to the batch's smallest
+ * union (data/mask_joint.h). IJ_EINVAL where the batch's counts or capacities do not fit the configuration, IJ_ENOMEM.
+ */
 ij_status ij_mask_sample(const ij_mask_config *config, uint64_t seed, int64_t batch_number, ij_batch *batch);
 
 #endif

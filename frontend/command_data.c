@@ -265,6 +265,7 @@ static ij_status write_sheet(const ij_dataset *dataset, const data_options *o, c
     ij_status status = ij_example_batch_load(&batch, config, dataset, o->images, &side);
     if (status)
         return status;
+    bool rectangles = !config->mask.joint && config->mask.sampler == IJ_CONFIG_SAMPLER_MULTIBLOCK;
     status = ij_sheet_draw(&sheet, &batch, batch.images, side);
     if (!status)
         status = ij_sheet_write(&sheet, o->sheet);
@@ -272,7 +273,10 @@ static ij_status write_sheet(const ij_dataset *dataset, const data_options *o, c
         printf("sheet:   %s: %d crops of %d pixels, contexts of %.0f patches on average and %d %s of %d, of %d x %d\n",
                o->sheet, batch.images, batch.crop,
                (double)batch.context_offset[batch.contexts * batch.images] / (batch.contexts * batch.images),
-               batch.targets, config->mask.sampler == IJ_CONFIG_SAMPLER_SCATTER ? "target sets" : "target blocks",
+               batch.targets,
+               rectangles           ? "target blocks"
+               : batch.targets == 1 ? "target set"
+                                    : "target sets",
                batch.target_length, side, side);
     ij_sheet_free(&sheet);
     ij_example_batch_free(&batch);

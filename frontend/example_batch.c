@@ -17,7 +17,8 @@ void ij_example_batch_free(ij_batch *b)
 
 static ij_status make_batch(ij_batch *b, const ij_loader_config *c)
 {
-    *b = (ij_batch){.images = c->batch, .crop = c->crop, .contexts = c->mask.n_context, .targets = c->mask.n_target};
+    *b = (ij_batch){
+        .images = c->batch, .crop = c->crop, .contexts = c->mask.n_context, .targets = ij_mask_target_sets(&c->mask)};
     ij_mask_bounds(&c->mask, &b->context_capacity, &b->target_capacity);
     size_t images = (size_t)b->images;
     b->pixels = malloc(images * (size_t)b->crop * (size_t)b->crop * 3);

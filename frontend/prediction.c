@@ -87,7 +87,7 @@ static ij_status open_trainer(ij_trainer **trainer, ij_device *device, ij_model_
     ij_trainer_config config = {.model = ij_model_file_describe(file)->model,
                                 .batch = 1,
                                 .contexts = 1,
-                                .targets = masks->n_target,
+                                .targets = ij_mask_target_sets(masks),
                                 .loss = IJ_LOSS_L2,
                                 .beta1 = 0.9,
                                 .beta2 = 0.999,

@@ -197,24 +197,15 @@ typedef struct key_name {
     const char *section, *name;
 } key_name;
 
-enum { MOST_MASK_KEYS = 8 };
-
 /* What each sampler's masks depend on; a name of NULL ends the list. */
-static const key_name mask_keys[][MOST_MASK_KEYS + 1] = {[IJ_CONFIG_SAMPLER_MULTIBLOCK] = {{"data", "crop_size"},
-                                                                                           {"mask", "patch_size"},
-                                                                                           {"mask", "min_keep"},
-                                                                                           {"mask", "pred_mask_scale"},
-                                                                                           {"mask", "enc_mask_scale"},
-                                                                                           {"mask", "aspect_ratio"},
-                                                                                           {"mask", "num_pred_masks"},
-                                                                                           {"mask", "num_enc_masks"}},
-                                                         [IJ_CONFIG_SAMPLER_SCATTER] = {{"data", "crop_size"},
-                                                                                        {"mask", "patch_size"},
-                                                                                        {"mask", "block_side"},
-                                                                                        {"mask", "target_patches"},
-                                                                                        {"mask", "context_patches"},
-                                                                                        {"mask", "num_pred_masks"},
-                                                                                        {"mask", "num_enc_masks"}}};
+static const key_name multiblock_keys[] = {
+    {"data", "crop_size"},       {"mask", "patch_size"},     {"mask", "min_keep"},
+    {"mask", "pred_mask_scale"}, {"mask", "enc_mask_scale"}, {"mask", "aspect_ratio"},
+    {"mask", "num_pred_masks"},  {"mask", "num_enc_masks"},  {NULL, NULL}};
+static const key_name scatter_keys[] = {
+    {"data", "crop_size"},      {"mask", "patch_size"},      {"mask", "block_side"},
+    {"mask", "target_patches"}, {"mask", "context_patches"}, {"mask", "num_pred_masks"},
+    {"mask", "joint"},          {"mask", "num_enc_masks"},   {NULL, NULL}};
 
 /* Where masks that cannot exist are most likely wrong. */
 static const char *blamed_key(const ij_config *c)
@@ -259,7 +250,7 @@ static void check_masks(const checking *k)
 {
     if (!usable(k, "mask", "sampler"))
         return;
-    const key_name *keys = mask_keys[k->config->mask.sampler];
+    const key_name *keys = k->config->mask.sampler == IJ_CONFIG_SAMPLER_SCATTER ? scatter_keys : multiblock_keys;
     for (int i = 0; keys[i].name; i++)
         if (!usable(k, keys[i].section, keys[i].name))
             return;

@@ -55,6 +55,7 @@ typedef struct ij_config_mask {
     int truncate; /* ij_config_truncate */
     int sampler;  /* ij_config_sampler */
     int block_side, context_patches, target_patches;
+    bool joint;
 } ij_config_mask;
 
 typedef struct ij_config_meta {

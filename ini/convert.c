@@ -27,6 +27,7 @@ ij_mask_config ij_config_masks(const ij_config *c)
                                         .context_patches = m->context_patches ? m->context_patches : rest},
                             .n_context = m->num_enc_masks,
                             .n_target = m->num_pred_masks,
+                            .joint = m->joint,
                             .enc_scale = {m->enc_mask_scale[0], m->enc_mask_scale[1]},
                             .pred_scale = {m->pred_mask_scale[0], m->pred_mask_scale[1]},
                             .aspect = {m->aspect_ratio[0], m->aspect_ratio[1]},
@@ -68,7 +69,6 @@ ij_trainer_config ij_config_trainer(const ij_config *c)
     ij_trainer_config t = {.model = ij_config_model_shape(c),
                            .batch = c->data.batch_size,
                            .contexts = c->mask.num_enc_masks,
-                           .targets = c->mask.num_pred_masks,
                            .loss = c->optimization.loss == IJ_CONFIG_LOSS_L2 ? IJ_LOSS_L2 : IJ_LOSS_SMOOTH_L1,
                            .gemm = gemm_backend(c->run.gemm),
                            .beta1 = c->optimization.betas[0],
@@ -77,6 +77,7 @@ ij_trainer_config ij_config_trainer(const ij_config *c)
                            .seed = (uint64_t)c->run.seed,
                            .rescale_residual = c->meta.rescale_residual};
     ij_mask_config masks = ij_config_masks(c);
+    t.targets = ij_mask_target_sets(&masks);
     ij_mask_bounds(&masks, &t.context_capacity, &t.target_capacity);
     ij_mask_most_tokens(&masks, t.batch, &t.most_context, &t.most_predictor);
     return t;

@@ -78,6 +78,7 @@ const ij_key ij_schema[] = {
     INT(mask, block_side, 1, 256, 0, "1", "scatter: side of a block, in patches"),
     INT(mask, context_patches, 0, 65536, 0, "0", "scatter: patches in an image's context; 0: all but the targets"),
     INT(mask, target_patches, 0, 65536, 0, "0", "scatter: patches in an image's targets together; to be named"),
+    BOOL(mask, joint, 0, "false", "predict all targets of an image in one pass, each patch once"),
 
     BOOL(meta, copy_data, IJ_FREE, "false", "official key without a meaning here: images are read where they lie"),
     BOOL(meta, load_checkpoint, IJ_FREE, "false",

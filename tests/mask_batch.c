@@ -11,7 +11,7 @@
 
 ij_batch mask_batch_make(const ij_mask_config *config, int images)
 {
-    ij_batch batch = {.images = images, .contexts = config->n_context, .targets = config->n_target};
+    ij_batch batch = {.images = images, .contexts = config->n_context, .targets = ij_mask_target_sets(config)};
     ij_mask_bounds(config, &batch.context_capacity, &batch.target_capacity);
     size_t contexts = (size_t)(images * batch.contexts), targets = (size_t)(images * batch.targets);
     batch.context = malloc(contexts * (size_t)batch.context_capacity * sizeof(int32_t));

@@ -270,6 +270,11 @@ static void scattered_masks_must_fit_the_grid(void **state)
                          "32 (line 14); context_patches = 33 (--set)");
     assert_refused(scatter, "mask.num_pred_masks=5", "run.ini:14: no valid masks exist: target_patches 32");
     assert_message_holds("num_pred_masks = 5 (--set)");
+    assert_accepted(&c, scatter, "mask.joint=true");
+    t = ij_config_trainer(&c);
+    assert_int_equal(t.targets, 1);
+    assert_int_equal(t.target_capacity, 32);
+    assert_int_equal(t.most_predictor, 8 * (32 + 32));
     assert_refused(scatter, "mask.block_side=9", "--set: no valid masks exist: block_side 9 must be 1 to 8");
     assert_refused(scatter, "mask.num_enc_masks=2", "--set: no valid masks exist: num_enc_masks 2 must be 1");
     assert_refused(scatter, "mask.target_patches=64", "--set: no valid masks exist: target_patches 64 must be 1 to 63");

@@ -67,6 +67,7 @@ else
         --set data.use_color_distortion=true --set data.color_jitter_strength=1 --set data.use_gaussian_blur=true
     expect_data 0 'contexts of 20 patches on average and 3 target sets of 4, of 6 x 6$' "$images" "${sheet[@]}" \
         --set mask.sampler=scatter --set mask.target_patches=12 --set mask.context_patches=20 --set mask.num_pred_masks=3
+    expect_data 0 '1 target set of [0-9]*, of 6 x 6$' "$images" "${sheet[@]}" --set mask.joint=true
     expect_data 1 'no valid masks exist: context_patches 25' "$images" "${sheet[@]}" --set mask.sampler=scatter \
         --set mask.target_patches=12 --set mask.context_patches=25
     checks=$((checks + 1))

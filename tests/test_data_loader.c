@@ -90,7 +90,8 @@ static ij_loader *open_loader(const ij_loader_config *config)
 
 static ij_batch make_batch(const ij_loader_config *c)
 {
-    ij_batch b = {.images = c->batch, .crop = c->crop, .contexts = c->mask.n_context, .targets = c->mask.n_target};
+    ij_batch b = {
+        .images = c->batch, .crop = c->crop, .contexts = c->mask.n_context, .targets = ij_mask_target_sets(&c->mask)};
     ij_mask_bounds(&c->mask, &b.context_capacity, &b.target_capacity);
     size_t images = (size_t)b.images;
     b.pixels = calloc(images, (size_t)b.crop * (size_t)b.crop * 3);
@@ -133,6 +134,7 @@ static void test_threads_change_nothing(void **state)
         one.decode = four.decode = (ij_decode_mode)mode;
         if (mode == IJ_DECODE_EXACT) { /* and the other sampler's masks */
             one.mask.sampler = four.mask.sampler = IJ_MASK_SCATTER;
+            one.mask.joint = four.mask.joint = true;
             one.mask.scatter = four.mask.scatter = (ij_mask_scatter){2, 32, 20};
         }
         ij_loader *a = open_loader(&one), *b = open_loader(&four);

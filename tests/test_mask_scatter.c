@@ -200,6 +200,25 @@ static void test_reproducible(void **state)
     mask_batch_free(&more);
 }
 
+/* Joint targets are one set of all, whatever num_pred_masks. */
+static void test_joint(void **state)
+{
+    (void)state;
+    ij_mask_config joint = scattered(8, 2, 30, 20, 4), one = scattered(8, 2, 30, 20, 1);
+    joint.joint = true;
+    assert_int_equal(ij_mask_check(&joint), IJ_OK);
+    ij_batch a = mask_batch_make(&joint, 6), b = mask_batch_make(&one, 6);
+    assert_int_equal(a.targets, 1);
+    assert_int_equal(a.target_capacity, 30);
+    for (int64_t number = 0; number < 10; number++) {
+        mask_batch_sample(&joint, 3, number, &a);
+        mask_batch_sample(&one, 3, number, &b);
+        mask_batch_same(&a, &b);
+    }
+    mask_batch_free(&a);
+    mask_batch_free(&b);
+}
+
 /* What memory is planned for is what every batch has. */
 static void test_planned_tokens(void **state)
 {
@@ -242,10 +261,10 @@ static void test_impossible(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_properties),   cmocka_unit_test(test_whole_blocks),
-        cmocka_unit_test(test_large_grid),   cmocka_unit_test(test_patches_are_as_likely),
-        cmocka_unit_test(test_reproducible), cmocka_unit_test(test_planned_tokens),
-        cmocka_unit_test(test_impossible),
+        cmocka_unit_test(test_properties),     cmocka_unit_test(test_whole_blocks),
+        cmocka_unit_test(test_large_grid),     cmocka_unit_test(test_patches_are_as_likely),
+        cmocka_unit_test(test_reproducible),   cmocka_unit_test(test_joint),
+        cmocka_unit_test(test_planned_tokens), cmocka_unit_test(test_impossible),
     };
     return cmocka_run_group_tests_name("mask_scatter", tests, NULL, NULL);
 }

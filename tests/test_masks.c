@@ -278,6 +278,142 @@ static void test_bound_is_met(void **state)
     mask_batch_free(&batch);
 }
 
+/* Joint targets are the blocks' union, a patch of several blocks once, cut at random to the batch's smallest; contexts
+ * are what they were. */
+static void test_joint_targets(void **state)
+{
+    (void)state;
+    enum { IMAGES = 8, N = 14 * 14 };
+    ij_mask_config apart = official(14), joint = apart;
+    joint.joint = true;
+    assert_int_equal(ij_mask_target_sets(&apart), 4);
+    assert_int_equal(ij_mask_target_sets(&joint), 1);
+    ij_batch a = mask_batch_make(&apart, IMAGES), b = mask_batch_make(&joint, IMAGES);
+    int cut = 0;
+    for (int64_t number = 0; number < 50; number++) {
+        bool in[IMAGES][N] = {{false}};
+        int smallest = N;
+        mask_batch_sample(&apart, 3, number, &a);
+        mask_batch_sample(&joint, 3, number, &b);
+        for (int image = 0; image < IMAGES; image++) {
+            int size = 0;
+            for (int t = 0; t < 4; t++)
+                for (int i = 0; i < a.target_length; i++)
+                    in[image][a.target[(t * IMAGES + image) * a.target_length + i]] = true;
+            for (int p = 0; p < N; p++)
+                size += in[image][p];
+            smallest = size < smallest ? size : smallest;
+            cut += size > b.target_length;
+        }
+        assert_int_equal(b.target_length, smallest);
+        for (int i = 0; i < IMAGES * smallest; i++) {
+            assert_true(in[i / smallest][b.target[i]]);
+            assert_true(i % smallest == 0 || b.target[i] > b.target[i - 1]);
+        }
+        assert_memory_equal(a.context_offset, b.context_offset, (IMAGES + 1) * sizeof(int32_t));
+        assert_memory_equal(a.context, b.context, (size_t)a.context_offset[IMAGES] * sizeof(int32_t));
+    }
+    assert_true(cut > 200);
+    mask_batch_free(&a);
+    mask_batch_free(&b);
+}
+
+/* Of one block an image there is nothing to join. */
+static void test_one_block_is_joint_already(void **state)
+{
+    (void)state;
+    ij_mask_config apart = official(14), joint;
+    apart.n_target = 1;
+    apart.n_context = 2;
+    apart.truncate_batch = true;
+    joint = apart;
+    joint.joint = true;
+    ij_batch a = mask_batch_make(&apart, 5), b = mask_batch_make(&joint, 5);
+    assert_int_equal(a.target_capacity, b.target_capacity);
+    for (int64_t number = 0; number < 20; number++) {
+        mask_batch_sample(&apart, 3, number, &a);
+        mask_batch_sample(&joint, 3, number, &b);
+        mask_batch_same(&a, &b);
+    }
+    mask_batch_free(&a);
+    mask_batch_free(&b);
+}
+
+/* Where a union is cut, each of its patches is as likely to stay, early or late in the image. */
+static void test_joint_cut_is_fair(void **state)
+{
+    (void)state;
+    enum { SIDE = 6, HALVES = 2, BATCHES = 3000 };
+    ij_mask_config apart = official(SIDE), joint;
+    apart.min_keep = 1;
+    apart.n_target = 2;
+    joint = apart;
+    joint.joint = true;
+    ij_batch a = mask_batch_make(&apart, 2), b = mask_batch_make(&joint, 2);
+    double stayed[HALVES] = {0}, expected[HALVES] = {0};
+    for (int64_t number = 0; number < BATCHES; number++) {
+        mask_batch_sample(&apart, 8, number, &a);
+        mask_batch_sample(&joint, 8, number, &b);
+        for (int image = 0; image < 2; image++) {
+            bool in[SIDE * SIDE] = {false};
+            int size = 0, seen = 0;
+            for (int t = 0; t < 2; t++)
+                for (int i = 0; i < a.target_length; i++)
+                    in[a.target[(t * 2 + image) * a.target_length + i]] = true;
+            for (int p = 0; p < SIDE * SIDE; p++)
+                size += in[p];
+            for (int p = 0; p < SIDE * SIDE; p++) {
+                int half = seen * HALVES / size; /* of the union, by patch number */
+                bool stays = false;
+                for (int i = 0; i < b.target_length && in[p]; i++)
+                    stays |= b.target[image * b.target_length + i] == p;
+                if (in[p] && size > b.target_length) {
+                    stayed[half] += stays;
+                    expected[half] += (double)b.target_length / size;
+                }
+                seen += in[p];
+            }
+        }
+    }
+    for (int half = 0; half < HALVES; half++) {
+        assert_true(expected[half] > 5000);
+        assert_true(fabs(stayed[half] / expected[half] - 1) < 0.02);
+    }
+    mask_batch_free(&a);
+    mask_batch_free(&b);
+}
+
+/* The bound holds every batch of one image, whose union is not cut, and what is planned for leaves room for contexts.
+ */
+static void test_joint_bounds(void **state)
+{
+    (void)state;
+    for (int side = 4; side <= 16; side += 3) {
+        ij_mask_config c = official(side);
+        c.joint = true;
+        c.min_keep = 0;
+        int most = 0;
+        int64_t context, predictor;
+        ij_batch one = mask_batch_make(&c, 1), many = mask_batch_make(&c, 40);
+        ij_mask_most_tokens(&c, 40, &context, &predictor);
+        many.most_context = context;
+        many.most_predictor = predictor;
+        for (int64_t number = 0; number < 200; number++) {
+            mask_batch_sample(&c, 4, number, &one);
+            most = one.target_length > most ? one.target_length : most;
+            mask_batch_sample(&c, 4, number, &many);
+            assert_true(many.context_offset[40] + 40 * many.target_length <= predictor);
+        }
+        assert_true(most <= one.target_capacity);
+        assert_true(side > 4 || most == one.target_capacity);
+        many.most_predictor = 40 * 3; /* far less than any batch needs */
+        mask_batch_sample(&c, 4, 0, &many);
+        assert_true(many.context_offset[40] + 40 * many.target_length <= 40 * 3);
+        mask_batch_free(&one);
+        mask_batch_free(&many);
+    }
+}
+
 static void test_impossible(void **state)
 {
     (void)state;
@@ -320,10 +456,18 @@ static void test_impossible(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_properties),      cmocka_unit_test(test_places_are_uniform),
-        cmocka_unit_test(test_truncation),      cmocka_unit_test(test_reproducible),
-        cmocka_unit_test(test_overlap_allowed), cmocka_unit_test(test_fewer_targets_subtracted),
-        cmocka_unit_test(test_bounds),          cmocka_unit_test(test_bound_is_met),
+        cmocka_unit_test(test_properties),
+        cmocka_unit_test(test_places_are_uniform),
+        cmocka_unit_test(test_truncation),
+        cmocka_unit_test(test_reproducible),
+        cmocka_unit_test(test_overlap_allowed),
+        cmocka_unit_test(test_fewer_targets_subtracted),
+        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_bound_is_met),
+        cmocka_unit_test(test_joint_targets),
+        cmocka_unit_test(test_one_block_is_joint_already),
+        cmocka_unit_test(test_joint_cut_is_fair),
+        cmocka_unit_test(test_joint_bounds),
         cmocka_unit_test(test_impossible),
     };
     return cmocka_run_group_tests_name("masks", tests, NULL, NULL);

@@ -9,7 +9,8 @@
 typedef enum ij_stream {
     IJ_STREAM_WEIGHTS = 1, /* a = tensor's number, b = 0 */
     IJ_STREAM_SHUFFLE = 2, /* a = epoch, b = 0 */
-    IJ_STREAM_MASK = 3,    /* a = batch since the start of the run, b = image in the batch + 1; b = 0: block sizes */
+    IJ_STREAM_MASK = 3,    /* a = batch since the start of the run, b = image in the batch + 1; b = 0: block sizes;
+                              b = 2^31 + image: which patches of joint targets stay */
     IJ_STREAM_AUGMENT = 4, /* a = epoch, b = sample's number in the data set */
     IJ_STREAM_TEST = 5,
     IJ_STREAM_PROBE = 6, /* a = 0, b = draw: which images a classifier learns from */
