@@ -172,7 +172,7 @@ static int top_of(const layout *l, int image)
 ij_status ij_sheet_draw(ij_sheet *sheet, const ij_batch *batch, int images, int side)
 {
     layout l;
-    ij_status status = lay_out(sheet, &l, batch->images, batch->crop);
+    ij_status status = lay_out(sheet, &l, images, batch->crop);
     if (status)
         return status;
     cell c = {.batch = batch, .side = side, .patch = batch->crop / side, .zoom = l.zoom};
