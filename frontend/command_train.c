@@ -6,6 +6,7 @@
 #include "frontend/interrupt.h"
 #include "frontend/message.h"
 #include "frontend/options.h"
+#include "frontend/png_bytes.h"
 #include "frontend/resume.h"
 #include "frontend/saver.h"
 #include "frontend/training.h"
@@ -69,7 +70,7 @@ static void close_run(run *r)
     ij_loader_close(r->loader);        /* before the trainer, whose memory it fills */
     ij_saver_close(r->training.saver); /* likewise: it reads it */
     ij_step_log_close(&r->training.log);
-    ij_event_file_close(&r->training.events);
+    ij_run_events_close(&r->training.events); /* before the trainer, whose weights its pictures show */
     ij_learning_curve_close(r->training.curve);
     ij_trainer_destroy(r->trainer);
     ij_device_close(r->device);
@@ -264,12 +265,32 @@ static ij_status open_log(run *r)
     return status;
 }
 
+/* Pictures of features are no reason not to train, but where it is the device that fails. */
+static ij_status open_watch(run *r)
+{
+    ij_training *t = &r->training;
+    if (!ij_png_available())
+        return IJ_OK;
+    const ij_dataset *dataset = t->curve ? ij_learning_curve_dataset(t->curve) : r->dataset;
+    ij_status status = ij_feature_watch_open(&t->events.watch, &r->config, dataset, r->trainer);
+    if (status == IJ_EDEVICE)
+        return status;
+    if (status)
+        ij_tell(IJ_LOG_WARNING, "warning: %s; TensorBoard gets no pictures of features", ij_error());
+    else
+        ij_say("        TensorBoard gets pictures of the features of %d images, in %.1f MiB of the device\n",
+               ij_feature_watch_images(t->events.watch),
+               (double)ij_feature_watch_device_bytes(t->events.watch) / 0x1p20);
+    return IJ_OK;
+}
+
 static ij_status open_events(run *r)
 {
     ij_training *t = &r->training;
     if (!r->config.logging.tensorboard)
         return IJ_OK;
-    return ij_event_file_open(&t->events, r->folder.base, r->folder.tag, t->begin);
+    ij_status status = ij_event_file_open(&t->events.file, r->folder.base, r->folder.tag, t->begin);
+    return status ? status : open_watch(r);
 }
 
 static ij_status open_saver(run *r)

@@ -121,6 +121,11 @@ void ij_learning_curve_close(ij_learning_curve *c)
     free(c);
 }
 
+const ij_dataset *ij_learning_curve_dataset(const ij_learning_curve *c)
+{
+    return c->dataset;
+}
+
 /* One half's features and labels from place `to` on: every other sample from `first` on. Images that cannot be read are
  * left out. Returns through *count how many there are. */
 static ij_status compute_half(ij_learning_curve *c, int first, int64_t to, int64_t *count)

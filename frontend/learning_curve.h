@@ -4,6 +4,7 @@
 #ifndef IJ_FRONTEND_LEARNING_CURVE_H
 #define IJ_FRONTEND_LEARNING_CURVE_H
 
+#include "data/dataset.h"
 #include "engine/device.h"
 #include "engine/trainer.h"
 #include "ini/config.h"
@@ -22,6 +23,9 @@ typedef struct ij_curve_point {
 ij_status ij_learning_curve_open(ij_learning_curve **curve, const ij_config *config, ij_trainer *trainer,
                                  ij_device *device);
 void ij_learning_curve_close(ij_learning_curve *curve); /* NULL is fine */
+
+/* The images' data set. */
+const ij_dataset *ij_learning_curve_dataset(const ij_learning_curve *curve);
 
 /* Waits for the device. After a failure the trainer can go on, but where it was the device itself (IJ_EDEVICE). */
 ij_status ij_learning_curve_measure(ij_learning_curve *curve, ij_curve_point *point);

@@ -3,11 +3,11 @@
 #include "engine/attention_map.h"
 #include "engine/base/try.h"
 #include "engine/encoder.h"
+#include "frontend/feature_colours.h"
 #include "frontend/features.h"
 #include "frontend/html.h"
 #include "frontend/picture.h"
 #include "frontend/png_bytes.h"
-#include "frontend/principal.h"
 #include "frontend/report.h"
 
 #include <math.h>
@@ -176,28 +176,7 @@ static ij_status write_example(const gallery *g, FILE *out, int example)
 /* ---- Principal components ------------------------------------------------------------------------------------------
  */
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Coordinates [tokens, 3] to colours, each from the second to the last but second hundredth of all its values. */
-static void to_colours(const double *coordinates, int64_t tokens, double *sorted, uint8_t *colours)
-{
-    for (int c = 0; c < 3; c++) {
-        for (int64_t t = 0; t < tokens; t++)
-            sorted[t] = coordinates[3 * t + c];
-        qsort(sorted, (size_t)tokens, sizeof *sorted, by_value);
-        double low = sorted[tokens / 50], high = sorted[tokens - 1 - tokens / 50];
-        for (int64_t t = 0; t < tokens; t++) {
-            double at = high > low ? (coordinates[3 * t + c] - low) / (high - low) : 0.5;
-            colours[3 * t + c] = (uint8_t)(255 * fmin(fmax(at, 0), 1) + 0.5);
-        }
-    }
-}
-
-static ij_status write_pairs(const gallery *g, FILE *out, const ij_principal *p, const uint8_t *colours)
+static ij_status write_pairs(const gallery *g, FILE *out, const double shares[3], const uint8_t *colours)
 {
     char text[1024];
     int side = ij_model_side(g->model);
@@ -207,7 +186,7 @@ static ij_status write_pairs(const gallery *g, FILE *out, const ij_principal *p,
         "The first three principal components of the last layer's patch features, as red, green and blue; one basis "
         "and one scale for all images. They hold %.0f %%, %.0f %% and %.0f %% of the variance. Alike colours: the "
         "encoder takes the patches for alike.</p>\n<div class=\"pairs\">\n",
-        100 * p->variance[0] / p->total, 100 * p->variance[1] / p->total, 100 * p->variance[2] / p->total);
+        100 * shares[0], 100 * shares[1], 100 * shares[2]);
     for (int i = 0; i < g->examples; i++) {
         fputs("<figure class=\"pair\">", out);
         TRY(write_example(g, out, i));
@@ -224,20 +203,12 @@ static ij_status write_pairs(const gallery *g, FILE *out, const ij_principal *p,
 static ij_status principal_components(const gallery *g, FILE *out)
 {
     int64_t tokens = (int64_t)g->examples * g->patches;
-    ij_principal p;
-    double *room = malloc((size_t)tokens * 4 * sizeof *room);
+    double shares[3];
     uint8_t *colours = malloc((size_t)tokens * 3);
-    ij_status status = room && colours ? IJ_OK : ij_fail(IJ_ENOMEM, "no memory for the patches' colours");
-    ij_status found = ij_principal_find(&p, g->tokens, tokens, g->model->dim, 3);
-    status = status ? status : found;
-    for (int64_t t = 0; t < tokens && !status; t++)
-        ij_principal_project(&p, g->tokens + t * g->model->dim, room + 3 * t);
-    if (!status) {
-        to_colours(room, tokens, room + 3 * tokens, colours);
-        status = write_pairs(g, out, &p, colours);
-    }
-    ij_principal_free(&p);
-    free(room);
+    ij_status status = colours ? ij_feature_colours(g->tokens, tokens, g->model->dim, colours, shares)
+                               : ij_fail(IJ_ENOMEM, "no memory for the patches' colours");
+    if (!status)
+        status = write_pairs(g, out, shares, colours);
     free(colours);
     return status;
 }

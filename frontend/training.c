@@ -5,8 +5,6 @@
 #include "frontend/clock.h"
 #include "frontend/interrupt.h"
 #include "frontend/message.h"
-#include "frontend/png_bytes.h"
-#include "frontend/sheet.h"
 #include "ini/convert.h"
 
 #include <math.h>
@@ -54,50 +52,14 @@ static void log_step(ij_training *t, const ij_step_record *record)
     ij_tell(IJ_LOG_WARNING, "warning: %s; the run goes on without a log", ij_error());
 }
 
-/* The same for TensorBoard. */
-static void warn_of_events(ij_training *t)
+/* The same for TensorBoard: takes how writing events went. */
+static void warn_of_events(ij_training *t, ij_status status)
 {
+    if (!status)
+        return;
     t->events_failed = true;
     ij_progress_clear(&t->progress);
     ij_tell(IJ_LOG_WARNING, "warning: %s; the run goes on without events for TensorBoard", ij_error());
-}
-
-static void log_events(ij_training *t, int64_t k, const ij_step_record *r)
-{
-    const ij_event_scalar scalars[] = {{"loss", r->result.loss},
-                                       {"target_std", r->result.target_std},
-                                       {"effective_rank", r->rank},
-                                       {"eval/knn", r->knn},
-                                       {"eval/ridge", r->ridge},
-                                       {"images_per_second", r->images_per_second},
-                                       {"schedule/lr", r->hyper.lr},
-                                       {"schedule/wd", r->hyper.wd},
-                                       {"schedule/ema", r->hyper.ema},
-                                       {"masks/context_length", r->context_length},
-                                       {"masks/target_length", r->target_length}};
-    if (!t->events_failed && ij_event_file_scalars(&t->events, k, scalars, sizeof scalars / sizeof *scalars))
-        warn_of_events(t);
-}
-
-/* The first batch's crops and masks, for whoever looks at the run from afar. */
-static void log_masks(ij_training *t, int64_t k, const ij_batch *batch)
-{
-    enum { CROPS = 12 };
-    ij_sheet sheet;
-    uint8_t *png = NULL;
-    size_t size;
-    if (!t->events.file || !ij_png_available())
-        return;
-    ij_status status = ij_sheet_draw(&sheet, batch, batch->images < CROPS ? batch->images : CROPS,
-                                     ij_model_side(ij_trainer_model(t->trainer)));
-    if (!status)
-        status = ij_png_bytes(sheet.pixels, sheet.width, sheet.height, &png, &size);
-    if (!status)
-        status = ij_event_file_picture(&t->events, k, "masks", png, size, sheet.width, sheet.height);
-    if (status)
-        warn_of_events(t);
-    ij_sheet_free(&sheet);
-    free(png);
 }
 
 /* Reads the results of all steps before `end`; waits for those that the device has not done. */
@@ -126,7 +88,8 @@ static ij_status read_results(ij_training *t, int64_t end)
                                  .knn = kept->curve.knn,
                                  .ridge = kept->curve.ridge};
         log_step(t, &record);
-        log_events(t, k, &record);
+        if (!t->events_failed)
+            warn_of_events(t, ij_run_events_step(&t->events, k, &record));
         if (!isnan(record.knn))
             t->progress.knn = record.knn;
         if ((status = check_loss(t, k, result.loss)))
@@ -273,11 +236,27 @@ static bool rank_is_due(const ij_training *t)
     return in_epoch == 0 || in_epoch % STEPS == 0;
 }
 
+/* At every evaluation; without [eval] at every epoch's end. */
+static bool evaluation_is_due(const ij_training *t)
+{
+    return is_multiple(t->taken, (t->curve ? t->config->eval.every : 1) * t->schedule.ipe);
+}
+
+static ij_status draw_features(ij_training *t)
+{
+    if (t->events_failed || !evaluation_is_due(t))
+        return IJ_OK;
+    ij_status status = ij_run_events_features(&t->events, t->taken - 1);
+    if (status != IJ_EDEVICE)
+        warn_of_events(t, status);
+    return status == IJ_EDEVICE ? status : IJ_OK;
+}
+
 /* A curve that cannot be measured is told of once, and is no reason to stop. */
 static ij_status measure_curve(ij_training *t, ij_step_kept *kept)
 {
     ij_curve_point point;
-    if (!t->curve || t->curve_failed || !is_multiple(t->taken, t->config->eval.every * t->schedule.ipe))
+    if (!t->curve || t->curve_failed || !evaluation_is_due(t))
         return IJ_OK;
     ij_status status = ij_learning_curve_measure(t->curve, &point);
     if (status == IJ_EDEVICE)
@@ -309,6 +288,8 @@ static ij_status look(ij_training *t)
             ij_effective_rank(t->features, t->config->data.batch_size, ij_trainer_model(t->trainer)->dim, &kept->rank);
     if (!status)
         status = measure_curve(t, kept);
+    if (!status)
+        status = draw_features(t);
     t->looked += ij_clock() - begin;
     return status;
 }
@@ -325,7 +306,7 @@ static ij_status one_step(ij_training *t)
     if (status || (status = ij_trainer_slot(t->trainer, (int)(k % 2), &batch)))
         return status;
     if (k == t->begin)
-        log_masks(t, k, batch);
+        warn_of_events(t, ij_run_events_masks(&t->events, k, batch, ij_model_side(ij_trainer_model(t->trainer))));
     kept->hyper = ij_schedule_at(&t->schedule, k);
     kept->context_length = mean_context_length(batch);
     kept->target_length = batch->target_length;

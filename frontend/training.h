@@ -7,9 +7,9 @@
 #include "engine/schedule.h"
 #include "engine/trainer.h"
 #include "frontend/collapse.h"
-#include "frontend/event_file.h"
 #include "frontend/learning_curve.h"
 #include "frontend/progress.h"
+#include "frontend/run_events.h"
 #include "frontend/run_folder.h"
 #include "frontend/saver.h"
 #include "frontend/step_log.h"
@@ -35,7 +35,7 @@ typedef struct ij_training {
     ij_saver *saver;
     ij_learning_curve *curve; /* NULL: none */
     ij_step_log log;          /* open */
-    ij_event_file events;     /* open, or zero */
+    ij_run_events events;     /* open, or zero */
     ij_schedule schedule;
     int64_t begin; /* steps taken before: those of the checkpoint that the run goes on from */
     int64_t steps; /* how many the run takes, these included */

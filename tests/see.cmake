@@ -1,6 +1,7 @@
 # Tests of what shows a run: report, predict, event files, progress. Included by tests/CMakeLists.txt.
 set(frontend ${PROJECT_SOURCE_DIR}/frontend)
-add_executable(test_report_parts test_report_parts.c ${frontend}/csv_table.c ${frontend}/envelope.c ${frontend}/html.c
+add_executable(test_report_parts test_report_parts.c ${frontend}/csv_table.c ${frontend}/envelope.c
+                                 ${frontend}/feature_colours.c ${frontend}/feature_sheet.c ${frontend}/html.c
                                  ${frontend}/picture.c ${frontend}/png_bytes.c ${frontend}/principal.c
                                  ${frontend}/svg_chart.c)
 add_executable(test_event_file test_event_file.c ${frontend}/crc32c.c ${frontend}/event_file.c

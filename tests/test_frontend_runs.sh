@@ -32,12 +32,12 @@ check "a second run's losses" "$(cut -d, -f1-5,7-9,11-14 "$run/jepa_r0.csv")" "$
 check "effective ranks, at the epochs' ends" "$(tail -n +2 "$run/jepa_r0.csv" | cut -d, -f12 | sed 's/..*/x/' | tr '\n' ,)" ',,x,,,x,'
 check "no curve without [eval]" "$(tail -n +2 "$run/jepa_r0.csv" | cut -d, -f13,14 | sort -u)" ','
 
-# A curve of what is learnt changes neither what is trained nor the other columns.
+# A curve of what is learnt and pictures of it change neither what is trained nor the other columns.
 for i in 6 7 8 9 10 11; do cp "$images/one/0.jpg" "$images/one/$i.jpg"; cp "$images/one/0.jpg" "$images/two/$i.jpg"; done
 expect 0 'done' train "${tiny[@]}" --set optimization.epochs=4 --set "logging.folder=$work/plain"
 expect 0 'eval:   .*: 22 images in 2 classes, half of them to learn from, every 2 epochs; 64 at a time take [0-9.]* MiB of the device$' train "${tiny[@]}" \
     --set optimization.epochs=4 --set "logging.folder=$work/watched" --set "eval.root_path=$images" --set eval.every=2 \
-    --set eval.images=22
+    --set eval.images=22 --set logging.tensorboard=true
 check "epochs that are looked at" "$(grep -c '^epoch [24]: k-NN .* %, ridge .* %' "$work/out")" 2
 check "losses beside a curve" "$(cut -d, -f1-5,7-9,11,12 "$work/watched/jepa_r0.csv")" "$(cut -d, -f1-5,7-9,11,12 "$work/plain/jepa_r0.csv")"
 check "points of the curve" "$(cut -d, -f13 "$work/watched/jepa_r0.csv" | grep -c '[0-9]')" 2

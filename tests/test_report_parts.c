@@ -1,7 +1,9 @@
-/* What a report is made of, where it can be computed by hand: tables, envelopes, ticks, principal components, pictures,
- * text that cannot be mistaken for markup. */
+/* What a report is made of, where it can be computed by hand: tables, envelopes, ticks, principal components, features
+ * as colours, pictures, text that cannot be mistaken for markup. */
 #include "frontend/csv_table.h"
 #include "frontend/envelope.h"
+#include "frontend/feature_colours.h"
+#include "frontend/feature_sheet.h"
 #include "frontend/html.h"
 #include "frontend/picture.h"
 #include "frontend/principal.h"
@@ -257,11 +259,83 @@ static void text(void **state)
     free(got);
 }
 
+/* ---- Features as colours ----------------------------------------------------------------------------------------- */
+
+/* Patches along one line in a space of five: one component holds all, which rises with the place on the line from 0 to
+ * 255, the outermost hundredths cut off on both sides. */
+static void colours(void **state)
+{
+    (void)state;
+    enum { N = 200, DIM = 5 };
+    float rows[N][DIM];
+    uint8_t seen[N][3];
+    double shares[3];
+    for (int t = 0; t < N; t++)
+        for (int i = 0; i < DIM; i++)
+            rows[t][i] = (float)(i - 1) + (i == 3 ? 2.0f : 0.5f) * (float)t / N;
+    assert_int_equal(ij_feature_colours(rows[0], N, DIM, seen[0], shares), IJ_OK);
+    assert_true(shares[0] > 0.999999 && shares[0] < 1.000001 && shares[1] < 1e-6 && shares[2] < 1e-6);
+    assert_true(seen[0][0] == 0 && seen[4][0] == 0 && seen[N - 5][0] == 255 && seen[N - 1][0] == 255);
+    for (int t = 5; t < N - 5; t++)
+        assert_true(abs(seen[t][0] - (int)(255.0 * (t - 4) / (N - 9) + 0.5)) <= 1);
+
+    for (int t = 0; t < N; t++) /* no differences: a grey, whatever the scale */
+        memset(rows[t], 0, sizeof rows[t]);
+    assert_int_equal(ij_feature_colours(rows[0], N, DIM, seen[0], shares), IJ_OK);
+    assert_true(seen[0][0] == 128 && seen[N - 1][2] == 128 && shares[0] == 0);
+}
+
+static const uint8_t *pixel_at(const ij_picture *p, int x, int y)
+{
+    return p->pixels + (y * p->width + x) * 3;
+}
+
+/* `images` images of `size` pixels beside side x side patches: each lies where it should, `edge` pixels large. */
+static void expect_sheet(int images, int size, int side, int edge, int width, int height)
+{
+    ij_picture sheet;
+    uint8_t *pixels = calloc((size_t)(images * size * size), 3);
+    uint8_t *patches = calloc((size_t)(images * side * side), 3);
+    assert_true(pixels && patches);
+    for (int i = 0; i < images; i++) {
+        memset(pixels + i * size * size * 3, 100 + i, (size_t)(size * size * 3));
+        for (int p = 0; p < side * side; p++)
+            patches[(i * side * side + p) * 3 + 1] = (uint8_t)(p + 1);
+    }
+    assert_int_equal(ij_feature_sheet(&sheet, pixels, images, size, patches, side), IJ_OK);
+    assert_int_equal(sheet.width, width);
+    assert_int_equal(sheet.height, height);
+    assert_int_equal(pixel_at(&sheet, 0, 0)[2], 24); /* the ground */
+    for (int i = 0; i < images; i++) {
+        int left = 12 + i % 4 * (2 * edge + 14), top = 12 + i / 4 * (edge + 12), right = left + edge + 2;
+        assert_int_equal(pixel_at(&sheet, left, top)[0], 100 + i);
+        assert_int_equal(pixel_at(&sheet, left + edge - 1, top + edge - 1)[0], 100 + i);
+        assert_int_equal(pixel_at(&sheet, left + edge, top)[2], 24);
+        assert_int_equal(pixel_at(&sheet, right, top)[1], 1);
+        assert_int_equal(pixel_at(&sheet, right + edge - 1, top)[1], side);
+        assert_int_equal(pixel_at(&sheet, right + edge - 1, top + edge - 1)[1], side * side);
+        assert_int_equal(pixel_at(&sheet, right, top)[0], 0);
+    }
+    ij_picture_free(&sheet);
+    free(pixels);
+    free(patches);
+}
+
+static void sheets(void **state)
+{
+    (void)state;
+    expect_sheet(12, 28, 7, 112, 4 * 238 + 12, 3 * 124 + 12);
+    expect_sheet(5, 224, 14, 112, 4 * 238 + 12, 2 * 124 + 12);
+    expect_sheet(1, 96, 12, 96, 206 + 12, 108 + 12);
+    expect_sheet(2, 150, 10, 75, 2 * 164 + 12, 87 + 12); /* patches of seven pixels and of eight */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(tables),     cmocka_unit_test(envelopes),
                                        cmocka_unit_test(ticks),      cmocka_unit_test(charts),
                                        cmocka_unit_test(components), cmocka_unit_test(components_of_noise),
-                                       cmocka_unit_test(pictures),   cmocka_unit_test(text)};
+                                       cmocka_unit_test(pictures),   cmocka_unit_test(text),
+                                       cmocka_unit_test(colours),    cmocka_unit_test(sheets)};
     return cmocka_run_group_tests_name("report_parts", tests, NULL, NULL);
 }

@@ -17,12 +17,21 @@ rm "$run/jepa-step00000006.safetensors"
 expect 0 'done: 9 of 9' train "${tiny[@]}" --set optimization.epochs=4 --set optimization.max_steps=9 --resume
 check "event files" "$(find "$run" -name 'events.out.tfevents.[0-9]*.jepa' | wc -l)" 2
 
-"${IJEPA_PYTHON:-python3}" "$(dirname "$0")/judge_events.py" "$run" 9 "$run/jepa_r0.csv" >"$work/judged" 2>"$work/err"
-judged=$?
-if [ $judged -ne 77 ]; then
+# Another run, with [eval]: there are pictures of features where it looks, and of its images.
+for i in 6 7 8 9 10 11; do cp "$images/one/0.jpg" "$images/one/$i.jpg"; cp "$images/one/0.jpg" "$images/two/$i.jpg"; done
+expect 0 'TensorBoard gets pictures of the features of 12 images' train "${tiny[@]}" --set "logging.folder=$work/eval" \
+    --set optimization.max_steps=18 --set "eval.root_path=$images" --set eval.every=2 --set optimization.epochs=4
+
+# judge FOLDER STEPS EVERY: the events of a run whose features are drawn at every so many epochs' ends.
+judge() {
+    "${IJEPA_PYTHON:-python3}" "$(dirname "$0")/judge_events.py" "$1" "$2" "$1/jepa_r0.csv" "$3" >"$work/judged" 2>"$work/err"
+    judged=$?
+    [ $judged -eq 77 ] && return
     checks=$((checks + 1))
     [ $judged -eq 0 ] || fail "TensorBoard's reader" "$(cat "$work/judged" "$work/err")"
-fi
+}
+judge "$work/eval" 18 2
+judge "$run" 9 1
 
 # A run anew keeps them where TensorBoard does not look; without the key there are none.
 expect 0 'renamed, with ~ added' train "${tiny[@]}" --set optimization.max_steps=1
