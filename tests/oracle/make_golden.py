@@ -12,6 +12,8 @@ CASES = {
     "giant-heads": dict(crop=64, patch=16, dim=176, depth=1, heads=2, mlp=48 / 11, pdim=48, pdepth=1, B=2, nenc=1, npred=4, loss="l2"),
     "ragged": dict(crop=64, patch=8, dim=64, depth=2, heads=2, mlp=4, pdim=32, pdepth=2, B=5, nenc=1, npred=4, loss="l2", ragged=1),
     "vit-tiny": dict(crop=64, patch=8, dim=192, depth=1, heads=3, mlp=4, pdim=96, pdepth=2, B=4, nenc=1, npred=4, loss="smooth_l1"),
+    "joint-scattered": dict(crop=48, patch=8, dim=48, depth=2, heads=3, mlp=4, pdim=24, pdepth=2, B=3, nenc=1, npred=1, loss="smooth_l1",
+                            scatter=dict(block=2, targets=16, contexts=14), seed=1201),
 }
 STEPS = [dict(lr=5e-4, wd=0.04, ema=0.996), dict(lr=1e-3, wd=0.1, ema=0.997), dict(lr=7e-4, wd=0.4, ema=0.999)]
 EPS = 1e-6
@@ -53,8 +55,11 @@ def make(name, c, seed, out):
         for k in q:
             q[k] = q[k].float().double()
     u8 = torch.randint(0, 256, (c["B"], c["crop"], c["crop"], 3), generator=g, dtype=torch.uint8)
-    sample = O.sample_masks if not c.get("ragged") else O.sample_ragged_masks
-    me, mp = sample(c, c["B"], g, npred=c["npred"], nenc=c["nenc"], min_keep=1)
+    if c.get("scatter"):
+        me, mp = O.sample_scattered_masks(c, c["B"], g, **c.pop("scatter"), npred=c["npred"])
+    else:
+        sample = O.sample_masks if not c.get("ragged") else O.sample_ragged_masks
+        me, mp = sample(c, c["B"], g, npred=c["npred"], nenc=c["nenc"], min_keep=1)
     img, T, meta = O.normalise(u8), {}, {}
     T["image"] = u8.numpy()
     if c.get("ragged"):  # me[b][i], mp[b][j]
@@ -90,4 +95,5 @@ def make(name, c, seed, out):
 if __name__ == "__main__":
     off = int(sys.argv[2]) if len(sys.argv) > 2 else 0
     for i, (n, c) in enumerate(CASES.items()):
-        make(n, dict(c), 100 + i + off, sys.argv[1])
+        c = dict(c)
+        make(n, c, c.pop("seed", 100 + i) + off, sys.argv[1])
