@@ -1,6 +1,6 @@
-/* Scattered masks: of every image so many patches, drawn at random in small square blocks (BEiT and SimMIM mask like
- * that), are the targets, and so many of the rest the context. The counts are the same for all images, so all sequences
- * have one length. Counter-based, as the multi-block masks of data/masks.h, which offers both. */
+/* Scattered masks: of every image so many patches, drawn at random in small square blocks (SimMIM's masks; MAE's where
+ * a block is a patch), are the targets, and so many of the rest the context. The counts are the same for all images, so
+ * all sequences have one length. Counter-based, as the multi-block masks of data/masks.h, which offers both. */
 #ifndef IJ_DATA_MASK_SCATTER_H
 #define IJ_DATA_MASK_SCATTER_H
 

@@ -74,7 +74,7 @@ const ij_key ij_schema[] = {
     CHOICE(mask, truncate, truncate_names, 0, "batch",
            "cut contexts to the batch's shortest (official), or keep them whole"),
     CHOICE(mask, sampler, sampler_names, 0, "multiblock",
-           "targets are whole rectangles (I-JEPA), or scatter: many small blocks, as BEiT and SimMIM hide"),
+           "targets are whole rectangles (I-JEPA), or scatter: many small squares, as SimMIM and MAE hide"),
     INT(mask, block_side, 1, 256, 0, "1", "scatter: side of a block, in patches"),
     INT(mask, context_patches, 0, 65536, 0, "0", "scatter: patches in an image's context; 0: all but the targets"),
     INT(mask, target_patches, 0, 65536, 0, "0", "scatter: patches in an image's targets together; to be named"),

@@ -51,6 +51,30 @@ for i in 6 7 8 9 10 11; do rm "$images/one/$i.jpg" "$images/two/$i.jpg"; done
 check "a second run's weights" "$(cksum <"$run/jepa-latest.safetensors")" "$(cksum <"$run/jepa-latest.safetensors~")"
 expect 0 'done: 2 of 2 steps' train "${tiny[@]}" --set optimization.max_steps=2 --set mask.truncate=none
 
+# Scattered masks, and joint targets of either sampler: a run, its log's mask lengths, and a run that is cut and goes on.
+masks=(--set mask.sampler=scatter --set mask.block_side=2 --set mask.target_patches=12 --set mask.context_patches=16)
+lengths() { tail -n +2 "$1" | cut -d, -f4,5 | sort -u | xargs; }
+numbers() { cut -d, -f1-5,7-9,11-14 "$1"; } # without times
+expect 0 'done: 3 of 3 steps' train "${tiny[@]}" "${masks[@]}" --set "logging.folder=$work/sets"
+check "mask lengths of four sets" "$(lengths "$work/sets/jepa_r0.csv")" '16,3'
+for sampler in multiblock scatter; do
+    joint=("${tiny[@]}" "${masks[@]}" --set mask.joint=true --set mask.sampler=$sampler --set optimization.epochs=4)
+    expect 0 'done: 12 of 12 steps' train "${joint[@]}" --set "logging.folder=$work/whole-$sampler"
+    expect 0 'done: 7 of 7 steps' train "${joint[@]}" --set "logging.folder=$work/cut-$sampler" --set optimization.max_steps=7
+    expect 0 'after 7 steps' train "${joint[@]}" --set "logging.folder=$work/cut-$sampler" --set data.num_workers=3 --resume
+    check "losses of a run that goes on" \
+        "$(numbers "$work/cut-$sampler/jepa_r0.csv")" "$(numbers "$work/whole-$sampler/jepa_r0.csv")"
+    check "weights of a run that goes on" "$(tensors "$work/cut-$sampler/jepa-latest.safetensors")" \
+        "$(tensors "$work/whole-$sampler/jepa-latest.safetensors")"
+    expect 1 '\[mask\] joint = false (.*default), the run.s is true' train "${tiny[@]}" "${masks[@]}" \
+        --set mask.sampler=$sampler --set optimization.epochs=4 --set "logging.folder=$work/cut-$sampler" --resume
+done
+check "mask lengths of joint scattered targets" "$(lengths "$work/whole-scatter/jepa_r0.csv")" '16,12'
+checks=$((checks + 1))
+[ "$(lengths "$work/whole-multiblock/jepa_r0.csv" | wc -w)" -gt 1 ] || fail "unions of blocks" "have one size in all batches"
+expect 1 'no valid masks exist: target_patches 12 cannot be divided into num_pred_masks 5' train "${tiny[@]}" "${masks[@]}" \
+    --set mask.num_pred_masks=5
+
 # A few bad images are named and skipped, too many end the run.
 echo "no image at all" >"$images/one/bad.jpg"
 head -c 200 "$images/one/0.jpg" >"$images/two/cut.jpg"
