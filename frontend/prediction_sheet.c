@@ -119,6 +119,8 @@ ij_status ij_prediction_sheet(ij_picture *sheet, const ij_prediction *p, const i
 {
     int crop = p->model.crop, zoom = crop < PANEL ? (PANEL + crop / 2) / crop : 1, edge = crop * zoom;
     int columns = p->blocks > 3 + (found != NULL) ? p->blocks : 3 + (found != NULL), rows = found ? 3 : 2;
+    if (p->blocks == 1) /* the first row shows it already */
+        rows = 1;
     TRY(ij_picture_create(sheet, columns * (edge + GAP) + 2 * MARGIN + SCALE, rows * (edge + GAP) - GAP + 2 * MARGIN));
     ij_picture_fill(sheet, 0, 0, sheet->width, sheet->height, background);
     panel a = {.sheet = sheet, .p = p, .zoom = zoom};
@@ -132,7 +134,7 @@ ij_status ij_prediction_sheet(ij_picture *sheet, const ij_prediction *p, const i
         move(&a, edge, 3, 0);
         draw_stand_ins(&a, found, ALL);
     }
-    for (int block = 0; block < p->blocks; block++) {
+    for (int block = 0; block < p->blocks && rows > 1; block++) {
         move(&a, edge, block, 1);
         draw_cosines(&a, block);
         if (found) {

@@ -58,7 +58,8 @@ numbers() { cut -d, -f1-5,7-9,11-14 "$1"; } # without times
 expect 0 'done: 3 of 3 steps' train "${tiny[@]}" "${masks[@]}" --set "logging.folder=$work/sets"
 check "mask lengths of four sets" "$(lengths "$work/sets/jepa_r0.csv")" '16,3'
 for sampler in multiblock scatter; do
-    joint=("${tiny[@]}" "${masks[@]}" --set mask.joint=true --set mask.sampler=$sampler --set optimization.epochs=4)
+    joint=("${tiny[@]}" "${masks[@]}" --set mask.joint=true --set "mask.sampler=$sampler" \
+        --set optimization.epochs=4)
     expect 0 'done: 12 of 12 steps' train "${joint[@]}" --set "logging.folder=$work/whole-$sampler"
     expect 0 'done: 7 of 7 steps' train "${joint[@]}" --set "logging.folder=$work/cut-$sampler" --set optimization.max_steps=7
     expect 0 'after 7 steps' train "${joint[@]}" --set "logging.folder=$work/cut-$sampler" --set data.num_workers=3 --resume

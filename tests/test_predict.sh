@@ -51,6 +51,10 @@ expect 0 'done: ' train "${tiny[@]}" --set "logging.folder=$work/scatter" --set 
 expect 0 picture: predict "$work/scatter/jepa-latest.safetensors" "$image" --out "$out"
 check "scattered targets" "$(grep -c '^target [1-3]: 5 patches in rows [1-6] to [1-6], columns [1-6] to [1-6]: cosine ' "$work/out")" 3
 
+expect 0 'done: ' train "${tiny[@]}" --set "logging.folder=$work/joint" --set mask.joint=true
+expect 0 picture: predict "$work/joint/jepa-latest.safetensors" "$image" --out "$out" --gallery "$images"
+check "joint targets" "$(grep -c '^\(target\|block\) 1: ' "$work/out")$(grep -c '^\(target\|block\) 2: ' "$work/out")" 10
+
 # ---- What it cannot work with
 expect 1 'holds no predictor' predict "$(dirname "$0")/model_files/hf" "$image" --out "$out"
 expect 1 "$work/text" predict "$model" "$work/text" --out "$out"
