@@ -2,8 +2,8 @@
  * order. It is put before each of their sources.
  *
  * A work-group tiles through local memory; its work-items lie along dimension 0. Rows are float4 wide: every row starts
- * at a multiple of 16 bytes where its width is a multiple of 4. All widths are, but for those of some matrix products:
- * they are built with ALIGNED = 0. */
+ * at a multiple of 16 bytes where its width is a multiple of 4. All widths are, but for those of some matrix products
+ * and of patches: they are built with ALIGNED = 0. */
 #ifndef ALIGNED
 #define ALIGNED 1
 #endif

@@ -71,3 +71,4 @@ PRODUCT_KERNEL(gemm_bias_gelu_keep, 0, BIAS | GELU | KEEP)
 /* Backward to the input: b = W, which now lies across the sum. */
 PRODUCT_KERNEL(gemm, 1, 0)
 PRODUCT_KERNEL(gemm_gelu_backward, 1, GELU_BACK)
+PRODUCT_KERNEL(gemm_residual, 1, ADD)

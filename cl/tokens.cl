@@ -20,6 +20,34 @@ SINGLE_ITEM __kernel void patchify(__global const uchar *restrict pixels, __glob
     }
 }
 
+/* The patches that pixels are predicted of: row rows[r] = image N + patch of the same, less the mean of its 3 P P
+ * values and divided by sqrt(their variance + eps) (He et al. 2022, arXiv:2111.06377). Global size: rows of out. */
+SINGLE_ITEM __kernel void pixel_targets(__global const uchar *restrict pixels, __global const int *restrict rows,
+                                        __global float *restrict out, int S, int P, float4 scale, float4 shift,
+                                        float eps)
+{
+    int row = get_global_id(0), side = S / P, image = rows[row] / (side * side), patch = rows[row] % (side * side);
+    int area = P * P, py = patch / side * P, px = patch % side * P;
+    __global float *to = out + (size_t)row * 3 * area;
+    float sum = 0.0f, squares = 0.0f;
+    for (int y = 0; y < P; y++) {
+        __global const uchar *from = pixels + (((size_t)image * S + py + y) * S + px) * 3;
+        for (int x = 0; x < P; x++) {
+            float4 v = (float4)(from[3 * x], from[3 * x + 1], from[3 * x + 2], 0.0f) * scale + shift;
+            to[y * P + x] = v.x;
+            to[area + y * P + x] = v.y;
+            to[2 * area + y * P + x] = v.z;
+            sum += v.x + v.y + v.z;
+        }
+    }
+    float mean = sum / (3 * area);
+    for (int i = 0; i < 3 * area; i++)
+        squares += (to[i] - mean) * (to[i] - mean);
+    float rstd = rsqrt(squares / (3 * area) + eps);
+    for (int i = 0; i < 3 * area; i++)
+        to[i] = (to[i] - mean) * rstd;
+}
+
 /* Assembles the predictor's input [rows, D]: row r is context token source[r] where source[r] >= 0, else the mask
  * token plus the position of patch -1 - source[r]. Global size: rows. */
 SINGLE_ITEM __kernel void assemble(__global const float *restrict context, __global const float *restrict mask_token,

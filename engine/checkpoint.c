@@ -186,22 +186,24 @@ ij_status ij_checkpoint_write(ij_trainer *t, const ij_snapshot *snapshot, const 
 /* ---- Reading -------------------------------------------------------------------------------------------------------
  */
 
-/* The file's model is the trainer's. */
-static ij_status check_model(const ij_trainer *t, const ij_model_file *file, const char *path, bool any_crop)
+/* The file's model is the trainer's; for a start the images may be of another size, and a head for pixels be missing.
+ */
+static ij_status check_model(const ij_trainer *t, const ij_model_file *file, const char *path, bool starting)
 {
     const ij_model_config *is = ij_trainer_model(t), *has = &ij_model_file_describe(file)->model;
     const struct {
         const char *what;
         int has, is;
         bool matters;
-    } sizes[] = {{"crop_size", has->crop, is->crop, !any_crop},
+    } sizes[] = {{"crop_size", has->crop, is->crop, !starting},
                  {"patch_size", has->patch, is->patch, true},
                  {"the encoder's width", has->dim, is->dim, true},
                  {"its number of blocks", has->depth, is->depth, true},
                  {"its number of heads", has->heads, is->heads, true},
                  {"the width of its MLP", has->hidden, is->hidden, true},
                  {"the predictor's width", has->pred_dim, is->pred_dim, has->pred_dim != 0},
-                 {"its number of blocks", has->pred_depth, is->pred_depth, has->pred_dim != 0}};
+                 {"its number of blocks", has->pred_depth, is->pred_depth, has->pred_dim != 0},
+                 {"the number of heads for pixels", has->pixel_head, is->pixel_head, !starting}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         if (sizes[i].matters && sizes[i].has != sizes[i].is)
             return ij_fail(IJ_EINVAL, "%s: holds another model: %s is %d there, %d here", path, sizes[i].what,
@@ -291,6 +293,8 @@ static ij_status load_network(ij_trainer *t, ij_model_file *file, const char *fr
             continue;
         snprintf(full, sizeof full, "%s%s", from, name + strlen(into));
         const ij_model_tensor *tensor = ij_model_file_find(file, full);
+        if (!tensor && strstr(name, "predictor_pixels."))
+            continue;
         if (!tensor)
             return ij_fail(IJ_EFORMAT, "%s: has no tensor %s", ij_model_file_path(file), full);
         TRY(ij_model_file_read(file, tensor, values));

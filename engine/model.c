@@ -23,6 +23,11 @@ int64_t ij_most_predictor(const ij_trainer_config *t)
     return t->most_predictor && t->most_predictor < all ? t->most_predictor : all;
 }
 
+static int patch_floats(const ij_model_config *c)
+{
+    return 3 * c->patch * c->patch;
+}
+
 /* ---- Planning ---------------------------------------------------------------------------------------------------- */
 
 static ij_status make_kernels(ij_model *m)
@@ -35,7 +40,9 @@ static ij_status make_kernels(ij_model *m)
     TRY(ij_attention_create(&m->predictor_attention, m->device, c->heads, c->pred_dim / c->heads));
     TRY(ij_layernorm_create(&m->layernorm, m->device));
     TRY(ij_tokens_create(&m->tokens, m->device));
-    return ij_loss_create(&m->loss, m->device);
+    if (c->pixel_head)
+        TRY(ij_loss_create(&m->pixel_loss, m->device, patch_floats(c)));
+    return ij_loss_create(&m->loss, m->device, c->dim);
 }
 
 /* wanted: rows of the last block's result that are read. */
@@ -75,7 +82,7 @@ static ij_status plan_activations(ij_model *m, ij_plan *plan)
 {
     const ij_trainer_config *t = &m->config;
     const ij_model_config *c = &t->model;
-    int64_t D = c->dim, Dp = c->pred_dim, pixels = 3 * c->patch * c->patch;
+    int64_t D = c->dim, Dp = c->pred_dim, pixels = patch_floats(c);
     int64_t full = (int64_t)t->batch * m->patches;
     int64_t sequences = (int64_t)t->contexts * t->batch;
     int64_t context = ij_most_context(t);
@@ -111,7 +118,7 @@ static ij_status plan_activations(ij_model *m, ij_plan *plan)
         {"activations", predictions * D, &m->prediction},
         {"activations", rows * D, &m->target_rows},
         {"activations", t->batch * D, &m->features},
-        {"activations", IJ_LOSS_PARTIALS + D, &m->measured},
+        {"activations", IJ_TERMS * IJ_LOSS_PARTIALS + D, &m->measured},
         {"tables", m->patches * D, &m->position},
         {"tables", m->patches * Dp, &m->predictor_position},
         {"tables", full, &m->full_image},
@@ -121,18 +128,25 @@ static ij_status plan_activations(ij_model *m, ij_plan *plan)
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         TRY(ij_plan_add(plan, all[i].group, (uint64_t)all[i].floats * sizeof(float), CL_MEM_READ_WRITE, all[i].where));
 
+    if (c->pixel_head) {
+        TRY(ij_plan_add(plan, "activations", (uint64_t)(predictions * pixels) * sizeof(float), CL_MEM_READ_WRITE,
+                        &m->pixel_prediction));
+        TRY(ij_plan_add(plan, "activations", (uint64_t)(rows * pixels) * sizeof(float), CL_MEM_READ_WRITE,
+                        &m->pixel_targets));
+    }
+
     const struct {
         int64_t rows, out, in;
     } linear[] = {
-        {full, D, pixels},       {full, 3 * D, D},        {full, D, D},
-        {full, c->hidden, D},    {full, D, c->hidden},    {context, D, pixels},
-        {context, 3 * D, D},     {context, D, D},         {context, c->hidden, D},
-        {context, D, c->hidden}, {context, Dp, D},        {predictor, 3 * Dp, Dp},
-        {predictor, Dp, Dp},     {predictor, 4 * Dp, Dp}, {predictor, Dp, 4 * Dp},
-        {predictions, D, Dp},
+        {full, D, pixels},       {full, 3 * D, D},          {full, D, D},
+        {full, c->hidden, D},    {full, D, c->hidden},      {context, D, pixels},
+        {context, 3 * D, D},     {context, D, D},           {context, c->hidden, D},
+        {context, D, c->hidden}, {context, Dp, D},          {predictor, 3 * Dp, Dp},
+        {predictor, Dp, Dp},     {predictor, 4 * Dp, Dp},   {predictor, Dp, 4 * Dp},
+        {predictions, D, Dp},    {predictions, pixels, Dp},
     };
-    size_t products = 0;
-    for (size_t i = 0; i < sizeof linear / sizeof *linear; i++) {
+    size_t products = 0, count = sizeof linear / sizeof *linear - (c->pixel_head ? 0 : 1);
+    for (size_t i = 0; i < count; i++) {
         size_t need = ij_gemm_scratch(&m->gemm, (int)linear[i].rows, (int)linear[i].out, (int)linear[i].in);
         products = need > products ? need : products;
     }
@@ -155,6 +169,9 @@ ij_status ij_model_plan(ij_model *m, ij_device *device, const ij_trainer_config 
 
 void ij_model_destroy(ij_model *m)
 {
+    for (int i = 0; i < IJ_TERMS; i++)
+        if (m->partial[i])
+            clReleaseMemObject(m->partial[i]);
     if (m->std)
         clReleaseMemObject(m->std);
     ij_params_destroy(&m->params);
@@ -164,6 +181,7 @@ void ij_model_destroy(ij_model *m)
     ij_layernorm_destroy(&m->layernorm);
     ij_tokens_destroy(&m->tokens);
     ij_loss_destroy(&m->loss);
+    ij_loss_destroy(&m->pixel_loss);
     free(m->encoder.blocks);
     free(m->target.blocks);
     free(m->predictor.blocks);
@@ -279,6 +297,29 @@ static ij_status upload_tables(ij_model *m)
     return status;
 }
 
+/* Floats begin .. begin + count of `measured`. */
+static ij_status view_measured(ij_model *m, size_t begin, size_t count, cl_mem *view)
+{
+    cl_buffer_region region = {begin * sizeof(float), count * sizeof(float)};
+    cl_int code;
+    *view = clCreateSubBuffer(m->measured, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &code);
+    return ij_cl_check(code, "making a view");
+}
+
+/* A head that is not trained yet has no gradient. */
+static ij_status clear_heads(ij_model *m)
+{
+    const cl_float zero = 0;
+    for (int i = 0; i < IJ_TERMS; i++) {
+        const ij_segment *s = m->params.head[i] < 0 ? NULL : &m->params.segments[m->params.head[i]];
+        if (s)
+            TRY(ij_cl_check(clEnqueueFillBuffer(m->device->compute, s->gradient, &zero, sizeof zero, 0,
+                                                s->floats * sizeof zero, 0, NULL, NULL),
+                            "clearing a gradient"));
+    }
+    return IJ_OK;
+}
+
 ij_status ij_model_start(ij_model *m)
 {
     const ij_model_config *c = &m->config.model;
@@ -293,10 +334,12 @@ ij_status ij_model_start(ij_model *m)
     m->mask_token = ij_params_find(&m->params, "predictor.mask_token")->weight;
     m->mask_token_grad = ij_params_find(&m->params, "predictor.mask_token")->gradient;
 
-    cl_buffer_region spread = {IJ_LOSS_PARTIALS * sizeof(float), (size_t)c->dim * sizeof(float)};
-    cl_int code;
-    m->std = clCreateSubBuffer(m->measured, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &spread, &code);
-    TRY(ij_cl_check(code, "making a view"));
+    if (c->pixel_head)
+        m->predictor_pixels = linear_of(m, false, "predictor.predictor_pixels");
+    for (int i = 0; i < IJ_TERMS; i++)
+        TRY(view_measured(m, (size_t)i * IJ_LOSS_PARTIALS, IJ_LOSS_PARTIALS, &m->partial[i]));
+    TRY(view_measured(m, (size_t)IJ_TERMS * IJ_LOSS_PARTIALS, (size_t)c->dim, &m->std));
+    TRY(clear_heads(m));
 
     /* The target encoder keeps nothing: each buffer is free again when the next but one operation needs it. */
     m->infer = (ij_block_memory){.input = m->d,
@@ -315,11 +358,23 @@ static ij_stack_ops ops_of(ij_model *m, const ij_net *net)
     return (ij_stack_ops){&m->gemm, net->attention, &m->layernorm, &m->tokens};
 }
 
+static const float pixel_eps = 1e-3f; /* of a patch's variance; the patches of a sky have none */
+
+static bool about(const ij_device_batch *b, ij_term term)
+{
+    return b->objective.weight[term] > 0;
+}
+
 ij_status ij_model_patchify(ij_model *m, const ij_device_batch *b)
 {
     const ij_model_config *c = &m->config.model;
     TRY(ij_patchify(&m->tokens, b->pixels, b->list[IJ_LIST_CONTEXT_IMAGE], b->list[IJ_LIST_CONTEXT_PATCH],
                     m->context_patches, b->index->context_tokens, c->crop, c->patch));
+    if (about(b, IJ_TERM_PIXEL))
+        TRY(ij_pixel_targets(&m->tokens, b->pixels, b->list[IJ_LIST_TARGET_ROWS], m->pixel_targets,
+                             b->index->target_rows, c->crop, c->patch, pixel_eps));
+    if (!about(b, IJ_TERM_FEATURE))
+        return IJ_OK;
     return ij_patchify(&m->tokens, b->pixels, m->full_image, m->full_patch, m->scratch.wide,
                        m->config.batch * m->patches, c->crop, c->patch);
 }
@@ -341,6 +396,8 @@ static ij_status run_target(ij_model *m)
 
 ij_status ij_model_target(ij_model *m, const ij_device_batch *b)
 {
+    if (!about(b, IJ_TERM_FEATURE))
+        return IJ_OK;
     TRY(run_target(m));
     ij_norm plain = {.dim = m->target.dim, .eps = m->config.model.target_eps};
     return ij_layernorm_forward(&m->layernorm, &plain, m->scratch.norm, b->list[IJ_LIST_TARGET_ROWS], m->target_rows,
@@ -394,15 +451,28 @@ ij_status ij_model_predict(ij_model *m, const ij_device_batch *b)
     TRY(run_blocks(m, &m->predictor, &m->predictor_tape, s, mask_tokens(b)));
     TRY(ij_layernorm_forward(&m->layernorm, &m->predictor.norm, m->predictor_tape.output, NULL, m->predictor_normed,
                              b->index->predictions));
+    if (about(b, IJ_TERM_PIXEL))
+        TRY(ij_gemm_forward(&m->gemm, &m->predictor_pixels, m->predictor_normed, m->pixel_prediction,
+                            b->index->predictions, &(ij_tail){0}));
+    if (!about(b, IJ_TERM_FEATURE))
+        return IJ_OK;
     return ij_gemm_forward(&m->gemm, &m->predictor_proj, m->predictor_normed, m->prediction, b->index->predictions,
                            &(ij_tail){0});
 }
 
 ij_status ij_model_loss(ij_model *m, const ij_device_batch *b, int *partials)
 {
-    TRY(ij_loss_run(&m->loss, m->prediction, m->target_rows, m->scratch.wide, m->measured, b->index->predictions,
-                    m->encoder.dim, m->config.contexts, m->config.batch * b->target_length,
-                    m->config.loss == IJ_LOSS_SMOOTH_L1, partials));
+    const double *weight = b->objective.weight;
+    int rows = b->index->predictions, block = m->config.batch * b->target_length;
+    if (about(b, IJ_TERM_PIXEL))
+        TRY(ij_loss_run(&m->pixel_loss, m->pixel_prediction, m->pixel_targets, m->pixel_prediction,
+                        m->partial[IJ_TERM_PIXEL], rows, m->predictor_pixels.out, m->config.contexts, block, false,
+                        weight[IJ_TERM_PIXEL], &partials[IJ_TERM_PIXEL]));
+    if (!about(b, IJ_TERM_FEATURE))
+        return IJ_OK;
+    TRY(ij_loss_run(&m->loss, m->prediction, m->target_rows, m->scratch.wide, m->partial[IJ_TERM_FEATURE], rows,
+                    m->encoder.dim, m->config.contexts, block, m->config.loss == IJ_LOSS_SMOOTH_L1,
+                    weight[IJ_TERM_FEATURE], &partials[IJ_TERM_FEATURE]));
     return ij_batch_std(&m->loss, m->features, m->std, m->config.batch, m->encoder.dim);
 }
 
@@ -421,15 +491,32 @@ static ij_status back_through_blocks(ij_model *m, const ij_net *net, const ij_ta
     return IJ_OK;
 }
 
+/* The gradient of the normed mask tokens, from those of the heads that took part, in scratch.other. */
+static ij_status back_through_heads(ij_model *m, const ij_device_batch *b)
+{
+    int n = b->index->predictions;
+    bool both = about(b, IJ_TERM_PIXEL) && about(b, IJ_TERM_FEATURE);
+    cl_mem dz = m->scratch.wide, d = m->scratch.other, of_pixels = both ? m->scratch.norm : d;
+    if (about(b, IJ_TERM_PIXEL)) {
+        TRY(ij_gemm_transpose_weight(&m->gemm, &m->predictor_pixels));
+        TRY(ij_gemm_backward_input(&m->gemm, &m->predictor_pixels, m->pixel_prediction, of_pixels, n, NULL));
+        TRY(ij_gemm_backward_weight(&m->gemm, &m->predictor_pixels, m->predictor_normed, m->pixel_prediction, n));
+    }
+    if (!about(b, IJ_TERM_FEATURE))
+        return IJ_OK;
+    TRY(ij_gemm_transpose_weight(&m->gemm, &m->predictor_proj));
+    TRY(both ? ij_gemm_backward_input_added(&m->gemm, &m->predictor_proj, dz, d, n, of_pixels)
+             : ij_gemm_backward_input(&m->gemm, &m->predictor_proj, dz, d, n, NULL));
+    return ij_gemm_backward_weight(&m->gemm, &m->predictor_proj, m->predictor_normed, dz, n);
+}
+
 ij_status ij_model_backward(ij_model *m, const ij_device_batch *b)
 {
     const ij_batch_index *n = b->index;
-    cl_mem dz = m->scratch.wide, other = m->scratch.other;
+    cl_mem other = m->scratch.other;
 
     /* Predictor: only the mask tokens' rows have a gradient above the last block. */
-    TRY(ij_gemm_transpose_weight(&m->gemm, &m->predictor_proj));
-    TRY(ij_gemm_backward_input(&m->gemm, &m->predictor_proj, dz, other, n->predictions, NULL));
-    TRY(ij_gemm_backward_weight(&m->gemm, &m->predictor_proj, m->predictor_normed, dz, n->predictions));
+    TRY(back_through_heads(m, b));
     TRY(ij_layernorm_backward(&m->layernorm, &m->predictor.norm, m->predictor_tape.output, NULL, other,
                               m->predictor_normed, n->predictions, 0));
     TRY(back_through_blocks(m, &m->predictor, &m->predictor_tape, predictor_sequences(m, b), mask_tokens(b),

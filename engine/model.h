@@ -35,11 +35,11 @@ typedef struct ij_model {
     ij_attention attention, predictor_attention;
     ij_layernorm layernorm;
     ij_tokens tokens;
-    ij_loss_op loss;
+    ij_loss_op loss, pixel_loss;
 
     ij_params params;
     ij_net encoder, target, predictor;
-    ij_linear predictor_proj;
+    ij_linear predictor_proj, predictor_pixels; /* heads, for features and for pixels */
     cl_mem mask_token, mask_token_grad;
 
     cl_mem position, predictor_position;        /* [N, D], [N, Dp] */
@@ -56,8 +56,11 @@ typedef struct ij_model {
     cl_mem predictor_normed; /* [predictions, Dp]; later the gradient before the norm */
     cl_mem prediction;       /* [predictions, D] */
     cl_mem target_rows;      /* [targets B T, D] normalised targets */
+    cl_mem pixel_prediction; /* [predictions, 3 P P]; then the loss's gradient by it */
+    cl_mem pixel_targets;    /* [targets B T, 3 P P] */
     cl_mem features;         /* [B, D] mean-pooled target features */
-    cl_mem measured, std;    /* loss partials [IJ_LOSS_PARTIALS], then std [D] of features */
+    cl_mem measured;         /* partials [IJ_TERMS][IJ_LOSS_PARTIALS] of the loss's terms, then std [D] of features */
+    cl_mem partial[IJ_TERMS], std; /* views of it */
 } ij_model;
 
 /* Context tokens of a batch that memory is planned for. */
@@ -77,16 +80,17 @@ typedef struct ij_device_batch {
     cl_mem list[IJ_LISTS];
     const ij_batch_index *index;
     int target_length;
+    ij_objective objective; /* what of all that follows is computed */
 } ij_device_batch;
 
-/* Reads the pixels: patches of all images into scratch, those of the context into context_patches. After this the
- * batch's pixels may be overwritten. */
+/* Reads the pixels: patches of all images into scratch, those of the context into context_patches, pixel_targets. After
+ * this the batch's pixels may be overwritten. */
 ij_status ij_model_patchify(ij_model *m, const ij_device_batch *b);
 /* Target encoder: target_rows, features. Uses what ij_model_patchify left in scratch. */
 ij_status ij_model_target(ij_model *m, const ij_device_batch *b);
-/* Context encoder and predictor: context, prediction. */
+/* Context encoder and predictor: context, prediction, pixel_prediction. */
 ij_status ij_model_predict(ij_model *m, const ij_device_batch *b);
-/* Loss and its gradient, the spread of features: `measured`; *partials as ij_loss_run. */
+/* Loss and its gradient, the spread of features: `measured`; partials [IJ_TERMS] as ij_loss_run. */
 ij_status ij_model_loss(ij_model *m, const ij_device_batch *b, int *partials);
 /* All gradients. */
 ij_status ij_model_backward(ij_model *m, const ij_device_batch *b);

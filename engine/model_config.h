@@ -13,6 +13,7 @@ typedef struct ij_model_config {
     int hidden;       /* encoder MLP width, int(D * mlp_ratio) */
     int pred_dim;     /* Dp, predictor width; a multiple of 4 and of heads */
     int pred_depth;   /* Lp, predictor blocks */
+    int pixel_head;   /* 1: the predictor has a second head, [3 P P, Dp], which gives pixels; 0: it has not */
     float norm_eps;   /* LayerNorm inside the model: 1e-6 */
     float target_eps; /* plain LayerNorm of the targets: 1e-5 */
 } ij_model_config;

@@ -136,7 +136,13 @@ static void list_predictor(listing *l, const ij_model_config *m)
     int end = l->segment;
     l->segment = around;
     norm(l, "predictor_norm", m->pred_dim);
+    if (m->pixel_head) /* heads that are not always trained are segments of their own */
+        l->p->head[IJ_TERM_FEATURE] = l->segment = end++;
     linear(l, "predictor_proj", m->dim, m->pred_dim);
+    if (m->pixel_head) {
+        l->p->head[IJ_TERM_PIXEL] = l->segment = end++;
+        linear(l, "predictor_pixels", 3 * m->patch * m->patch, m->pred_dim);
+    }
     l->segment = end;
 }
 
@@ -169,6 +175,8 @@ ij_status ij_params_plan(ij_params *p, ij_device *device, const ij_gemm *gemm, c
     memset(p, 0, sizeof *p);
     p->device = device;
     p->gemm = gemm;
+    for (int i = 0; i < IJ_TERMS; i++)
+        p->head[i] = -1;
     listing l = {.p = p};
     list_encoder(&l, model);
     p->encoder_count = p->count;

@@ -33,6 +33,7 @@ typedef struct ij_params {
     int encoder_count; /* tensors 0 .. encoder_count-1 are the encoder's */
     ij_segment *segments;
     int segment_count;
+    int head[IJ_TERMS]; /* segment of the predictor's head for a term of the loss; -1: it has none of its own */
 } ij_params;
 
 /* Lays the tensors of `model` out and announces their memory in `plan`. */

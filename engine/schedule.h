@@ -12,12 +12,17 @@ typedef struct ij_schedule {
     double warmup;    /* epochs */
     double ipe_scale; /* stretches the schedules beyond the run */
     int epochs;
-    int64_t ipe; /* iterations an epoch */
+    int64_t ipe;        /* iterations an epoch */
+    double pixel_start; /* share of the run's steps, at its start, in which only pixels are predicted */
 } ij_schedule;
 
 typedef struct ij_hyper {
     double lr, wd, ema;
+    int64_t features_from; /* the step from which on features are predicted; before it ema is 0 */
 } ij_hyper;
+
+/* Steps of the whole run. */
+int64_t ij_schedule_length(const ij_schedule *s);
 
 /* The values that iteration i = 0, 1, ... of the run trains with. */
 ij_hyper ij_schedule_at(const ij_schedule *s, int64_t i);

@@ -25,9 +25,10 @@ typedef struct slot {
 
 /* A step's measurements on their way back. */
 typedef struct measurement {
-    float *values; /* [IJ_LOSS_PARTIALS + D] */
-    int partials;
-    int64_t elements; /* the loss is a mean over these */
+    float *values; /* as model.measured */
+    ij_objective objective;
+    int partials[IJ_TERMS];
+    int64_t elements[IJ_TERMS]; /* a term is a mean over these */
     int64_t step;
     cl_event ready;
 } measurement;
@@ -251,10 +252,17 @@ static ij_status check_config(const ij_trainer_config *c)
         (double)c->targets * ((double)ij_most_context(c) + (double)c->contexts * c->batch * c->target_capacity);
     double widest = 4.0 * (c->model.pred_dim > c->model.dim ? c->model.pred_dim : c->model.dim);
     /* The index lists hold at most eight ints a token, and are one buffer numbered by ints. */
+    if (!(c->pixel_weight >= 0) || (c->pixel_weight > 0 && !c->model.pixel_head))
+        return ij_fail(IJ_EINVAL, "the pixels' weight is 0, or above where the model has a head for them");
     if (tokens > 2.5e8 || tokens > 2e9 / widest * 1024 || (double)c->batch * patches > 1e9)
         return ij_fail(IJ_EINVAL, "a batch of %d images is more than this program can number: use a smaller batch",
                        c->batch);
     return IJ_OK;
+}
+
+static int measured_floats(const ij_trainer *t)
+{
+    return IJ_TERMS * IJ_LOSS_PARTIALS + t->config.model.dim;
 }
 
 static ij_status create(ij_trainer *t)
@@ -266,7 +274,7 @@ static ij_status create(ij_trainer *t)
     for (int i = 0; i < 2; i++) {
         TRY(plan_slot(t, &t->slots[i]));
         t->measured[i].step = -1;
-        t->measured[i].values = calloc((size_t)(IJ_LOSS_PARTIALS + t->config.model.dim), sizeof(float));
+        t->measured[i].values = calloc((size_t)measured_floats(t), sizeof(float));
         if (!t->measured[i].values)
             return ij_fail(IJ_ENOMEM, "out of memory for a step's results");
     }
@@ -339,27 +347,49 @@ int ij_trainer_kernels(const ij_trainer *t)
 
 /* ---- The step ---------------------------------------------------------------------------------------------------- */
 
-static ij_status update(ij_trainer *t, const ij_hyper *hyper)
+ij_objective ij_trainer_objective(const ij_trainer *t, int64_t k, const ij_hyper *hyper)
+{
+    bool pixels_only = k < hyper->features_from;
+    return (ij_objective){
+        {[IJ_TERM_FEATURE] = pixels_only ? 0 : 1, [IJ_TERM_PIXEL] = pixels_only ? 1 : t->config.pixel_weight}};
+}
+
+/* How many updates segment i has seen once this step's is done; 0: it gets none, since its head takes no part. */
+static int64_t updates_of(const ij_trainer *t, int i, const ij_objective *o, const ij_hyper *hyper)
+{
+    const int *head = t->model.params.head;
+    for (int term = 0; term < IJ_TERMS; term++)
+        if (head[term] == i && !(o->weight[term] > 0))
+            return 0;
+    return t->step + 1 - (head[IJ_TERM_FEATURE] == i ? hyper->features_from : 0);
+}
+
+/* Without a target encoder that runs, it is a copy: that is what it starts from when features are to be predicted. */
+static ij_status update(ij_trainer *t, const ij_hyper *hyper, const ij_objective *o)
 {
     const ij_trainer_config *c = &t->config;
-    ij_adamw a = {hyper->lr, hyper->wd, hyper->ema, c->beta1, c->beta2, c->eps, t->step + 1};
+    ij_adamw a = {.lr = hyper->lr, .wd = hyper->wd, .beta1 = c->beta1, .beta2 = c->beta2, .eps = c->eps};
+    a.ema = o->weight[IJ_TERM_FEATURE] > 0 ? hyper->ema : 0;
     for (int i = 0; i < t->model.params.segment_count; i++)
-        TRY(ij_optimizer_step(&t->optimizer, &t->model.params.segments[i], &a));
+        if ((a.step = updates_of(t, i, o, hyper)) > 0)
+            TRY(ij_optimizer_step(&t->optimizer, &t->model.params.segments[i], &a));
     return IJ_OK;
 }
 
 /* Sends loss and spread on their way back to the host. */
-static ij_status measure(ij_trainer *t, int partials, const ij_batch_index *index)
+static ij_status measure(ij_trainer *t, const int *partials, const ij_device_batch *b)
 {
     ij_model *m = &t->model;
     measurement *r = &t->measured[t->step % 2];
     if (r->ready)
         TRY(check_wait(t, clWaitForEvents(1, &r->ready), "waiting for a result"));
     forget(&r->ready);
-    r->partials = partials;
-    r->elements = (int64_t)index->predictions * m->encoder.dim;
+    memcpy(r->partials, partials, sizeof r->partials);
+    r->elements[IJ_TERM_FEATURE] = (int64_t)b->index->predictions * m->encoder.dim;
+    r->elements[IJ_TERM_PIXEL] = (int64_t)b->index->predictions * m->predictor_pixels.out;
+    r->objective = b->objective;
     r->step = t->step;
-    size_t bytes = (size_t)(IJ_LOSS_PARTIALS + m->encoder.dim) * sizeof(float);
+    size_t bytes = (size_t)measured_floats(t) * sizeof(float);
     return ij_cl_check(
         clEnqueueReadBuffer(t->device->compute, m->measured, CL_FALSE, 0, bytes, r->values, 0, NULL, &r->ready),
         "reading a result");
@@ -373,17 +403,18 @@ static ij_status enqueue(ij_trainer *t, slot *s, const ij_hyper *hyper)
     TRY(upload_lists(t, s));
 
     ij_device_batch batch = {.pixels = s->pixels, .index = &s->index, .target_length = s->batch.target_length};
+    batch.objective = ij_trainer_objective(t, t->step, hyper);
     memcpy(batch.list, s->list, sizeof batch.list);
     TRY(ij_model_patchify(m, &batch));
     forget(&s->consumed);
     TRY(ij_cl_check(clEnqueueMarkerWithWaitList(t->device->compute, 0, NULL, &s->consumed), "marking a batch as read"));
     TRY(ij_model_target(m, &batch));
     TRY(ij_model_predict(m, &batch));
-    int partials;
-    TRY(ij_model_loss(m, &batch, &partials));
-    TRY(measure(t, partials, &s->index));
+    int partials[IJ_TERMS] = {0};
+    TRY(ij_model_loss(m, &batch, partials));
+    TRY(measure(t, partials, &batch));
     TRY(ij_model_backward(m, &batch));
-    TRY(update(t, hyper));
+    TRY(update(t, hyper, &batch.objective));
     forget(&t->updated);
     TRY(ij_cl_check(clEnqueueMarkerWithWaitList(t->device->compute, 0, NULL, &t->updated), "marking a step's end"));
     return ij_cl_check(clFlush(t->device->compute), "starting a step");
@@ -393,6 +424,8 @@ ij_status ij_trainer_step(ij_trainer *t, int number, const ij_hyper *hyper)
 {
     slot *s = &t->slots[number];
     TRY(usable(t));
+    if (t->step < hyper->features_from && !t->config.model.pixel_head)
+        return ij_fail(IJ_EINVAL, "step %lld is about pixels, and the model has no head for them", (long long)t->step);
     TRY(ij_batch_index_fill(&s->index, &s->batch, t->model.patches, s->host_ints));
     t->device->launches = 0;
     ij_status status = enqueue(t, s, hyper);
@@ -425,14 +458,21 @@ ij_status ij_trainer_result(ij_trainer *t, int64_t k, ij_step_result *result)
     if (k < 0 || r->step != k)
         return ij_fail(IJ_EINVAL, "the result of step %lld is not kept", (long long)k);
     TRY(check_wait(t, clWaitForEvents(1, &r->ready), "waiting for a step"));
-    double sum = 0.0;
-    for (int i = 0; i < r->partials; i++)
-        sum += r->values[i];
-    result->loss = sum / (double)r->elements;
-    sum = 0.0;
-    for (int i = 0; i < t->config.model.dim; i++)
-        sum += r->values[IJ_LOSS_PARTIALS + i];
-    result->target_std = sum / t->config.model.dim;
+    *result = (ij_step_result){.target_std = NAN};
+    for (int term = 0; term < IJ_TERMS; term++) {
+        double sum = 0.0, weight = r->objective.weight[term];
+        for (int i = 0; i < r->partials[term]; i++)
+            sum += r->values[term * IJ_LOSS_PARTIALS + i];
+        result->term[term] = weight > 0 ? sum / (double)r->elements[term] : NAN;
+        if (weight > 0)
+            result->loss += weight * result->term[term];
+    }
+    if (r->objective.weight[IJ_TERM_FEATURE] > 0) {
+        double sum = 0.0;
+        for (int i = 0; i < t->config.model.dim; i++)
+            sum += r->values[IJ_TERMS * IJ_LOSS_PARTIALS + i];
+        result->target_std = sum / t->config.model.dim;
+    }
     return IJ_OK;
 }
 
@@ -539,5 +579,7 @@ ij_status ij_trainer_batch_features(ij_trainer *t, float *features)
     TRY(usable(t));
     if (!t->updated)
         return ij_fail(IJ_EINVAL, "features of a batch were asked for before the first step");
+    if (!(t->measured[(t->step - 1) & 1].objective.weight[IJ_TERM_FEATURE] > 0))
+        return ij_fail(IJ_EINVAL, "features of a batch were asked for that only pixels were predicted of");
     return read_rows(t, t->model.features, 0, t->config.batch, features);
 }

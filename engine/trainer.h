@@ -16,6 +16,7 @@
 #include "engine/device.h"
 #include "engine/encoder.h"
 #include "engine/model_config.h"
+#include "engine/objective.h"
 #include "engine/schedule.h"
 #include "engine/snapshot.h"
 
@@ -41,14 +42,17 @@ typedef struct ij_trainer_config {
     ij_loss loss;
     ij_gemm_backend gemm;
     double beta1, beta2, eps; /* AdamW: 0.9, 0.999, 1e-8 */
+    double pixel_weight;      /* of the pixels' term beside the features'; above 0 only with model.pixel_head */
     uint64_t seed;            /* of the initial weights */
     bool rescale_residual;    /* divide proj and fc2 of block l by sqrt(2l), as the paper says and the code undoes */
 } ij_trainer_config;
 
 /* What one step measured. */
 typedef struct ij_step_result {
-    double loss;
-    double target_std; /* mean over features of the std over the batch's mean-pooled target features; 0 is collapse */
+    double loss;           /* the sum of its terms, each times its weight */
+    double term[IJ_TERMS]; /* before the weight; NaN where it is not part of this step's loss */
+    double target_std;     /* mean over features of the std over the batch's mean-pooled target features; 0 is collapse;
+                              NaN where no target encoder ran */
 } ij_step_result;
 
 /* Plans and makes all device memory, compiles (or loads) the kernels, draws the initial weights. IJ_ENOMEM before any
@@ -66,9 +70,13 @@ int ij_trainer_kernels(const ij_trainer *trainer);
 /* The staging memory of slot 0 or 1, ready to be filled: waits until the device has read what was there before. */
 ij_status ij_trainer_slot(ij_trainer *trainer, int slot, ij_batch **batch);
 
+/* What step k is about, given these: features, and pixels beside them, or only pixels before hyper->features_from. */
+ij_objective ij_trainer_objective(const ij_trainer *trainer, int64_t k, const ij_hyper *hyper);
+
 /* Enqueues upload and training step number k = 0, 1, ... on the batch in `slot` and returns without waiting. Masks that
- * do not fit are IJ_EINVAL and change nothing. After any other failure, here or in a later wait, the weights may be no
- * step's: the trainer can no longer be used, and says so (IJ_EDEVICE) to whoever tries or reads it. */
+ * do not fit, and pixels without a head for them, are IJ_EINVAL and change nothing. After any other failure, here or in
+ * a later wait, the weights may be no step's: the trainer can no longer be used, and says so (IJ_EDEVICE) to whoever
+ * tries or reads it. */
 ij_status ij_trainer_step(ij_trainer *trainer, int slot, const ij_hyper *hyper);
 
 /* Steps enqueued so far (also after ij_trainer_set_step, for a resumed run). */

@@ -11,6 +11,8 @@ static const double least_rank = 0.25;
 
 static bool spread_fell(ij_collapse *c, double target_std)
 {
+    if (isnan(target_std)) /* no target encoder ran */
+        return false;
     if (!c->began)
         c->first_std = target_std;
     c->began = true;

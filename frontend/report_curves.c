@@ -13,17 +13,20 @@ typedef struct curve {
 } curve;
 
 static const curve main_curves[] = {
-    {"loss", "loss", "", "distance of predicted from target features", 1},
+    {"loss", "loss", "", "distance of what was predicted from what it was", 1},
     {"target_std", "target_std", "", "spread of the target features; 0 is collapse", 1},
     {"effective_rank", "effective rank", "", "of the pooled features; low before others tell", 1},
     {"knn", "k-NN", "%", "images whose nearest neighbours give their label", 100},
     {"ridge", "ridge", "%", "images that a ridge classifier labels rightly", 100},
     {"images_per_second", "throughput", "images/s", "", 1}}; /* drawn from the time, where that can be */
-static const curve other_curves[] = {{"lr", "learning rate", "", "", 1},
-                                     {"wd", "weight decay", "", "", 1},
-                                     {"ema", "ema", "", "momentum of the target encoder", 1},
-                                     {"mask-A", "context", "patches", "seen of an image, on average", 1},
-                                     {"mask-B", "target", "patches", "predicted at a time", 1}};
+static const curve other_curves[] = {
+    {"loss_feature", "loss of features", "", "distance of predicted from target features", 1},
+    {"loss_pixel", "loss of pixels", "", "of normalised patches; 1: nothing is known", 1},
+    {"lr", "learning rate", "", "", 1},
+    {"wd", "weight decay", "", "", 1},
+    {"ema", "ema", "", "momentum of the target encoder", 1},
+    {"mask-A", "context", "patches", "seen of an image, on average", 1},
+    {"mask-B", "target", "patches", "predicted at a time", 1}};
 /* Places in the run, not measurements; the time is the throughput's inverse. */
 static const char *const left_out[] = {"epoch", "itr", "time (ms)"};
 
@@ -34,6 +37,15 @@ static int64_t epoch_steps(const ij_report *r)
         if (r->log.column[epoch][i] > r->log.column[epoch][0])
             return i;
     return 0;
+}
+
+static bool has_values(const ij_report *r, const char *name)
+{
+    int column = ij_csv_table_find(&r->log, name);
+    for (int64_t i = 0; column >= 0 && i < r->log.rows; i++)
+        if (isfinite(r->log.column[column][i]))
+            return true;
+    return false;
 }
 
 static void write_curve(const ij_report *r, FILE *out, const curve *c, int column, int64_t epoch)
@@ -92,11 +104,12 @@ static bool is_known(const char *name)
 
 static void write_curves(const ij_report *r, FILE *out, const curve *curves, size_t count, int64_t epoch)
 {
+    bool terms = has_values(r, "loss_pixel"); /* else the features' is the loss */
     for (size_t i = 0; i < count; i++) {
         int column = ij_csv_table_find(&r->log, curves[i].column);
         if (!strcmp(curves[i].column, "images_per_second") && write_throughput(r, out, epoch))
             continue;
-        if (column >= 0)
+        if (column >= 0 && (strncmp(curves[i].column, "loss_", 5) || terms))
             write_curve(r, out, &curves[i], column, epoch);
     }
 }

@@ -16,6 +16,8 @@ void ij_run_events_close(ij_run_events *e)
 ij_status ij_run_events_step(ij_run_events *e, int64_t k, const ij_step_record *r)
 {
     const ij_event_scalar scalars[] = {{"loss", r->result.loss},
+                                       {"loss/feature", r->result.term[IJ_TERM_FEATURE]},
+                                       {"loss/pixel", r->result.term[IJ_TERM_PIXEL]},
                                        {"target_std", r->result.target_std},
                                        {"effective_rank", r->rank},
                                        {"eval/knn", r->knn},

@@ -15,7 +15,7 @@ static ij_status flush(ij_step_log *log)
 }
 
 static const char header[] = "epoch,itr,loss,mask-A,mask-B,time (ms),lr,wd,ema,images_per_second,target_std,"
-                             "effective_rank,knn,ridge\n";
+                             "effective_rank,knn,ridge,loss_feature,loss_pixel\n";
 
 static ij_status cannot_write(const char *path)
 {
@@ -88,21 +88,24 @@ ij_status ij_step_log_resume(ij_step_log *log, const char *path, int64_t steps, 
     return IJ_OK;
 }
 
-static void write_if_known(FILE *file, double value)
+static void write_if_known(FILE *file, double value, int digits)
 {
     putc(',', file);
     if (!isnan(value))
-        fprintf(file, "%.6g", value);
+        fprintf(file, "%.*g", digits, value);
 }
 
 ij_status ij_step_log_write(ij_step_log *log, const ij_step_record *r)
 {
-    fprintf(log->file, "%lld,%lld,%.9g,%.9g,%d,%.3f,%.9g,%.9g,%.9g,%.1f,%.9g", (long long)r->epoch,
-            (long long)r->iteration, r->result.loss, r->context_length, r->target_length, 1e3 * r->seconds, r->hyper.lr,
-            r->hyper.wd, r->hyper.ema, r->images_per_second, r->result.target_std);
-    write_if_known(log->file, r->rank);
-    write_if_known(log->file, r->knn);
-    write_if_known(log->file, r->ridge);
+    fprintf(log->file, "%lld,%lld,%.9g,%.9g,%d,%.3f,%.9g,%.9g,%.9g,%.1f", (long long)r->epoch, (long long)r->iteration,
+            r->result.loss, r->context_length, r->target_length, 1e3 * r->seconds, r->hyper.lr, r->hyper.wd,
+            r->hyper.ema, r->images_per_second);
+    write_if_known(log->file, r->result.target_std, 9);
+    write_if_known(log->file, r->rank, 6);
+    write_if_known(log->file, r->knn, 6);
+    write_if_known(log->file, r->ridge, 6);
+    for (int i = 0; i < IJ_TERMS; i++)
+        write_if_known(log->file, r->result.term[i], 9);
     putc('\n', log->file);
     return flush(log);
 }

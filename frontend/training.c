@@ -281,9 +281,10 @@ static ij_status look(ij_training *t)
     ij_step_kept *kept = &t->kept[(t->taken - 1) % 2];
     if (!rank_is_due(t))
         return IJ_OK;
-    ij_status status = ij_trainer_batch_features(t->trainer, t->features);
+    bool features = ij_trainer_objective(t->trainer, t->taken - 1, &kept->hyper).weight[IJ_TERM_FEATURE] > 0;
+    ij_status status = features ? ij_trainer_batch_features(t->trainer, t->features) : ij_trainer_finish(t->trainer);
     double begin = ij_clock();
-    if (!status)
+    if (!status && features)
         status =
             ij_effective_rank(t->features, t->config->data.batch_size, ij_trainer_model(t->trainer)->dim, &kept->rank);
     if (!status)
@@ -310,7 +311,8 @@ static ij_status one_step(ij_training *t)
     kept->hyper = ij_schedule_at(&t->schedule, k);
     kept->context_length = mean_context_length(batch);
     kept->target_length = batch->target_length;
-    kept->flops = t->peak > 0 ? ij_step_flops(ij_trainer_model(t->trainer), batch) : 0;
+    ij_objective objective = ij_trainer_objective(t->trainer, k, &kept->hyper);
+    kept->flops = t->peak > 0 ? ij_step_flops(ij_trainer_model(t->trainer), batch, &objective) : 0;
     kept->rank = kept->curve.knn = kept->curve.ridge = NAN;
     if ((status = ij_trainer_step(t->trainer, (int)(k % 2), &kept->hyper)))
         return ij_fail_in(status, "step %lld: ", (long long)k);

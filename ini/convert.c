@@ -9,6 +9,7 @@ ij_model_config ij_config_model_shape(const ij_config *c)
                          .heads = c->meta.heads,
                          .pred_dim = c->meta.pred_emb_dim,
                          .pred_depth = c->meta.pred_depth,
+                         .pixel_head = c->optimization.pixel_start > 0 || c->optimization.pixel_weight > 0,
                          .norm_eps = 1e-6f,
                          .target_eps = 1e-5f};
     /* A ratio like 48/11 is a rounded number: without the nudge, 1408 * 48/11 could fall just under 6144. */
@@ -49,7 +50,8 @@ ij_schedule ij_config_schedule(const ij_config *c, int64_t ipe)
                          .warmup = o->warmup,
                          .ipe_scale = o->ipe_scale,
                          .epochs = o->epochs,
-                         .ipe = ipe};
+                         .ipe = ipe,
+                         .pixel_start = o->pixel_start};
 }
 
 static ij_gemm_backend gemm_backend(int gemm)
@@ -74,6 +76,7 @@ ij_trainer_config ij_config_trainer(const ij_config *c)
                            .beta1 = c->optimization.betas[0],
                            .beta2 = c->optimization.betas[1],
                            .eps = c->optimization.eps,
+                           .pixel_weight = c->optimization.pixel_weight,
                            .seed = (uint64_t)c->run.seed,
                            .rescale_residual = c->meta.rescale_residual};
     ij_mask_config masks = ij_config_masks(c);

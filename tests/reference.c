@@ -237,6 +237,23 @@ void reference_patchify(const uint8_t *pixels, const int32_t *image, const int32
                 }
 }
 
+void reference_pixel_targets(const uint8_t *pixels, const int32_t *rows, int count, int crop, int patch_size,
+                             double eps, double *out)
+{
+    int patches = crop / patch_size * (crop / patch_size), width = 3 * patch_size * patch_size;
+    for (int i = 0; i < count; i++, out += width) {
+        int32_t image = rows[i] / patches, patch = rows[i] % patches;
+        double mean = 0, variance = 0;
+        reference_patchify(pixels, &image, &patch, 1, crop, patch_size, out);
+        for (int k = 0; k < width; k++)
+            mean += out[k] / width;
+        for (int k = 0; k < width; k++)
+            variance += (out[k] - mean) * (out[k] - mean) / width;
+        for (int k = 0; k < width; k++)
+            out[k] = (out[k] - mean) / sqrt(variance + eps);
+    }
+}
+
 void reference_assemble(const float *context, const float *mask_token, const float *position, const int32_t *source,
                         int count, int dim, double *out)
 {

@@ -56,6 +56,10 @@ void reference_attention_backward(reference_attention a, const float *qkv, const
 /* out [count, 3 P P] = patches (image[i], patch[i]) of pixels [*, S, S, 3], normalised by ImageNet's mean and std. */
 void reference_patchify(const uint8_t *pixels, const int32_t *image, const int32_t *patch, int count, int crop,
                         int patch_size, double *out);
+/* out [count, 3 P P] = the patches rows[i] = image N + patch, as above, each less its mean, over sqrt(its variance +
+ * eps). */
+void reference_pixel_targets(const uint8_t *pixels, const int32_t *rows, int count, int crop, int patch_size,
+                             double eps, double *out);
 void reference_assemble(const float *context, const float *mask_token, const float *position, const int32_t *source,
                         int count, int dim, double *out);
 void reference_disassemble(const float *d, const int32_t *place, int tokens, int blocks, int stride, int dim,

@@ -17,7 +17,7 @@ run=$work/a/b/run
 expect 0 '^host:   1 loading thread of .* MiB, paths up to ' train "${tiny[@]}" --set optimization.max_steps=1
 expect 0 'checkpoint: ' train "${tiny[@]}" --set "logging.folder=$run" --set optimization.epochs=2
 check "columns of the log" "$(head -1 "$run/jepa_r0.csv")" \
-    'epoch,itr,loss,mask-A,mask-B,time (ms),lr,wd,ema,images_per_second,target_std,effective_rank,knn,ridge'
+    'epoch,itr,loss,mask-A,mask-B,time (ms),lr,wd,ema,images_per_second,target_std,effective_rank,knn,ridge,loss_feature,loss_pixel'
 check "epochs and iterations of the log" "$(tail -n +2 "$run/jepa_r0.csv" | cut -d, -f1,2 | xargs)" \
     '1,0 1,1 1,2 2,0 2,1 2,2'
 check "the checkpoint" "$(head -c 10 "$run/jepa-latest.safetensors" | tail -c 2)" '{"'

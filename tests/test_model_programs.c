@@ -85,7 +85,7 @@ static ij_status make_kernels(void)
     ij_device *device;
     ij_loss_op op;
     case_ok(ij_device_open(&device, NULL));
-    ij_status status = ij_loss_create(&op, device);
+    ij_status status = ij_loss_create(&op, device, 16);
     ij_loss_destroy(&op);
     ij_device_close(device);
     return status;
@@ -399,7 +399,7 @@ static void what_the_key_holds(void **state)
     int vw = ij_tuning_vw(&own);
     device->tuning = ij_tuning_default(IJ_FAMILY_CPU, vw == 16 ? 8 : 16);
     ij_loss_op op;
-    case_ok(ij_loss_create(&op, device));
+    case_ok(ij_loss_create(&op, device, 16));
     assert_int_equal(files(), 2);
     ij_loss_destroy(&op);
     device->tuning = own;

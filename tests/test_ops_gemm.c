@@ -188,6 +188,22 @@ static void run_backward_input(check *c, layer *l, bool gelu)
     check_close(c, "GELU(pre)", check_read(c, kept), want, n, TOLERANCE);
 }
 
+/* The gradients of two layers that read the same, one added to the other's. */
+static void run_backward_added(check *c, layer *l)
+{
+    shape s = l->s;
+    size_t n = product(s.rows, s.in);
+    float *dy = check_normals(c, product(s.rows, s.out), 0.0f, 1.0f), *add = check_normals(c, n, 0.0f, 1.0f);
+    double *want = check_doubles(c, n);
+    cl_mem dx = check_output(c, n);
+    reference_linear_backward_input(dy, l->weight, NULL, s.rows, s.out, s.in, want);
+    for (size_t i = 0; i < n; i++)
+        want[i] += (double)add[i];
+    check_ok(c, ij_gemm_backward_input_added(&l->gemm, &l->linear, input(c, dy, s.rows, s.out), dx, s.rows,
+                                             input(c, add, s.rows, s.in)));
+    check_close(c, "dx and more", check_read(c, dx), want, n, TOLERANCE);
+}
+
 static void backward_input(check *c)
 {
     for (int i = 0; i < SHAPES; i++) {
@@ -196,6 +212,7 @@ static void backward_input(check *c)
         check_ok(c, ij_gemm_transpose_weight(&l.gemm, &l.linear));
         run_backward_input(c, &l, false);
         run_backward_input(c, &l, true);
+        run_backward_added(c, &l);
         end_layer(c, &l);
     }
 }

@@ -64,6 +64,33 @@ static void patchify(check *c)
     ij_tokens_destroy(&t);
 }
 
+/* A patch of one colour among them: all of it is zero. */
+static void pixel_targets(check *c)
+{
+    static const int sizes[][2] = {{8, 4}, {15, 5}, {28, 7}, {32, 16}, {3, 1}, {6, 6}};
+    ij_tokens t;
+    check_ok(c, ij_tokens_create(&t, c->device));
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        int crop = sizes[i][0], size = sizes[i][1], images = check_draw(c, 1, 5), count = check_draw(c, 1, 60);
+        int patches = crop / size * (crop / size), width = 3 * size * size;
+        check_shape(c, "%d patches of %d in %d images of %d", count, size, images, crop);
+        size_t bytes = product(images, crop * crop * 3), n = product(count, width);
+        uint8_t *pixels = check_host(c, bytes);
+        for (size_t k = 0; k < bytes; k++)
+            pixels[k] = (uint8_t)(i == 1 ? 77 : check_draw(c, 0, 255));
+        int32_t *rows = check_numbers(c, count, images * patches);
+        double *want = check_doubles(c, n);
+        cl_mem out = check_output(c, n);
+        reference_pixel_targets(pixels, rows, count, crop, size, 1e-3, want);
+        check_ok(c, ij_pixel_targets(&t, check_input(c, pixels, bytes), ints(c, rows, (size_t)count), out, count, crop,
+                                     size, 1e-3f));
+        /* a sum of hundreds of values, and what is left of a value without its mean */
+        check_close(c, "normalised patches", check_read(c, out), want, n, 4e-6);
+        check_end(c);
+    }
+    ij_tokens_destroy(&t);
+}
+
 static void assemble(check *c)
 {
     ij_tokens t;
@@ -189,6 +216,7 @@ static void mean_pool(check *c)
 
 const check_case check_tokens[] = {
     {"tokens/patchify", patchify, false},
+    {"tokens/pixel_targets", pixel_targets, false},
     {"tokens/assemble", assemble, false},
     {"tokens/disassemble", disassemble, false},
     {"tokens/gather_scatter", gather_scatter, false},

@@ -9,7 +9,8 @@ kills=${3:-12}
 if [ $# -gt 4 ]; then
     long=("${@:4}")
 else
-    long=("$presets/tiny.ini" --set "data.root_path=$images" --set optimization.epochs=$((30 * kills)))
+    long=("$presets/tiny.ini" --set "data.root_path=$images" --set optimization.epochs=$((30 * kills))
+        --set optimization.pixel_start=0.4 --set optimization.pixel_weight=0.5) # what is trained changes on the way
 fi
 
 if ! "$ijepa" devices >"$work/out" 2>&1 && grep -q 'no OpenCL device found' "$work/out"; then
@@ -18,7 +19,7 @@ if ! "$ijepa" devices >"$work/out" 2>&1 && grep -q 'no OpenCL device found' "$wo
 fi
 
 # The log without its times, and the tensors' bytes of a checkpoint.
-losses() { cut -d, -f1-5,7-9,11-14 "$1"; }
+losses() { cut -d, -f1-5,7-9,11-16 "$1"; }
 tensors() {
     local length
     length=$(od -An -tu8 -N8 "$1" | tr -d ' ')

@@ -11,8 +11,8 @@
 #include <cmocka.h>
 
 /* docs/method.md, "Schedules": the two that the CSV files hold. */
-static const ij_schedule short_run = {2e-4, 1e-3, 1e-6, 0.04, 0.4, 0.996, 1.0, 1.0, 1.0, 5, 40};
-static const ij_schedule scaled_run = {1e-4, 5e-4, 1e-6, 0.05, 0.05, 0.99, 1.0, 1.0, 1.25, 4, 50};
+static const ij_schedule short_run = {2e-4, 1e-3, 1e-6, 0.04, 0.4, 0.996, 1.0, 1.0, 1.0, 5, 40, 0};
+static const ij_schedule scaled_run = {1e-4, 5e-4, 1e-6, 0.05, 0.05, 0.99, 1.0, 1.0, 1.25, 4, 50, 0};
 
 static void assert_near(double value, double expected)
 {
@@ -49,6 +49,21 @@ static void momentum_by_hand(void **state)
     assert_near(ij_schedule_at(&short_run, 0).ema, 0.996);
     assert_near(ij_schedule_at(&short_run, 100).ema, 0.998);
     assert_near(ij_schedule_at(&scaled_run, 125).ema, 0.995); /* 250 steps of schedule, 200 of run */
+}
+
+static void pixels_first(void **state)
+{
+    (void)state;
+    ij_schedule s = short_run;
+    assert_int_equal(ij_schedule_at(&s, 0).features_from, 0);
+    s.pixel_start = 0.4;
+    assert_int_equal(ij_schedule_length(&s), 200);
+    assert_int_equal(ij_schedule_at(&s, 79).features_from, 80);
+    assert_true(ij_schedule_at(&s, 79).ema == 0);
+    assert_near(ij_schedule_at(&s, 80).ema, 0.996 + 0.004 * 80 / 200);
+    assert_near(ij_schedule_at(&s, 79).lr, ij_schedule_at(&short_run, 79).lr);
+    s.pixel_start = 1;
+    assert_int_equal(ij_schedule_at(&s, 199).features_from, 200);
 }
 
 static void warmup_of_nothing_and_of_everything(void **state)
@@ -112,6 +127,7 @@ int main(void)
         cmocka_unit_test(learning_rate_by_hand),
         cmocka_unit_test(weight_decay_by_hand),
         cmocka_unit_test(momentum_by_hand),
+        cmocka_unit_test(pixels_first),
         cmocka_unit_test(warmup_of_nothing_and_of_everything),
         cmocka_unit_test(every_value_stays_within_its_ends),
         cmocka_unit_test(short_run_as_the_reference),

@@ -21,6 +21,12 @@ static ij_status real(const golden *g, const char *key, double *value)
     return IJ_OK;
 }
 
+/* *value stays where the file says nothing of it. */
+static ij_status optional(const golden *g, const char *key, double *value)
+{
+    return ij_safetensors_metadata(g->file, key) ? real(g, key, value) : IJ_OK;
+}
+
 static ij_status whole(const golden *g, const char *key, int *value)
 {
     double v = 0;
@@ -78,6 +84,12 @@ static ij_status read_config(golden *g)
         status = real(g, "adam.beta2", &c->beta2);
     if (!status)
         status = real(g, "adam.eps", &c->eps);
+    double pixel_steps = 0;
+    if (!status)
+        status = optional(g, "pixel_steps", &pixel_steps);
+    if (!status)
+        status = optional(g, "pixel_weight", &c->pixel_weight);
+    c->model.pixel_head = pixel_steps > 0 || c->pixel_weight > 0;
     return status;
 }
 
@@ -87,7 +99,9 @@ ij_status golden_step(const golden *g, int k, double *loss, ij_hyper *hyper)
         const char *name;
         double *value;
     } wanted[] = {{"loss", loss}, {"lr", &hyper->lr}, {"wd", &hyper->wd}, {"ema", &hyper->ema}};
-    ij_status status = IJ_OK;
+    double pixels = 0;
+    ij_status status = optional(g, "pixel_steps", &pixels);
+    hyper->features_from = (int64_t)pixels;
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0] && !status; i++) {
         char key[32];
         snprintf(key, sizeof key, "step.%d.%s", k, wanted[i].name);

@@ -14,8 +14,8 @@ static const char usage[] =
     "VENDOR (as CL_DEVICE_VENDOR says it), of work-groups up to WORK-GROUP (256), LOCAL-BYTES (32768) and SUB-GROUPS,\n"
     "the sum of the sub-group sizes that a kernel may ask for (0: it may not).\n";
 
-/* Every program the engine creates, see engine/ops; DH: built for a head width, ALIGNED: for widths of products that
- * are or are not multiples of four. */
+/* Every program the engine creates, see engine/ops; DH: built for a head width, ALIGNED: for widths of rows that are or
+ * are not multiples of four. */
 typedef struct program {
     const char *source;
     ij_group group;
@@ -53,7 +53,7 @@ static const program gpu[] = {
     {"attention", IJ_GROUP_ATTENTION_BACKWARD, "DH", HEAD_WIDTHS, "attention_backward_q attention_backward_kv"},
     {"layernorm", IJ_GROUP_ROWS, NULL, {0, -1}, "*"},
     {"tokens", IJ_GROUP_ROWS, NULL, {0, -1}, "*"},
-    {"loss", IJ_GROUP_ROWS, NULL, {0, -1}, "*"},
+    {"loss", IJ_GROUP_ROWS, "ALIGNED", {1, 0, -1}, "*"},
     {"optimizer", IJ_GROUP_ROWS, NULL, {0, -1}, "*"},
     {"softmax_probe", IJ_GROUP_ROWS, NULL, {0, -1}, "*"},
     {"nearest", IJ_GROUP_ROWS, NULL, {0, -1}, "*"},

@@ -100,7 +100,7 @@ static ij_status put_network(official *o, ij_network network)
 {
     ij_official_tensor *tensors;
     int count;
-    TRY(ij_export_network(o->storages.file, network, &tensors, &count));
+    TRY(ij_export_network(o->storages.file, network, false, &tensors, &count));
     ij_pickler_text(&o->pickle, ij_network_name(network));
     ij_pickler_begin_ordered_dict(&o->pickle);
     ij_status status = IJ_OK;
@@ -131,7 +131,7 @@ static ij_status list_parameters(official *o, int ends[N_GROUPS])
     int counts[2] = {0, 0};
     ij_status status = IJ_OK;
     for (int n = 0; n < 2 && !status; n++)
-        status = ij_export_network(o->storages.file, networks[n], &tensors[n], &counts[n]);
+        status = ij_export_network(o->storages.file, networks[n], false, &tensors[n], &counts[n]);
     if (!status && !(o->parameters = calloc((size_t)(counts[0] + counts[1]), sizeof *o->parameters)))
         status = ij_fail(IJ_ENOMEM, "no host memory to list %d parameters", counts[0] + counts[1]);
     for (int g = 0; g < N_GROUPS && !status; g++) {

@@ -26,11 +26,13 @@ bool ij_export_holds(const ij_model_file *file, ij_network network)
                                              : info->target_encoder;
 }
 
-ij_status ij_export_network(const ij_model_file *file, ij_network network, ij_official_tensor **tensors, int *count)
+ij_status ij_export_network(const ij_model_file *file, ij_network network, bool pixel_head,
+                            ij_official_tensor **tensors, int *count)
 {
-    const ij_model_config *model = &ij_model_file_describe(file)->model;
-    return network == IJ_NETWORK_PREDICTOR ? ij_official_predictor(model, tensors, count)
-                                           : ij_official_encoder(model, tensors, count);
+    ij_model_config model = ij_model_file_describe(file)->model;
+    model.pixel_head = model.pixel_head && pixel_head;
+    return network == IJ_NETWORK_PREDICTOR ? ij_official_predictor(&model, tensors, count)
+                                           : ij_official_encoder(&model, tensors, count);
 }
 
 /* ---- The list -------------------------------------------------------------------------------------------------------

@@ -28,8 +28,9 @@ typedef struct ij_export_list {
 const char *ij_network_name(ij_network network);
 bool ij_export_holds(const ij_model_file *file, ij_network network);
 
-/* The tensors of a network in the official order; malloc'ed. */
-ij_status ij_export_network(const ij_model_file *file, ij_network network, ij_official_tensor **tensors, int *count);
+/* The tensors of a network in the official order; malloc'ed. `pixel_head`: also this one, which only we know. */
+ij_status ij_export_network(const ij_model_file *file, ij_network network, bool pixel_head,
+                            ij_official_tensor **tensors, int *count);
 
 /* Appends part `part` of `parts` of the file's tensor `source`, which is what `tensor` says. IJ_EFORMAT where the file
  * has none, unless it is a position table. NULL: the caller makes the tensor. */

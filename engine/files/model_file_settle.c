@@ -144,6 +144,7 @@ static ij_status shape_predictor(ij_model_file *file)
     const ij_model_tensor *t = tensor_of(file, predictor, embed, 2);
     if (!t)
         return lacks(file, predictor, embed);
+    m->pixel_head = tensor_of(file, predictor, "predictor_pixels.weight", 2) != NULL;
     ij_status status = size(file, "the predictor's width", &m->pred_dim, t->shape[0], predictor, embed);
     return status ? status : count_blocks(file, predictor, "predictor_blocks", &m->pred_depth);
 }
@@ -184,7 +185,7 @@ static ij_status find_shape(ij_model_file *file)
     if (!status && info->predictor)
         status = shape_predictor(file);
     if (!status && !info->predictor)
-        m->pred_dim = m->pred_depth = 0;
+        m->pred_dim = m->pred_depth = m->pixel_head = 0;
     if (!status && !m->crop)
         status = ij_fail(IJ_EFORMAT, "%s: does not say for what image size it is: it has no pos_embed", file->path);
     if (!status && (m->crop % m->patch || m->crop / m->patch > 1 << 15))

@@ -84,7 +84,7 @@ ij_status ij_official_encoder(const ij_model_config *m, ij_official_tensor **lis
 ij_status ij_official_predictor(const ij_model_config *m, ij_official_tensor **list, int *count)
 {
     listing l;
-    ij_status status = begin(&l, m->pred_depth, 8);
+    ij_status status = begin(&l, m->pred_depth, 10);
     if (status)
         return status;
     add(&l, "mask_token", 3, 1, 1, m->pred_dim, 0);
@@ -93,6 +93,8 @@ ij_status ij_official_predictor(const ij_model_config *m, ij_official_tensor **l
     blocks(&l, "predictor_blocks", m->pred_depth, m->pred_dim, 4 * (int64_t)m->pred_dim);
     norm(&l, "predictor_norm", m->pred_dim);
     linear(&l, "predictor_proj", m->dim, m->pred_dim);
+    if (m->pixel_head)
+        linear(&l, "predictor_pixels", 3 * (int64_t)m->patch * m->patch, m->pred_dim);
     *list = l.list;
     *count = l.count;
     return IJ_OK;

@@ -18,7 +18,8 @@ typedef struct ij_official_tensor {
     bool decay; /* weight decay applies: neither a bias nor of one dimension. Tables are in this group too */
 } ij_official_tensor;
 
-/* The encoder's (or target encoder's) list, or the predictor's; malloc'ed. *model is complete but for heads. */
+/* The encoder's (or target encoder's) list, or the predictor's; malloc'ed. *model is complete but for heads. A pixel
+ * head, which only this project has, comes last. */
 ij_status ij_official_encoder(const ij_model_config *model, ij_official_tensor **list, int *count);
 ij_status ij_official_predictor(const ij_model_config *model, ij_official_tensor **list, int *count);
 

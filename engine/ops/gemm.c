@@ -22,6 +22,7 @@ static const struct {
     {"gemm_bias_gelu", IJ_FORWARD, IJ_TAIL_BIAS | IJ_TAIL_GELU},
     {"gemm_bias_gelu_keep", IJ_FORWARD, IJ_TAIL_BIAS | IJ_TAIL_GELU | IJ_TAIL_KEEP},
     {"gemm_gelu_backward", IJ_BACKWARD_INPUT, IJ_TAIL_GELU_BACKWARD},
+    {"gemm_residual", IJ_BACKWARD_INPUT, IJ_TAIL_ADD},
 };
 
 static bool on_gpu(const ij_gemm *gemm)
@@ -433,15 +434,23 @@ ij_status ij_gemm_forward(ij_gemm *gemm, const ij_linear *l, cl_mem x, cl_mem y,
     return finish(gemm, y, rows, l->out, flags, l->bias, tail);
 }
 
+static ij_status backward_input(ij_gemm *gemm, const ij_linear *l, cl_mem dy, cl_mem dx, int rows, int flags,
+                                const ij_tail *tail)
+{
+    if (!is_clblast(gemm, IJ_GROUP_GEMM, l->in, l->out))
+        return product_of(gemm, dy, on_gpu(gemm) ? l->weight : l->weight_t, dx, rows, l->in, l->out, flags, NULL, tail);
+    TRY(blast(gemm, input_product(rows, l->out, l->in), dy, l->weight, dx));
+    return finish(gemm, dx, rows, l->in, flags, NULL, tail);
+}
+
 ij_status ij_gemm_backward_input(ij_gemm *gemm, const ij_linear *l, cl_mem dy, cl_mem dx, int rows, cl_mem pre)
 {
-    int flags = pre ? IJ_TAIL_GELU_BACKWARD : 0;
-    ij_tail tail = {.pre = pre};
-    if (!is_clblast(gemm, IJ_GROUP_GEMM, l->in, l->out))
-        return product_of(gemm, dy, on_gpu(gemm) ? l->weight : l->weight_t, dx, rows, l->in, l->out, flags, NULL,
-                          &tail);
-    TRY(blast(gemm, input_product(rows, l->out, l->in), dy, l->weight, dx));
-    return finish(gemm, dx, rows, l->in, flags, NULL, &tail);
+    return backward_input(gemm, l, dy, dx, rows, pre ? IJ_TAIL_GELU_BACKWARD : 0, &(ij_tail){.pre = pre});
+}
+
+ij_status ij_gemm_backward_input_added(ij_gemm *gemm, const ij_linear *l, cl_mem dy, cl_mem dx, int rows, cl_mem add)
+{
+    return backward_input(gemm, l, dy, dx, rows, IJ_TAIL_ADD, &(ij_tail){.add = add});
 }
 
 ij_status ij_gemm_backward_weight(ij_gemm *gemm, const ij_linear *l, cl_mem x, cl_mem dy, int rows)

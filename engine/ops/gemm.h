@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-enum { IJ_GEMM_TAILS = 7 }; /* kernels of cl/gemm.cl that differ in what follows the product */
+enum { IJ_GEMM_TAILS = 8 }; /* kernels of cl/gemm.cl that differ in what follows the product */
 
 /* The kernels of one product shape, built with the parameters that suit it. */
 typedef struct ij_gemm_kernels {
@@ -77,6 +77,9 @@ ij_status ij_gemm_forward(ij_gemm *gemm, const ij_linear *l, cl_mem x, cl_mem y,
 /* dx = dy W. With pre [rows, in], which holds the input of the GELU whose output was x: dx *= GELU'(pre), and pre
  * becomes GELU(pre), which backward_weight then takes as its x. */
 ij_status ij_gemm_backward_input(ij_gemm *gemm, const ij_linear *l, cl_mem dy, cl_mem dx, int rows, cl_mem pre);
+
+/* dx = dy W + add [rows, in]; add is not dx. */
+ij_status ij_gemm_backward_input_added(ij_gemm *gemm, const ij_linear *l, cl_mem dy, cl_mem dx, int rows, cl_mem add);
 
 /* weight_grad = dy^T x, bias_grad = column sums of dy. */
 ij_status ij_gemm_backward_weight(ij_gemm *gemm, const ij_linear *l, cl_mem x, cl_mem dy, int rows);

@@ -5,14 +5,15 @@
 
 #include <string.h>
 
-ij_status ij_loss_create(ij_loss_op *l, ij_device *device)
+ij_status ij_loss_create(ij_loss_op *l, ij_device *device, int width)
 {
+    ij_kernel_tuning tuning = {.group = IJ_GROUP_ROWS};
     memset(l, 0, sizeof *l);
     l->device = device;
-    ij_status status = ij_kernel_create(device, "loss", (ij_kernel_tuning){.group = IJ_GROUP_ROWS}, "loss", &l->loss);
-    return status ? status
-                  : ij_kernel_create(device, "loss", (ij_kernel_tuning){.group = IJ_GROUP_ROWS}, "batch_std",
-                                     &l->batch_std);
+    if (device->tuning.family == IJ_FAMILY_GPU && width % 4) /* rows do not start at multiples of a float4 */
+        tuning.define = "ALIGNED";
+    ij_status status = ij_kernel_create(device, "loss", tuning, "loss", &l->loss);
+    return status ? status : ij_kernel_create(device, "loss", tuning, "batch_std", &l->batch_std);
 }
 
 void ij_loss_destroy(ij_loss_op *l)
@@ -25,10 +26,10 @@ void ij_loss_destroy(ij_loss_op *l)
 }
 
 ij_status ij_loss_run(ij_loss_op *l, cl_mem z, cl_mem h, cl_mem dz, cl_mem partial, int rows, int dim, int contexts,
-                      int rows_per_block, int smooth_l1, int *partials)
+                      int rows_per_block, int smooth_l1, double weight, int *partials)
 {
     cl_int each = ij_ceil_div(rows, IJ_LOSS_PARTIALS);
-    cl_float scale = (cl_float)(1.0 / ((double)rows * dim));
+    cl_float scale = (cl_float)(weight / ((double)rows * dim));
     *partials = ij_ceil_div(rows, each);
     ij_grid grid = {.x = (size_t)*partials, .y = 1, .local = (size_t)ij_tuning_row_items(&l->device->tuning)};
     return IJ_LAUNCH(l->device, l->loss, "loss", grid, IJ_ARG(z), IJ_ARG(h), IJ_ARG(dz), IJ_ARG(partial), IJ_ARG(rows),

@@ -11,13 +11,15 @@ typedef struct ij_loss_op {
     cl_kernel loss, batch_std;
 } ij_loss_op;
 
-ij_status ij_loss_create(ij_loss_op *l, ij_device *device);
+/* For rows of `width` floats. */
+ij_status ij_loss_create(ij_loss_op *l, ij_device *device, int width);
 void ij_loss_destroy(ij_loss_op *l);
 
-/* z [rows, dim], rows = blocks x contexts x rows_per_block; h [blocks, rows_per_block, dim]. dz [rows, dim] may be z.
- * partial [IJ_LOSS_PARTIALS]: *partials sums of the elements' losses, to be divided by rows x dim. */
+/* z [rows, dim], rows = blocks x contexts x rows_per_block; h [blocks, rows_per_block, dim]. dz [rows, dim], the
+ * gradient of `weight` times the loss, may be z. partial [IJ_LOSS_PARTIALS]: *partials sums of the elements' losses, to
+ * be divided by rows x dim. */
 ij_status ij_loss_run(ij_loss_op *l, cl_mem z, cl_mem h, cl_mem dz, cl_mem partial, int rows, int dim, int contexts,
-                      int rows_per_block, int smooth_l1, int *partials);
+                      int rows_per_block, int smooth_l1, double weight, int *partials);
 /* std [dim] over the batch of features [batch, dim]. */
 ij_status ij_batch_std(ij_loss_op *l, cl_mem features, cl_mem std, int batch, int dim);
 

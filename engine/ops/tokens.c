@@ -12,9 +12,10 @@ ij_status ij_tokens_create(ij_tokens *t, ij_device *device)
     struct {
         const char *name;
         cl_kernel *kernel;
-    } all[] = {{"patchify", &t->patchify},       {"assemble", &t->assemble},         {"disassemble", &t->disassemble},
-               {"gather_rows", &t->gather_rows}, {"scatter_rows", &t->scatter_rows}, {"sum_rows", &t->sum_rows},
-               {"mean_pool", &t->mean_pool}};
+    } all[] = {{"patchify", &t->patchify},       {"pixel_targets", &t->pixel_targets},
+               {"assemble", &t->assemble},       {"disassemble", &t->disassemble},
+               {"gather_rows", &t->gather_rows}, {"scatter_rows", &t->scatter_rows},
+               {"sum_rows", &t->sum_rows},       {"mean_pool", &t->mean_pool}};
     ij_status status = IJ_OK;
     for (size_t i = 0; i < sizeof all / sizeof *all && !status; i++)
         status =
@@ -24,8 +25,8 @@ ij_status ij_tokens_create(ij_tokens *t, ij_device *device)
 
 void ij_tokens_destroy(ij_tokens *t)
 {
-    cl_kernel kernels[] = {t->patchify,     t->assemble, t->disassemble, t->gather_rows,
-                           t->scatter_rows, t->sum_rows, t->mean_pool};
+    cl_kernel kernels[] = {t->patchify,    t->pixel_targets, t->assemble, t->disassemble,
+                           t->gather_rows, t->scatter_rows,  t->sum_rows, t->mean_pool};
     for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++)
         if (kernels[i])
             clReleaseKernel(kernels[i]);
@@ -55,18 +56,33 @@ static int column_groups(const ij_tokens *t, int dim)
     return tuning->family == IJ_FAMILY_CPU ? 1 : ij_ceil_div(dim, ij_tuning_columns(tuning));
 }
 
+/* (x/255 - mean)/std = x scale + shift, with ImageNet's mean and std. */
+static void pixel_scale(cl_float4 *scale, cl_float4 *shift)
+{
+    static const double mean[3] = {0.485, 0.456, 0.406}, std[3] = {0.229, 0.224, 0.225};
+    *scale = *shift = (cl_float4){{0}};
+    for (int c = 0; c < 3; c++) {
+        scale->s[c] = (cl_float)(1.0 / (255.0 * std[c]));
+        shift->s[c] = (cl_float)(-mean[c] / std[c]);
+    }
+}
+
 ij_status ij_patchify(ij_tokens *t, cl_mem pixels, cl_mem image, cl_mem patch, cl_mem out, int count, int crop,
                       int patch_size)
 {
-    /* (x/255 - mean)/std = x scale + shift, with ImageNet's mean and std. */
-    static const double mean[3] = {0.485, 0.456, 0.406}, std[3] = {0.229, 0.224, 0.225};
-    cl_float4 scale = {{0}}, shift = {{0}};
-    for (int c = 0; c < 3; c++) {
-        scale.s[c] = (cl_float)(1.0 / (255.0 * std[c]));
-        shift.s[c] = (cl_float)(-mean[c] / std[c]);
-    }
+    cl_float4 scale, shift;
+    pixel_scale(&scale, &shift);
     return IJ_LAUNCH(t->device, t->patchify, "patchify", row_grid(t, count, 1), IJ_ARG(pixels), IJ_ARG(image),
                      IJ_ARG(patch), IJ_ARG(out), IJ_ARG(crop), IJ_ARG(patch_size), IJ_ARG(scale), IJ_ARG(shift));
+}
+
+ij_status ij_pixel_targets(ij_tokens *t, cl_mem pixels, cl_mem rows, cl_mem out, int count, int crop, int patch_size,
+                           float eps)
+{
+    cl_float4 scale, shift;
+    pixel_scale(&scale, &shift);
+    return IJ_LAUNCH(t->device, t->pixel_targets, "pixel_targets", row_grid(t, count, 1), IJ_ARG(pixels), IJ_ARG(rows),
+                     IJ_ARG(out), IJ_ARG(crop), IJ_ARG(patch_size), IJ_ARG(scale), IJ_ARG(shift), IJ_ARG(eps));
 }
 
 ij_status ij_assemble(ij_tokens *t, cl_mem context, cl_mem mask_token, cl_mem position, cl_mem source, cl_mem out,

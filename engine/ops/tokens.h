@@ -9,7 +9,7 @@
 
 typedef struct ij_tokens {
     ij_device *device;
-    cl_kernel patchify, assemble, disassemble, gather_rows, scatter_rows, sum_rows, mean_pool;
+    cl_kernel patchify, pixel_targets, assemble, disassemble, gather_rows, scatter_rows, sum_rows, mean_pool;
     cl_mem partial; /* ij_tokens_partial floats, planned by the caller */
 } ij_tokens;
 
@@ -20,6 +20,10 @@ size_t ij_tokens_partial(const ij_device *device, int dim);
 /* out [count, 3 P P] = the normalised patches (image[i], patch[i]) of pixels [*, S, S, 3]. */
 ij_status ij_patchify(ij_tokens *t, cl_mem pixels, cl_mem image, cl_mem patch, cl_mem out, int count, int crop,
                       int patch_size);
+/* out [count, 3 P P] = the patches rows[i] = image N + patch as ij_patchify gives them, each less its mean and divided
+ * by sqrt(its variance + eps). */
+ij_status ij_pixel_targets(ij_tokens *t, cl_mem pixels, cl_mem rows, cl_mem out, int count, int crop, int patch_size,
+                           float eps);
 /* out [count, dim]: row i is context[source[i]], or mask_token + position[-1 - source[i]] where that is negative. */
 ij_status ij_assemble(ij_tokens *t, cl_mem context, cl_mem mask_token, cl_mem position, cl_mem source, cl_mem out,
                       int count, int dim);

@@ -80,7 +80,7 @@ static ij_status overlapped_step(ij_workload *w, int64_t k, bool first, bool las
     TRY(ij_workload_ready(w));
     t[1] = ij_now();
     TRY(ij_trainer_slot(w->trainer, (int)(k % 2), &batch));
-    *flops = ij_step_flops(&w->trained.model, batch);
+    *flops = ij_workload_flops(w, batch);
     TRY(ij_workload_enqueue(w, k));
     if (copy)
         TRY(ij_trainer_take_snapshot(w->trainer, w->snapshot));

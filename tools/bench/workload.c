@@ -102,9 +102,17 @@ ij_status ij_workload_ready(ij_workload *w)
     return w->loader ? ij_loader_finish(w->loader) : IJ_OK;
 }
 
+/* Of every run the part that predicts features. */
+static const ij_hyper hyper = {.lr = 1e-3, .wd = 0.04, .ema = 0.996};
+
+double ij_workload_flops(const ij_workload *w, const ij_batch *batch)
+{
+    ij_objective objective = ij_trainer_objective(w->trainer, 0, &hyper);
+    return ij_step_flops(&w->trained.model, batch, &objective);
+}
+
 ij_status ij_workload_enqueue(ij_workload *w, int64_t k)
 {
-    static const ij_hyper hyper = {1e-3, 0.04, 0.996};
     return ij_trainer_step(w->trainer, (int)(k % 2), &hyper);
 }
 
@@ -114,7 +122,7 @@ ij_status ij_workload_step(ij_workload *w, int64_t k, double *seconds, double *f
     TRY(ij_workload_begin(w, k));
     TRY(ij_workload_ready(w));
     TRY(ij_trainer_slot(w->trainer, (int)(k % 2), &batch));
-    *flops = ij_step_flops(&w->trained.model, batch);
+    *flops = ij_workload_flops(w, batch);
     double start = ij_now();
     TRY(ij_workload_enqueue(w, k));
     TRY(ij_trainer_finish(w->trainer));

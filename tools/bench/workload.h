@@ -46,6 +46,8 @@ ij_status ij_workload_begin(ij_workload *w, int64_t k);
 ij_status ij_workload_ready(ij_workload *w);
 ij_status ij_workload_enqueue(ij_workload *w, int64_t k);
 
+/* ij_step_flops of a step on `batch`. */
+double ij_workload_flops(const ij_workload *w, const ij_batch *batch);
 /* Step k alone, from the filled batch to the idle device; `flops`: ij_step_flops. */
 ij_status ij_workload_step(ij_workload *w, int64_t k, double *seconds, double *flops);
 
