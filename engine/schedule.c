@@ -6,14 +6,14 @@ static const double pi = 3.14159265358979323846;
 
 int64_t ij_schedule_length(const ij_schedule *s)
 {
-    return s->epochs * s->ipe;
+    return s->steps ? s->steps : s->epochs * s->ipe;
 }
 
 ij_hyper ij_schedule_at(const ij_schedule *c, int64_t i)
 {
     /* The official schedulers step before they answer: iteration i uses step s = i + 1. */
     double s = (double)(i + 1);
-    double total = floor(c->ipe_scale * c->epochs * (double)c->ipe);
+    double total = floor(c->ipe_scale * (double)ij_schedule_length(c));
     double warmup = floor(c->warmup * (double)c->ipe);
     ij_hyper h;
     if (s < warmup) {
@@ -25,7 +25,7 @@ ij_hyper ij_schedule_at(const ij_schedule *c, int64_t i)
     }
     h.wd = c->wd_final + (c->wd_start - c->wd_final) * 0.5 * (1.0 + cos(pi * s / total));
     h.wd = c->wd_final <= c->wd_start ? fmax(h.wd, c->wd_final) : fmin(h.wd, c->wd_final);
-    h.ema = c->ema_start + (double)i * (c->ema_final - c->ema_start) / ((double)c->ipe * c->epochs * c->ipe_scale);
+    h.ema = c->ema_start + (double)i * (c->ema_final - c->ema_start) / ((double)ij_schedule_length(c) * c->ipe_scale);
     h.features_from = llround(c->pixel_start * (double)ij_schedule_length(c));
     if (i < h.features_from)
         h.ema = 0;

@@ -13,6 +13,7 @@ typedef struct ij_schedule {
     double ipe_scale; /* stretches the schedules beyond the run */
     int epochs;
     int64_t ipe;        /* iterations an epoch */
+    int64_t steps;      /* of the run; 0: as many as the epochs hold */
     double pixel_start; /* share of the run's steps, at its start, in which only pixels are predicted */
 } ij_schedule;
 

@@ -228,12 +228,15 @@ static ij_status open_loader(run *r)
         return status;
     print_host_memory(r);
     ij_training *t = &r->training;
-    const ij_config_optimization *o = &r->config.optimization;
     int64_t ipe = ij_loader_batches_per_epoch(r->loader);
     t->schedule = ij_config_schedule(&r->config, ipe);
-    t->steps = o->epochs * ipe;
-    if (o->max_steps && o->max_steps < t->steps)
-        t->steps = o->max_steps;
+    t->steps = ij_schedule_length(&t->schedule);
+    if (t->schedule.warmup * (double)ipe > t->schedule.ipe_scale * (double)t->steps)
+        return ij_fail(IJ_EINVAL, "[optimization] warmup = %g epochs of %lld steps does not fit into %lld steps",
+                       t->schedule.warmup, (long long)ipe, (long long)t->steps);
+    int64_t most = r->config.optimization.max_steps;
+    if (most && most < t->steps)
+        t->steps = most;
     ij_run_identity_epoch(&r->identity, ipe);
     t->begin = r->checkpoint.file ? r->checkpoint.step : 0;
     ij_say("run:    %lld steps, %lld an epoch, of %d images, prepared by %d thread%s; results in %s\n",

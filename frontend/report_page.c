@@ -126,7 +126,8 @@ static int64_t steps_planned(const ij_report *r)
     const char *epoch = r->checkpoint ? ij_model_file_metadata(r->checkpoint, "epoch.iterations") : NULL;
     if (!epoch || !r->config)
         return 0;
-    int64_t steps = r->config->optimization.epochs * strtoll(epoch, NULL, 10);
+    const ij_config_optimization *o = &r->config->optimization;
+    int64_t steps = o->steps ? o->steps : o->epochs * strtoll(epoch, NULL, 10);
     int64_t most = r->config->optimization.max_steps;
     return most && most < steps ? most : steps;
 }

@@ -337,7 +337,8 @@ static ij_status loop(ij_training *t)
 static ij_status run(ij_training *t)
 {
     t->taken = t->read = t->begin;
-    ij_progress_start(&t->progress, t->steps, t->schedule.ipe, t->config->optimization.epochs,
+    ij_progress_start(&t->progress, t->steps, t->schedule.ipe,
+                      (int)((ij_schedule_length(&t->schedule) + t->schedule.ipe - 1) / t->schedule.ipe),
                       t->config->data.batch_size, t->peak);
     t->last_result = t->last_checkpoint = t->progress.started;
     ij_status status = loop(t);

@@ -280,7 +280,7 @@ static void check_schedule(const checking *k)
     if (!usable(k, "optimization", "epochs") || !usable(k, "optimization", "warmup") ||
         !usable(k, "optimization", "ipe_scale"))
         return;
-    if (o->warmup > o->epochs * o->ipe_scale)
+    if (!o->steps && o->warmup > o->epochs * o->ipe_scale)
         refuse(k, "optimization.warmup", "[optimization] warmup = %g epochs does not fit into epochs = %d (%s)%s",
                o->warmup, o->epochs, place(k, "optimization", "epochs", at),
                o->ipe_scale < 1 ? " times ipe_scale" : "");

@@ -72,6 +72,7 @@ typedef struct ij_config_meta {
 typedef struct ij_config_optimization {
     double ema[2];
     int epochs;
+    int64_t steps; /* 0: as many as the epochs hold */
     double final_lr, final_weight_decay, ipe_scale, lr, start_lr, warmup, weight_decay;
     int loss; /* ij_config_loss */
     double pixel_start, pixel_weight;

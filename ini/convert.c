@@ -51,6 +51,7 @@ ij_schedule ij_config_schedule(const ij_config *c, int64_t ipe)
                          .ipe_scale = o->ipe_scale,
                          .epochs = o->epochs,
                          .ipe = ipe,
+                         .steps = o->steps,
                          .pixel_start = o->pixel_start};
 }
 

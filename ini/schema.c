@@ -97,6 +97,8 @@ const ij_key ij_schema[] = {
 
     PAIR(optimization, ema, 0, 1, 0, "0.996, 1", "target encoder's momentum at the first and last step"),
     INT(optimization, epochs, 1, 1000000, IJ_LATER, "300", "passes over the data set"),
+    LONG(optimization, steps, 0, 9e15, IJ_LATER, "0",
+         "steps of the run, whatever the epochs, which then do not count; 0: epochs"),
     REAL(optimization, final_lr, 0, 1000, 0, "1e-6", "learning rate at the end"),
     REAL(optimization, final_weight_decay, 0, 1000, 0, "0.4", "weight decay at the end"),
     REAL(optimization, ipe_scale, 0, 100, IJ_OPEN_MIN, "1", "stretches the schedules beyond the run's end"),

@@ -11,8 +11,8 @@
 #include <cmocka.h>
 
 /* docs/method.md, "Schedules": the two that the CSV files hold. */
-static const ij_schedule short_run = {2e-4, 1e-3, 1e-6, 0.04, 0.4, 0.996, 1.0, 1.0, 1.0, 5, 40, 0};
-static const ij_schedule scaled_run = {1e-4, 5e-4, 1e-6, 0.05, 0.05, 0.99, 1.0, 1.0, 1.25, 4, 50, 0};
+static const ij_schedule short_run = {2e-4, 1e-3, 1e-6, 0.04, 0.4, 0.996, 1.0, 1.0, 1.0, 5, 40, 0, 0};
+static const ij_schedule scaled_run = {1e-4, 5e-4, 1e-6, 0.05, 0.05, 0.99, 1.0, 1.0, 1.25, 4, 50, 0, 0};
 
 static void assert_near(double value, double expected)
 {
@@ -64,6 +64,20 @@ static void pixels_first(void **state)
     assert_near(ij_schedule_at(&s, 79).lr, ij_schedule_at(&short_run, 79).lr);
     s.pixel_start = 1;
     assert_int_equal(ij_schedule_at(&s, 199).features_from, 200);
+}
+
+/* A run of so many steps is one of as many in whole epochs. */
+static void by_steps(void **state)
+{
+    (void)state;
+    ij_schedule s = scaled_run;
+    s.epochs = 999;
+    s.steps = 200;
+    assert_int_equal(ij_schedule_length(&s), 200);
+    for (int i = 0; i < 200; i += 7) {
+        ij_hyper a = ij_schedule_at(&s, i), b = ij_schedule_at(&scaled_run, i);
+        assert_true(a.lr == b.lr && a.wd == b.wd && a.ema == b.ema);
+    }
 }
 
 static void warmup_of_nothing_and_of_everything(void **state)
@@ -128,6 +142,7 @@ int main(void)
         cmocka_unit_test(weight_decay_by_hand),
         cmocka_unit_test(momentum_by_hand),
         cmocka_unit_test(pixels_first),
+        cmocka_unit_test(by_steps),
         cmocka_unit_test(warmup_of_nothing_and_of_everything),
         cmocka_unit_test(every_value_stays_within_its_ends),
         cmocka_unit_test(short_run_as_the_reference),
