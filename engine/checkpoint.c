@@ -37,12 +37,21 @@ static int number_of(const ij_trainer *t, const char *name)
 /* ---- Metadata: ij_checkpoint_meta as text -------------------------------------------------------------------------
  */
 
-bool ij_checkpoint_drawn(const ij_model_file *file, uint64_t *seed, bool *rescale_residual)
+static const char *const init_names[] = {[IJ_INIT_OFFICIAL] = "official", [IJ_INIT_XAVIER] = "xavier"};
+
+bool ij_checkpoint_drawn(const ij_model_file *file, ij_drawing *how)
 {
-    const char *drawn = ij_model_file_metadata(file, "seed"),
+    const char *seed = ij_model_file_metadata(file, "seed"), *init = ij_model_file_metadata(file, "init"),
                *rescale = ij_model_file_metadata(file, "rescale_residual");
-    *rescale_residual = rescale && strcmp(rescale, "1") == 0;
-    return drawn && sscanf(drawn, "%" SCNu64, seed) == 1;
+    ij_drawing told = {.rescale_residual = rescale && strcmp(rescale, "1") == 0};
+    if (!seed || sscanf(seed, "%" SCNu64, &told.seed) != 1)
+        return false;
+    if (init && strcmp(init, init_names[IJ_INIT_XAVIER]) == 0)
+        told.init = IJ_INIT_XAVIER;
+    else if (init && strcmp(init, init_names[IJ_INIT_OFFICIAL]) != 0)
+        return false;
+    *how = told;
+    return true;
 }
 
 /* ---- Writing -------------------------------------------------------------------------------------------------------
@@ -114,6 +123,7 @@ static ij_status announce(const contents *c, const char *path, const ij_checkpoi
     snprintf(seed, sizeof seed, "%" PRIu64, meta->seed);
     ij_model_metadata_add(&m, "seed", seed);
     ij_model_metadata_number(&m, "rescale_residual", meta->rescale_residual);
+    ij_model_metadata_add(&m, "init", init_names[meta->init]);
     for (int i = 0; i < meta->more_count; i++)
         ij_model_metadata_add(&m, meta->more[i][0], meta->more[i][1]);
 

@@ -5,8 +5,8 @@
  *     predictor.*                   predictor_embed, mask_token, predictor_blocks.{i}.…, predictor_pos_embed [1, N, Dp]
  *     optimizer.exp_avg.NAME        AdamW's first moment of the trained tensor NAME ("encoder.…" or "predictor.…")
  *     optimizer.exp_avg_sq.NAME     its second moment
- *     __metadata__                  checksum, format version, model.*, epoch, iteration, seed, rescale_residual, and
- *                                   what the caller adds
+ *     __metadata__                  checksum, format version, model.*, epoch, iteration, seed, rescale_residual,
+ *                                   init, and what the caller adds
  *
  * The position tables are written for other programs. Reading is model_file.h's; here is what a trainer does with it.
  */
@@ -23,11 +23,12 @@
 
 /* What a checkpoint knows about its run. */
 typedef struct ij_checkpoint_meta {
-    ij_model_config model;        /* the trainer's own */
-    int64_t epoch;                /* complete epochs */
-    int64_t iteration;            /* steps taken */
-    uint64_t seed;                /* of the initial weights, ... */
-    bool rescale_residual;        /* ... and how they were drawn: with these two a run's start can be made again */
+    ij_model_config model; /* the trainer's own */
+    int64_t epoch;         /* complete epochs */
+    int64_t iteration;     /* steps taken */
+    uint64_t seed;         /* of the initial weights; this and the next two as in ij_drawing */
+    bool rescale_residual;
+    ij_init init;
     const char *const (*more)[2]; /* a dozen pairs of metadata at most that the caller adds, and keeps */
     int more_count;
 } ij_checkpoint_meta;
@@ -48,7 +49,8 @@ ij_status ij_checkpoint_resume(ij_trainer *trainer, ij_model_file *file);
  * file's, since positions are computed. IJ_EINVAL where the model is another; nothing is changed then. */
 ij_status ij_checkpoint_start_from(ij_trainer *trainer, ij_model_file *file);
 
-/* The initial weights' seed of the run behind a file, and how they were drawn; false where it does not say. */
-bool ij_checkpoint_drawn(const ij_model_file *file, uint64_t *seed, bool *rescale_residual);
+/* How the initial weights of the run behind a file were drawn; false, and *how as it was, where it does not say, or
+ * says what this program does not know. */
+bool ij_checkpoint_drawn(const ij_model_file *file, ij_drawing *how);
 
 #endif

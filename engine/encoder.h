@@ -6,6 +6,7 @@
 #include "engine/base/error.h"
 #include "engine/device.h"
 #include "engine/files/model_file.h"
+#include "engine/initial.h"
 #include "engine/model_config.h"
 
 #include <stdbool.h>
@@ -39,10 +40,8 @@ typedef struct ij_encoder_options {
     ij_pooling pool;
     int crop; /* pixels a side of the images, a multiple of the patch size; 0: the file's */
     ij_positions positions;
-    bool random_start; /* not the file's weights but those that a training of this shape starts with, for which the
-                          two below are as in ij_trainer_config (ij_checkpoint_drawn tells those of a run) */
-    uint64_t seed;
-    bool rescale_residual;
+    bool random_start; /* not the file's weights but those that a training of this shape starts with, ... */
+    ij_drawing start;  /* ... drawn like this (ij_checkpoint_drawn tells how a run's were) */
 } ij_encoder_options;
 
 /* Loads an encoder of `file`. IJ_EINVAL where the options contradict the model; IJ_ENOMEM before any allocation where

@@ -1,7 +1,6 @@
 #include "engine/encoder_weights.h"
 
 #include "engine/base/try.h"
-#include "engine/initial.h"
 #include "engine/position.h"
 
 #include <math.h>
@@ -87,21 +86,21 @@ static ij_status read_tensor(loading *l, const char *prefix, const char *name)
     return ij_model_file_read(l->file, tensor, l->values);
 }
 
-/* The next tensor's n values, of the file or drawn. */
-static ij_status next_tensor(loading *l, const char *prefix, const char *name, bool matrix, size_t n)
+/* The next tensor's values [rows, columns], of the file or drawn. */
+static ij_status next_tensor(loading *l, const char *prefix, const char *name, bool matrix, int rows, int columns)
 {
     int number = l->number++;
     if (!l->options->random_start)
         return read_tensor(l, prefix, name);
     char full[128];
     snprintf(full, sizeof full, "encoder.%s%s", prefix, name);
-    ij_initial_weights(full, number, matrix, l->options->seed, l->options->rescale_residual, l->values, n);
+    ij_initial_weights(full, number, rows, columns, matrix, &l->options->start, l->values);
     return IJ_OK;
 }
 
 static ij_status load_vector(loading *l, const char *prefix, const char *name, int n, cl_mem to)
 {
-    TRY(next_tensor(l, prefix, name, false, (size_t)n));
+    TRY(next_tensor(l, prefix, name, false, 1, n));
     return upload(l, to, l->values, (size_t)n);
 }
 
@@ -110,7 +109,7 @@ static ij_status load_linear(loading *l, const char *prefix, const char *name, c
     char part[32];
     size_t floats = ij_gemm_weight_floats(l->gemm, linear->out, linear->in);
     snprintf(part, sizeof part, "%s.weight", name);
-    TRY(next_tensor(l, prefix, part, true, (size_t)linear->out * (size_t)linear->in));
+    TRY(next_tensor(l, prefix, part, true, linear->out, linear->in));
     memset(l->packed, 0, floats * sizeof *l->packed);
     ij_gemm_pack_rows(l->gemm, linear->out, linear->in, 0, linear->out, l->values, l->packed);
     TRY(upload(l, linear->weight, l->packed, floats));

@@ -18,6 +18,21 @@ static void draw_normals(ij_random *r, float *values, size_t n, float std)
     }
 }
 
+/* n numbers between -bound and bound, equally likely. */
+static void draw_uniform(ij_random *r, float *values, size_t n, float bound)
+{
+    for (size_t k = 0; k < n; k++)
+        values[k] = bound * (2.0f * ij_random_uniform(r) - 1.0f);
+}
+
+/* Glorot and Bengio's sqrt(6 / (fan_in + fan_out)). Queries, keys and values are three layers of D outputs each, which
+ * share a matrix. */
+static float xavier_bound(const char *name, int rows, int columns)
+{
+    int fan_out = strstr(name, "attn.qkv.weight") ? rows / 3 : rows;
+    return sqrtf(6.0f / (float)(columns + fan_out));
+}
+
 /* sqrt(2 l) for proj and fc2 of block l = 1, 2, ...; 1 for every other tensor. */
 static float residual_divisor(const char *name)
 {
@@ -27,13 +42,19 @@ static float residual_divisor(const char *name)
     return sqrtf(2.0f * (float)(atoi(at + strlen("blocks.")) + 1));
 }
 
-void ij_initial_weights(const char *name, int number, bool drawn, uint64_t seed, bool rescale_residual, float *values,
-                        size_t n)
+void ij_initial_weights(const char *name, int number, int rows, int columns, bool drawn, const ij_drawing *how,
+                        float *values)
 {
+    size_t n = (size_t)rows * (size_t)columns;
     if (drawn) {
+        bool matrix = strstr(name, ".weight"); /* and not the mask token */
+        float divisor = how->rescale_residual ? residual_divisor(name) : 1.0f;
         ij_random r;
-        ij_random_start(&r, seed, IJ_STREAM_WEIGHTS, (uint64_t)number, 0);
-        draw_normals(&r, values, n, 0.02f / (rescale_residual ? residual_divisor(name) : 1.0f));
+        ij_random_start(&r, how->seed, IJ_STREAM_WEIGHTS, (uint64_t)number, 0);
+        if (how->init == IJ_INIT_XAVIER && matrix)
+            draw_uniform(&r, values, n, xavier_bound(name, rows, columns) / divisor);
+        else
+            draw_normals(&r, values, n, 0.02f / divisor);
         return;
     }
     for (size_t k = 0; k < n; k++)

@@ -348,7 +348,7 @@ ij_status ij_model_start(ij_model *m)
                                  .stat = m->infer_stat,
                                  .middle = m->scratch.other};
     TRY(upload_tables(m));
-    return ij_params_initialise(&m->params, m->config.seed, m->config.rescale_residual);
+    return ij_params_initialise(&m->params, &(ij_drawing){m->config.seed, m->config.rescale_residual, m->config.init});
 }
 
 /* ---- Forward ----------------------------------------------------------------------------------------------------- */

@@ -1,7 +1,6 @@
 #include "engine/params.h"
 
 #include "engine/base/try.h"
-#include "engine/initial.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -342,16 +341,15 @@ ij_status ij_params_write(ij_params *p, int index, ij_store store, bool target, 
 
 /* ---- Initial weights --------------------------------------------------------------------------------------------- */
 
-ij_status ij_params_initialise(ij_params *p, uint64_t seed, bool rescale_residual)
+ij_status ij_params_initialise(ij_params *p, const ij_drawing *how)
 {
     ij_status status = IJ_OK;
     for (int i = 0; i < p->count && !status; i++) {
         const ij_tensor *t = &p->tensors[i];
-        size_t n = (size_t)t->rows * (size_t)t->columns;
-        float *values = calloc(n, sizeof *values);
+        float *values = calloc((size_t)t->rows * (size_t)t->columns, sizeof *values);
         if (!values)
             return ij_fail(IJ_ENOMEM, "out of memory for the initial weights of %s", t->name);
-        ij_initial_weights(t->name, i, t->decay, seed, rescale_residual, values, n);
+        ij_initial_weights(t->name, i, t->rows, t->columns, t->decay, how, values);
         status = ij_params_write(p, i, IJ_STORE_WEIGHT, false, values);
         if (!status && t->network == IJ_ENCODER)
             status = ij_params_write(p, i, IJ_STORE_WEIGHT, true, values);

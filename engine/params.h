@@ -3,6 +3,7 @@
 #ifndef IJ_PARAMS_H
 #define IJ_PARAMS_H
 
+#include "engine/initial.h"
 #include "engine/memory.h"
 #include "engine/model_config.h"
 #include "engine/ops/gemm.h"
@@ -57,6 +58,6 @@ cl_mem ij_params_memory(const ij_params *p, int segment, ij_store store, bool ta
 int64_t ij_params_unpack_part(const ij_params *p, int index, const float *segment, int64_t from, float *values);
 
 /* Draws the initial weights (docs/method.md "Initial weights") and copies the encoder to the target. */
-ij_status ij_params_initialise(ij_params *p, uint64_t seed, bool rescale_residual);
+ij_status ij_params_initialise(ij_params *p, const ij_drawing *how);
 
 #endif

@@ -15,6 +15,7 @@
 #include "engine/base/error.h"
 #include "engine/device.h"
 #include "engine/encoder.h"
+#include "engine/initial.h"
 #include "engine/model_config.h"
 #include "engine/objective.h"
 #include "engine/schedule.h"
@@ -43,8 +44,9 @@ typedef struct ij_trainer_config {
     ij_gemm_backend gemm;
     double beta1, beta2, eps; /* AdamW: 0.9, 0.999, 1e-8 */
     double pixel_weight;      /* of the pixels' term beside the features'; above 0 only with model.pixel_head */
-    uint64_t seed;            /* of the initial weights */
-    bool rescale_residual;    /* divide proj and fc2 of block l by sqrt(2l), as the paper says and the code undoes */
+    uint64_t seed;            /* of the initial weights; this and the next two as in ij_drawing */
+    bool rescale_residual;
+    ij_init init;
 } ij_trainer_config;
 
 /* What one step measured. */

@@ -109,7 +109,7 @@ static ij_status print_tensors(ij_model_file *file)
 /* ---- For people ------------------------------------------------------------------------------------------------- */
 
 /* The keys of our checkpoints that are no part of the report already. */
-static const char *const kept_keys[] = {"seed", "rescale_residual", "xxh64"};
+static const char *const kept_keys[] = {"seed", "rescale_residual", "init", "xxh64"};
 enum { KEPT_KEYS = sizeof kept_keys / sizeof kept_keys[0] };
 
 /* A text of the file, whatever it holds, line by line behind `indent`. */

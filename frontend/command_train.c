@@ -300,6 +300,7 @@ static ij_status open_saver(run *r)
 {
     ij_training *t = &r->training;
     const ij_config_logging *l = &r->config.logging;
+    ij_drawing drawing = ij_config_drawing(&r->config);
     ij_saver_config config = {.trainer = r->trainer,
                               .folder = &r->folder,
                               .log = fileno(t->log.file),
@@ -307,8 +308,9 @@ static ij_status open_saver(run *r)
                               .keep_every = l->keep_every * t->schedule.ipe,
                               .steps_an_epoch = t->schedule.ipe,
                               .meta = {.model = ij_config_model_shape(&r->config),
-                                       .seed = (uint64_t)r->config.run.seed,
-                                       .rescale_residual = r->config.meta.rescale_residual,
+                                       .seed = drawing.seed,
+                                       .rescale_residual = drawing.rescale_residual,
+                                       .init = drawing.init,
                                        .more = (const char *const(*)[2])r->identity.pair,
                                        .more_count = r->identity.count}};
     ij_status status = ij_saver_open(&t->saver, &config);

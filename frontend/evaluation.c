@@ -131,17 +131,18 @@ static void make_origin(origin *s, ij_evaluation *e, ij_eval_source kind, uint64
     *s = (origin){.e = e, .pixels = kind == IJ_EVAL_PIXELS ? e->pixels : 0};
     s->options = (ij_encoder_options){.layers = layers, .pool = pool, .random_start = kind == IJ_EVAL_RANDOM};
     if (kind == IJ_EVAL_RANDOM) {
-        s->options.seed = e->start_seed;
-        e->start_is_known = ij_checkpoint_drawn(e->file, &s->options.seed, &s->options.rescale_residual);
-        e->start_seed = s->options.seed;
+        s->options.start.seed = e->start_seed;
+        e->start_is_known = ij_checkpoint_drawn(e->file, &s->options.start);
+        e->start_seed = s->options.start.seed;
     }
     int64_t facts[] = {1, /* changes with what is computed */
                        kind,
                        s->pixels,
                        layers,
                        (int64_t)pool,
-                       (int64_t)s->options.seed,
-                       s->options.rescale_residual,
+                       (int64_t)s->options.start.seed,
+                       s->options.start.rescale_residual,
+                       s->options.start.init,
                        m->crop,
                        m->patch,
                        m->dim,

@@ -17,6 +17,7 @@ enum { IJ_CONFIG_TEXT = 1024, IJ_CONFIG_MAX_KEYS = 80, IJ_CONFIG_MAX_NOTES = 8 }
 typedef enum ij_config_decode { IJ_CONFIG_DECODE_FAST, IJ_CONFIG_DECODE_EXACT } ij_config_decode;
 typedef enum ij_config_sampler { IJ_CONFIG_SAMPLER_MULTIBLOCK, IJ_CONFIG_SAMPLER_SCATTER } ij_config_sampler;
 typedef enum ij_config_truncate { IJ_CONFIG_TRUNCATE_BATCH, IJ_CONFIG_TRUNCATE_NONE } ij_config_truncate;
+typedef enum ij_config_init { IJ_CONFIG_INIT_OFFICIAL, IJ_CONFIG_INIT_XAVIER } ij_config_init;
 typedef enum ij_config_loss { IJ_CONFIG_LOSS_SMOOTH_L1, IJ_CONFIG_LOSS_L2 } ij_config_loss;
 typedef enum ij_config_gemm { IJ_CONFIG_GEMM_AUTO, IJ_CONFIG_GEMM_OWN, IJ_CONFIG_GEMM_CLBLAST } ij_config_gemm;
 typedef enum ij_config_model {
@@ -67,6 +68,7 @@ typedef struct ij_config_meta {
     int width, depth, heads; /* of a custom encoder; a named one fills them in */
     double mlp_ratio;
     bool rescale_residual;
+    int init; /* ij_config_init */
 } ij_config_meta;
 
 typedef struct ij_config_optimization {

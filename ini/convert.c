@@ -67,8 +67,16 @@ static ij_gemm_backend gemm_backend(int gemm)
     }
 }
 
+ij_drawing ij_config_drawing(const ij_config *c)
+{
+    return (ij_drawing){.seed = (uint64_t)c->run.seed,
+                        .rescale_residual = c->meta.rescale_residual,
+                        .init = c->meta.init == IJ_CONFIG_INIT_XAVIER ? IJ_INIT_XAVIER : IJ_INIT_OFFICIAL};
+}
+
 ij_trainer_config ij_config_trainer(const ij_config *c)
 {
+    ij_drawing drawing = ij_config_drawing(c);
     ij_trainer_config t = {.model = ij_config_model_shape(c),
                            .batch = c->data.batch_size,
                            .contexts = c->mask.num_enc_masks,
@@ -78,8 +86,9 @@ ij_trainer_config ij_config_trainer(const ij_config *c)
                            .beta2 = c->optimization.betas[1],
                            .eps = c->optimization.eps,
                            .pixel_weight = c->optimization.pixel_weight,
-                           .seed = (uint64_t)c->run.seed,
-                           .rescale_residual = c->meta.rescale_residual};
+                           .seed = drawing.seed,
+                           .rescale_residual = drawing.rescale_residual,
+                           .init = drawing.init};
     ij_mask_config masks = ij_config_masks(c);
     t.targets = ij_mask_target_sets(&masks);
     ij_mask_bounds(&masks, &t.context_capacity, &t.target_capacity);

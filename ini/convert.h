@@ -10,6 +10,8 @@
 
 ij_model_config ij_config_model_shape(const ij_config *config);
 ij_mask_config ij_config_masks(const ij_config *config);
+/* How the weights are drawn at first. */
+ij_drawing ij_config_drawing(const ij_config *config);
 /* `ipe`: iterations an epoch, which the data set decides. */
 ij_schedule ij_config_schedule(const ij_config *config, int64_t ipe);
 /* With the capacities that the masks need at most. */

@@ -9,6 +9,7 @@
 static const char *const decode_names[] = {"fast", "exact", NULL};
 static const char *const truncate_names[] = {"batch", "none", NULL};
 static const char *const sampler_names[] = {"multiblock", "scatter", NULL};
+static const char *const init_names[] = {"official", "xavier", NULL};
 static const char *const loss_names[] = {"smooth_l1", "l2", NULL};
 static const char *const gemm_names[] = {"auto", "own", "clblast", NULL};
 static const char *const model_names[] = {"custom",    "vit_tiny", "vit_small", "vit_base",
@@ -94,6 +95,8 @@ const ij_key ij_schema[] = {
     INT(meta, heads, 1, 256, IJ_CUSTOM, "3", "attention heads of a custom encoder and of its predictor"),
     REAL(meta, mlp_ratio, 0, 16, IJ_OPEN_MIN | IJ_CUSTOM, "4", "hidden width of a custom encoder's MLP, in widths"),
     BOOL(meta, rescale_residual, 0, "false", "divide block l's first proj and fc2 by sqrt(2l), as the paper says"),
+    CHOICE(meta, init, init_names, 0, "official",
+           "first weights: normals of std 0.02, or uniform within Glorot's bound (xavier)"),
 
     PAIR(optimization, ema, 0, 1, 0, "0.996, 1", "target encoder's momentum at the first and last step"),
     INT(optimization, epochs, 1, 1000000, IJ_LATER, "300", "passes over the data set"),

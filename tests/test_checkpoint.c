@@ -144,6 +144,7 @@ static void round_trip(void **state)
                                      .iteration = 3,
                                      .seed = UINT64_MAX,
                                      .rescale_residual = true,
+                                     .init = IJ_INIT_XAVIER,
                                      .more = more,
                                      .more_count = 2};
     case_ok(ij_checkpoint_write(a, NULL, path, &meta));
@@ -162,9 +163,9 @@ static void round_trip(void **state)
     assert_memory_equal(&info->model, &meta.model, sizeof meta.model);
     assert_true(info->encoder && info->target_encoder && info->predictor && info->moments);
     assert_true(info->epoch == 1 && info->iteration == 3);
-    uint64_t seed;
-    bool rescale;
-    assert_true(ij_checkpoint_drawn(file, &seed, &rescale) && seed == UINT64_MAX && rescale);
+    ij_drawing how;
+    assert_true(ij_checkpoint_drawn(file, &how));
+    assert_true(how.seed == UINT64_MAX && how.rescale_residual && how.init == IJ_INIT_XAVIER);
     for (int i = 0; i < 2; i++)
         assert_string_equal(ij_model_file_metadata(file, more[i][0]), more[i][1]);
     ij_model_file_close(file);

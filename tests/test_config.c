@@ -353,7 +353,8 @@ static void a_run_goes_on(void **state)
                                            "optimization.lr=0.5",
                                            "data.decode=exact",
                                            "data.use_horizontal_flip=true",
-                                           "optimization.loss=l2"};
+                                           "optimization.loss=l2",
+                                           "meta.init=xavier"};
     for (size_t i = 0; i < sizeof deciding / sizeof *deciding; i++) {
         char name[64];
         snprintf(name, sizeof name, "%.*s = ", (int)strcspn(strchr(deciding[i], '.') + 1, "="),
@@ -472,10 +473,14 @@ static void every_value_round_trips(void **state)
     assert_accepted(&c,
                     GOOD "lr = 0.00012345678901234567\nema = 0.1, 0.30000000000000004\nmax_steps = 8999999999999999\n"
                          "loss = l2\n[data]\nroot_path = /a b/c=d:e#f\nmax_bad_share = 0.3333333333333333\n"
-                         "[meta]\nrescale_residual = yes\n[run]\ndevice = \"GPU 1\"\ngemm = own\n",
+                         "[meta]\nrescale_residual = yes\ninit = xavier\n[run]\ndevice = \"GPU 1\"\ngemm = own\n",
                     NULL);
     assert_string_equal(c.run.device, "GPU 1");
+    assert_int_equal(ij_config_trainer(&c).init, IJ_INIT_XAVIER);
     assert_round_trip(&c);
+    assert_accepted(&c, GOOD, NULL);
+    assert_int_equal(ij_config_trainer(&c).init, IJ_INIT_OFFICIAL);
+    assert_refused(GOOD, "meta.init=glorot", "one of official, xavier");
 }
 
 int main(void)

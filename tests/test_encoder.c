@@ -266,32 +266,56 @@ static void bicubic(void **state)
     free(from);
 }
 
-/* A random start has the weights that a trainer starts with. */
-static void random_start(void **state)
+/* A random start has the weights that a trainer starts with, as the trainer's checkpoint says how to draw them. */
+static void random_start(ij_init init)
 {
-    (void)state;
     ij_trainer_config config = case_config();
     config.seed = 5;
+    config.rescale_residual = true;
+    config.init = init;
     ij_trainer *t = case_trainer(&config);
-    const ij_checkpoint_meta meta = {.model = config.model};
+    const ij_checkpoint_meta meta = {
+        .model = config.model, .seed = config.seed, .rescale_residual = config.rescale_residual, .init = init};
     case_ok(ij_checkpoint_write(t, NULL, path, &meta));
     uint8_t pixels[12 * 12 * 3];
-    float from_trainer[16], drawn[16], other[16];
+    float from_trainer[16], drawn[16];
     for (size_t i = 0; i < sizeof pixels; i++)
         pixels[i] = (uint8_t)(i * 97 % 251);
     ij_encoder *over;
     case_ok(ij_trainer_make_encoder(t, &(ij_encoder_options){.batch = 1}, &over));
     case_ok(ij_encoder_run(over, pixels, 1, from_trainer));
     ij_encoder_destroy(over);
-    for (uint64_t seed = 5; seed <= 6; seed++) {
-        ij_encoder *e = open_encoder(
-            &(ij_encoder_options){.random_start = true, .seed = seed, .rescale_residual = config.rescale_residual});
-        case_ok(ij_encoder_run(e, pixels, 1, seed == 5 ? drawn : other));
+    ij_model_file *file;
+    ij_drawing told;
+    case_ok(ij_model_file_open(&file, path));
+    assert_true(ij_checkpoint_drawn(file, &told));
+    ij_model_file_close(file);
+    const ij_drawing others[] = {told,
+                                 {told.seed + 1, told.rescale_residual, told.init},
+                                 {told.seed, !told.rescale_residual, told.init},
+                                 {told.seed, told.rescale_residual, init ? IJ_INIT_OFFICIAL : IJ_INIT_XAVIER}};
+    for (int i = 0; i < 4; i++) {
+        ij_encoder *e = open_encoder(&(ij_encoder_options){.random_start = true, .start = others[i]});
+        case_ok(ij_encoder_run(e, pixels, 1, drawn));
         ij_encoder_destroy(e);
+        if (i == 0)
+            assert_memory_equal(drawn, from_trainer, sizeof drawn);
+        else
+            assert_memory_not_equal(drawn, from_trainer, sizeof drawn);
     }
-    assert_memory_equal(drawn, from_trainer, sizeof drawn);
-    assert_memory_not_equal(other, from_trainer, sizeof other);
     ij_trainer_destroy(t);
+}
+
+static void random_start_official(void **state)
+{
+    (void)state;
+    random_start(IJ_INIT_OFFICIAL);
+}
+
+static void random_start_xavier(void **state)
+{
+    (void)state;
+    random_start(IJ_INIT_XAVIER);
 }
 
 /* Context and target encoder of one checkpoint; tokens whose means are the features; the trainer's features. */
@@ -483,12 +507,12 @@ int main(void)
     if (fd < 0)
         return 1;
     close(fd);
-    const struct CMUnitTest tests[] = {cmocka_unit_test(against_the_oracle), cmocka_unit_test(files),
-                                       cmocka_unit_test(of_a_checkpoint),    cmocka_unit_test(refusals),
-                                       cmocka_unit_test(layers_and_sizes),   cmocka_unit_test(bicubic),
-                                       cmocka_unit_test(random_start),       cmocka_unit_test(foreign_positions),
-                                       cmocka_unit_test(chosen_batch),       cmocka_unit_test(over_a_trainer),
-                                       cmocka_unit_test(beside_a_trainer)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(against_the_oracle),    cmocka_unit_test(files),
+                                       cmocka_unit_test(of_a_checkpoint),       cmocka_unit_test(refusals),
+                                       cmocka_unit_test(layers_and_sizes),      cmocka_unit_test(bicubic),
+                                       cmocka_unit_test(random_start_official), cmocka_unit_test(random_start_xavier),
+                                       cmocka_unit_test(foreign_positions),     cmocka_unit_test(chosen_batch),
+                                       cmocka_unit_test(over_a_trainer),        cmocka_unit_test(beside_a_trainer)};
     int failed = cmocka_run_group_tests_name("encoder", tests, NULL, NULL);
     unlink(path);
     case_close();

@@ -292,6 +292,60 @@ static void rescale_residual(void **state)
     ij_trainer_destroy(rescaled);
 }
 
+/* What init = xavier promises of n values: uniform between -bound and bound, so of std bound / sqrt(3). */
+static void assert_uniform(const char *what, const float *w, int64_t n, double bound)
+{
+    double sum = 0.0, squares = 0.0, most = 0.0;
+    for (int64_t k = 0; k < n; k++) {
+        double x = (double)w[k];
+        sum += x;
+        squares += x * x;
+        most = fmax(most, fabs(x));
+    }
+    if (most > bound * (1 + 1e-6) || most < bound * (1 - 20.0 / (double)n)) /* of n draws, 20 in n are beyond: e^-20 */
+        fail_msg("%s reaches %g where the bound is %g", what, most, bound);
+    /* Within five standard errors. The square of a uniform number has variance (1/5 - 1/9) bound^4. */
+    double root = sqrt((double)n);
+    if (fabs(sum / (double)n) > 5.0 * bound / sqrt(3.0) / root ||
+        fabs(squares / (double)n - bound * bound / 3.0) > 5.0 * sqrt(4.0 / 45.0) * bound * bound / root)
+        fail_msg("%s has mean %g and mean square %g", what, sum / (double)n, squares / (double)n);
+}
+
+static void xavier(void **state)
+{
+    (void)state;
+    ij_trainer_config config = case_config();
+    ij_trainer *official = case_trainer(&config);
+    config.init = IJ_INIT_XAVIER;
+    ij_trainer *t = case_trainer(&config), *again = case_trainer(&config);
+    int matrices = 0;
+    for (int i = 0; i < ij_trainer_tensor_count(t); i++) {
+        const ij_tensor_info *info = ij_trainer_tensor(t, i);
+        float *w = read_tensor(t, i, IJ_STORE_WEIGHT), *same = read_tensor(again, i, IJ_STORE_WEIGHT),
+              *other = read_tensor(official, i, IJ_STORE_WEIGHT);
+        size_t bytes = (size_t)info->elements * sizeof *w;
+        assert_memory_equal(w, same, bytes);
+        if (is_bias(info) || is_gain(info) || strstr(info->name, "mask_token")) {
+            assert_memory_equal(w, other, bytes);
+        } else {
+            int64_t fan_out = info->shape[0], fan_in = info->elements / fan_out;
+            int parts = strstr(info->name, "attn.qkv") ? 3 : 1; /* queries, keys, values: each a layer of its own */
+            fan_out /= parts;
+            for (int k = 0; k < parts; k++)
+                assert_uniform(info->name, w + k * fan_out * fan_in, fan_out * fan_in,
+                               sqrt(6.0 / (double)(fan_in + fan_out)));
+            matrices++;
+        }
+        free(w);
+        free(same);
+        free(other);
+    }
+    assert_int_equal(matrices, 3 * 2 * 4 + 2 + 2); /* of three networks' blocks; two patch_embed; the predictor's two */
+    ij_trainer_destroy(t);
+    ij_trainer_destroy(again);
+    ij_trainer_destroy(official);
+}
+
 /* Another seed, another tensor: other weights. */
 static void seeds(void **state)
 {
@@ -364,11 +418,11 @@ int main(void)
 {
     if (!case_device())
         return CASE_NO_DEVICE;
-    const struct CMUnitTest tests[] = {cmocka_unit_test(official_names),   cmocka_unit_test(copies_own),
-                                       cmocka_unit_test(copies_clblast),   cmocka_unit_test(order_own),
-                                       cmocka_unit_test(order_clblast),    cmocka_unit_test(initial_weights),
-                                       cmocka_unit_test(rescale_residual), cmocka_unit_test(seeds),
-                                       cmocka_unit_test(positions),        cmocka_unit_test(what_decays)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(official_names),   cmocka_unit_test(copies_own),    cmocka_unit_test(copies_clblast),
+        cmocka_unit_test(order_own),        cmocka_unit_test(order_clblast), cmocka_unit_test(initial_weights),
+        cmocka_unit_test(rescale_residual), cmocka_unit_test(seeds),         cmocka_unit_test(xavier),
+        cmocka_unit_test(positions),        cmocka_unit_test(what_decays)};
     int failed = cmocka_run_group_tests_name("parameters", tests, NULL, NULL);
     case_close();
     return failed;

@@ -120,7 +120,7 @@ void ij_model_metadata_start(ij_model_metadata *m, const ij_model_config *model,
 
 void ij_model_metadata_of(ij_model_metadata *m, const ij_model_file *file)
 {
-    static const char *const copied[] = {"seed",       "rescale_residual", "config",  "data.images",
+    static const char *const copied[] = {"seed",       "rescale_residual", "init",    "config",       "data.images",
                                          "data.names", "epoch.iterations", "numbers", "ijepa.version"};
     const ij_model_file_info *info = ij_model_file_describe(file);
     ij_model_metadata_start(m, &info->model, info->epoch, info->iteration);
