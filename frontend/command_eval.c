@@ -13,7 +13,7 @@
 
 static void print_help(void)
 {
-    puts("Usage: ijepa eval MODEL --train PATH --test PATH [OPTION...]\n"
+    puts("Usage: ijepa eval MODEL --train PATH (--test PATH | --validation SHARE) [OPTION...]\n"
          "\n"
          "Measures what the frozen (target) encoder in MODEL has learnt: classifiers learn from its features of the\n"
          "training images and are tested on the test images. MODEL is a checkpoint of this program, a folder or file\n"
@@ -23,9 +23,14 @@ static void print_help(void)
          "            images that is held out: top-1, top-5, each class, confusion\n"
          "  k-NN      votes of the 10, 20, 100 and 200 nearest training images by cosine, temperature 0.07\n"
          "  few       the linear probe with 1 % and 10 % of the labels, five draws\n"
+         "  ridge     a ridge classifier in closed form; quick\n"
          "each for the last layer and the last four, for the mean over the patches and the means of the quadrants\n"
          "(2x2), and beside the same for the random start of the training and for raw pixels. docs/evaluation.md says\n"
          "how to read it. Options:\n"
+         "  --heads LIST     which of linear, knn, few and ridge, with commas between; linear,knn,few\n"
+         "  --rows LIST      which of trained, random and pixels; all three\n"
+         "  --validation SHARE  test on this share of each class of the training images (by --seed), which then are\n"
+         "                   not learnt from: to choose settings without a look at the test images\n"
          "  --json           all results as JSON\n"
          "  --save FILE      the same into a file, beside what is printed: RUN_FOLDER/TAG-eval.json is where `ijepa\n"
          "                   report` looks for it\n"
@@ -44,6 +49,8 @@ static void print_help(void)
 typedef struct eval_options {
     const char *model, *train, *test, *target, *device, *save;
     int64_t shots, limit, seed;
+    double validation; /* 0: there is a test set */
+    bool heads[IJ_EVAL_HEADS], rows[IJ_EVAL_SOURCES];
     bool json, help;
 } eval_options;
 
@@ -68,6 +75,40 @@ static bool read_number(const char *name, const char *value, int64_t least, int6
            wrong(what, value ? value : "nothing");
 }
 
+static const char *const head_names[IJ_EVAL_HEADS + 1] = {
+    [IJ_EVAL_LINEAR] = "linear", [IJ_EVAL_KNN] = "knn", [IJ_EVAL_FEW_LABELS] = "few", [IJ_EVAL_RIDGE] = "ridge"};
+static const char *const row_names[IJ_EVAL_SOURCES + 1] = {
+    [IJ_EVAL_TRAINED] = "trained", [IJ_EVAL_RANDOM] = "random", [IJ_EVAL_PIXELS] = "pixels"};
+
+/* Those of `names` that `value` lists, with commas between; the others are not wanted. */
+static bool read_list(const char *option, const char *value, const char *const *names, bool *wanted)
+{
+    for (int i = 0; names[i]; i++)
+        wanted[i] = false;
+    for (const char *at = value; at && *at;) {
+        size_t length = strcspn(at, ",");
+        int i = 0;
+        while (names[i] && (strlen(names[i]) != length || strncmp(names[i], at, length)))
+            i++;
+        if (!names[i]) {
+            ij_complain("%s takes %s, %s, %s%s%s, not \"%.*s\"; see `ijepa eval --help`", option, names[0], names[1],
+                        names[2], names[3] ? ", " : "", names[3] ? names[3] : "", (int)length, at);
+            return false;
+        }
+        wanted[i] = true;
+        at += length + (at[length] == ',');
+    }
+    return (value && *value) || wrong("a value must follow", option);
+}
+
+static bool read_share(const char *option, const char *value, double *share)
+{
+    char *end = NULL, what[80];
+    *share = value ? strtod(value, &end) : 0;
+    snprintf(what, sizeof what, "a share between 0 and 1 must follow %s, not", option);
+    return (end && end != value && !*end && *share > 0 && *share < 1) || wrong(what, value ? value : "nothing");
+}
+
 /* Reads argument *i where it is an option with a value. Returns whether it is one; *ok tells whether it was right. */
 static bool read_valued(eval_options *o, int argc, char **argv, int *i, bool *ok)
 {
@@ -89,6 +130,18 @@ static bool read_valued(eval_options *o, int argc, char **argv, int *i, bool *ok
             *ok = read_text(texts[k].name, value, texts[k].text);
             return true;
         }
+    if (ij_option_value("--heads", argc, argv, i, &value)) {
+        *ok = read_list("--heads", value, head_names, o->heads);
+        return true;
+    }
+    if (ij_option_value("--rows", argc, argv, i, &value)) {
+        *ok = read_list("--rows", value, row_names, o->rows);
+        return true;
+    }
+    if (ij_option_value("--validation", argc, argv, i, &value)) {
+        *ok = read_share("--validation", value, &o->validation);
+        return true;
+    }
     for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++)
         if (ij_option_value(numbers[k].name, argc, argv, i, &value)) {
             *ok = read_number(numbers[k].name, value, numbers[k].least, numbers[k].number);
@@ -99,7 +152,8 @@ static bool read_valued(eval_options *o, int argc, char **argv, int *i, bool *ok
 
 static bool read_options(eval_options *o, int argc, char **argv)
 {
-    *o = (eval_options){0};
+    *o = (eval_options){.heads = {[IJ_EVAL_LINEAR] = true, [IJ_EVAL_KNN] = true, [IJ_EVAL_FEW_LABELS] = true},
+                        .rows = {true, true, true}};
     for (int i = 0; i < argc; i++)
         if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
             return o->help = true;
@@ -120,7 +174,10 @@ static bool read_options(eval_options *o, int argc, char **argv)
     }
     if (!o->model)
         return wrong("which model? Name a file", "");
-    return (o->train && o->test) || wrong(o->train ? "tested on what? Add --test PATH" : "add --train PATH", "");
+    if (o->test && o->validation > 0)
+        return wrong("either --test or --validation, not both", "");
+    return (o->train && (o->test || o->validation > 0)) ||
+           wrong(o->train ? "tested on what? Add --test PATH or --validation SHARE" : "add --train PATH", "");
 }
 
 /* ---- Data -------------------------------------------------------------------------------------------------------- */
@@ -164,7 +221,7 @@ static ij_status check_sets(ij_labelled_set *train, ij_labelled_set *test, const
     }
     if (train->n < 10)
         return ij_fail(IJ_EINVAL, "%s has %lld images to learn from: ten are needed", train->path, (long long)train->n);
-    if (!strcmp(train->path, test->path))
+    if (!strcmp(train->path, test->path) && !(o->validation > 0))
         ij_complain("note: training and test images are the same: what follows says nothing about new ones");
     if (!o->shots)
         return IJ_OK;
@@ -187,7 +244,9 @@ static ij_status measure(ij_evaluation *e, const eval_options *o)
     if (!status)
         status = open_set(e->train, o->train, o);
     if (!status)
-        status = open_set(e->test, o->test, o);
+        status = open_set(e->test, o->validation > 0 ? o->train : o->test, o);
+    if (!status && o->validation > 0)
+        status = ij_labelled_set_part(e->train, e->test, o->validation, (uint64_t)o->seed);
     if (!status)
         status = check_sets(e->train, e->test, o);
     if (!status)
@@ -196,6 +255,8 @@ static ij_status measure(ij_evaluation *e, const eval_options *o)
         return status;
     if (*ij_device_notes(e->device))
         ij_complain("note: %s", ij_device_notes(e->device));
+    memcpy(e->heads, o->heads, sizeof e->heads);
+    memcpy(e->sources, o->rows, sizeof e->sources);
     e->shots = o->shots;
     e->seed = (uint64_t)o->seed;
     if (!o->json) {

@@ -248,6 +248,27 @@ static ij_status measure_few(ij_evaluation *e, const ij_labelled *train, const i
     return status;
 }
 
+/* The heads that are wanted, on one kind of features. */
+static ij_status classify(ij_evaluation *e, const ij_labelled *train, const ij_labelled *test, ij_eval_row *to)
+{
+    if (e->heads[IJ_EVAL_LINEAR]) {
+        tell("linear probe", to);
+        TRY(ij_linear_probe(e->device, train, test, &(ij_linear_options){.seed = e->seed}, &to->linear));
+    }
+    if (e->heads[IJ_EVAL_KNN]) {
+        tell("nearest neighbours", to);
+        TRY(ij_neighbours(e->device, train, test, ij_eval_k, IJ_EVAL_KS, IJ_NEIGHBOURS_TEMPERATURE, to->nearest));
+    }
+    if (e->heads[IJ_EVAL_RIDGE]) {
+        tell("ridge classifier", to);
+        TRY(ij_ridge_classify(train, test, &to->ridge));
+    }
+    tell("few labels", to);
+    for (int i = 0; i < e->few; i++)
+        TRY(measure_few(e, train, test, i, &to->few[i]));
+    return IJ_OK;
+}
+
 static ij_status measure(ij_evaluation *e, const view *v, ij_eval_row row)
 {
     ij_labelled train = labelled(e->train, v->train, v->width), test = labelled(e->test, v->test, v->width);
@@ -258,13 +279,7 @@ static ij_status measure(ij_evaluation *e, const view *v, ij_eval_row row)
         return ij_fail(IJ_EIO, "ended by signal %d", ij_interrupt_signal());
     e->count++;
     if (e->train->classes) {
-        tell("linear probe", to);
-        TRY(ij_linear_probe(e->device, &train, &test, &(ij_linear_options){.seed = e->seed}, &to->linear));
-        tell("nearest neighbours", to);
-        TRY(ij_neighbours(e->device, &train, &test, ij_eval_k, IJ_EVAL_KS, IJ_NEIGHBOURS_TEMPERATURE, to->nearest));
-        tell("few labels", to);
-        for (int i = 0; i < e->few; i++)
-            TRY(measure_few(e, &train, &test, i, &to->few[i]));
+        TRY(classify(e, &train, &test, to));
     }
     if (e->train->target) {
         tell("ridge regression", to);
@@ -346,12 +361,12 @@ static ij_status measure_all(ij_evaluation *e)
     ij_status status = both_tables(e, &s, pixels);
     if (!status)
         status = hash_weights(e->file, &weights);
-    if (!status)
+    if (!status && e->sources[IJ_EVAL_TRAINED])
         status = measure_encoder(e, IJ_EVAL_TRAINED, weights);
-    if (!status)
+    if (!status && e->sources[IJ_EVAL_RANDOM])
         status = measure_encoder(e, IJ_EVAL_RANDOM, weights);
     const view v = {pixels[0].features, pixels[1].features, (int)pixels[0].width};
-    if (!status)
+    if (!status && e->sources[IJ_EVAL_PIXELS])
         status = measure(e, &v, (ij_eval_row){.source = IJ_EVAL_PIXELS});
     free_tables(pixels);
     return status;
@@ -361,7 +376,7 @@ ij_status ij_evaluation_run(ij_evaluation *e)
 {
     int crop = ij_model_file_describe(e->file)->model.crop;
     e->count = 0;
-    e->few = e->shots ? 1 : IJ_EVAL_FEW;
+    e->few = !e->heads[IJ_EVAL_FEW_LABELS] ? 0 : e->shots ? 1 : IJ_EVAL_FEW;
     e->start_seed = e->seed;
     e->pixels = crop < MOST_PIXELS ? crop : MOST_PIXELS;
     ij_status status = measure_all(e);
@@ -375,6 +390,7 @@ void ij_evaluation_free(ij_evaluation *e)
         ij_linear_result_free(&e->rows[r].linear);
         for (int k = 0; k < IJ_EVAL_KS; k++)
             ij_score_destroy(&e->rows[r].nearest[k]);
+        ij_score_destroy(&e->rows[r].ridge.score);
     }
     e->count = 0;
 }
@@ -389,7 +405,7 @@ const char *ij_eval_source_name(ij_eval_source source)
 const ij_eval_row *ij_evaluation_best(const ij_evaluation *e)
 {
     const ij_eval_row *best = NULL;
-    for (int r = 0; r < e->count && e->train->classes; r++)
+    for (int r = 0; r < e->count && e->train->classes && e->heads[IJ_EVAL_LINEAR]; r++)
         if (e->rows[r].source == IJ_EVAL_TRAINED && (!best || e->rows[r].linear.held_top1 > best->linear.held_top1))
             best = &e->rows[r];
     return best;

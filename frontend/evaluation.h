@@ -15,7 +15,14 @@
 enum { IJ_EVAL_KS = 4, IJ_EVAL_FEW = 2, IJ_EVAL_DRAWS = 5, IJ_EVAL_ROWS = 9, IJ_EVAL_COUNTS = 64 };
 extern const int ij_eval_k[IJ_EVAL_KS]; /* 10, 20, 100, 200 */
 
-typedef enum ij_eval_source { IJ_EVAL_TRAINED, IJ_EVAL_RANDOM, IJ_EVAL_PIXELS } ij_eval_source;
+typedef enum ij_eval_source { IJ_EVAL_TRAINED, IJ_EVAL_RANDOM, IJ_EVAL_PIXELS, IJ_EVAL_SOURCES } ij_eval_source;
+typedef enum ij_eval_head {
+    IJ_EVAL_LINEAR,
+    IJ_EVAL_KNN,
+    IJ_EVAL_FEW_LABELS,
+    IJ_EVAL_RIDGE,
+    IJ_EVAL_HEADS
+} ij_eval_head;
 
 /* What few labels gave: the share of right answers in each draw. */
 typedef struct ij_eval_few {
@@ -29,9 +36,10 @@ typedef struct ij_eval_row {
     ij_eval_source source;
     int layers, cells; /* 1 or 4; 1 (mean) or 2 (2x2). Of pixels 0 */
     int width;
-    ij_linear_result linear; /* these three where there are classes */
+    ij_linear_result linear; /* these four where there are classes and the head is wanted */
     ij_score nearest[IJ_EVAL_KS];
     ij_eval_few few[IJ_EVAL_FEW];
+    ij_ridge_class_result ridge;
     ij_ridge_value_result value; /* where there is a target */
 } ij_eval_row;
 
@@ -39,9 +47,10 @@ typedef struct ij_evaluation {
     /* Set by the caller: */
     ij_device *device;
     ij_model_file *file;
-    ij_labelled_set *train, *test; /* matched; images that cannot be read are dropped from them */
-    int64_t shots;                 /* 0: 1 % and 10 % */
-    uint64_t seed;                 /* of what is drawn here */
+    ij_labelled_set *train, *test;                       /* matched; images that cannot be read are dropped from them */
+    bool heads[IJ_EVAL_HEADS], sources[IJ_EVAL_SOURCES]; /* what is wanted */
+    int64_t shots;                                       /* 0: 1 % and 10 % */
+    uint64_t seed;                                       /* of what is drawn here */
 
     /* Results, ij_evaluation_free frees them: */
     ij_eval_row rows[IJ_EVAL_ROWS];
@@ -59,8 +68,8 @@ void ij_evaluation_free(ij_evaluation *evaluation);
 /* "trained", "random start", "raw pixels". */
 const char *ij_eval_source_name(ij_eval_source source);
 
-/* The trained row whose held-out images were most often right: chosen without a look at the test set. NULL without
- * classes. */
+/* The trained row whose held-out images were most often right by the linear probe: chosen without a look at the test
+ * set. NULL without classes, a linear probe or trained rows. */
 const ij_eval_row *ij_evaluation_best(const ij_evaluation *evaluation);
 
 /* What people read, within 80 columns. */

@@ -26,13 +26,36 @@ static double percent(int64_t part, int64_t whole)
     return whole ? 100 * (double)part / (double)whole : NAN;
 }
 
+static void print_linear(const ij_evaluation *e, const ij_score *linear)
+{
+    printf("  %6.2f", percent(linear->top1, linear->n));
+    if (e->train->classes > 5)
+        printf(" %6.2f ", percent(linear->top5, linear->n));
+    else
+        printf(" %6s ", "-");
+}
+
+static void print_nearest(const ij_evaluation *e, const ij_score *nearest)
+{
+    for (int k = 0; k < IJ_EVAL_KS; k++)
+        if (ij_eval_k[k] <= e->train->n)
+            printf(" %6.2f", percent(nearest[k].top1, nearest[k].n));
+        else
+            printf(" %6s", "-");
+}
+
 static void print_accuracies(const ij_evaluation *e)
 {
     char name[64];
-    printf("\nRight answers on the test images, %%: softmax regression; k-NN by cosine.\n"
-           "%-*s %6s  %6s %6s   k-NN\n%-*s %6s  %6s %6s ",
-           NAME, "features", "floats", "linear", "", NAME, "", "", "top-1", "top-5");
-    for (int k = 0; k < IJ_EVAL_KS; k++) {
+    bool linear = e->heads[IJ_EVAL_LINEAR], knn = e->heads[IJ_EVAL_KNN];
+    if (!linear && !knn)
+        return;
+    printf("\nRight answers on the test images, %%: %s%s%s.\n%-*s %6s", linear ? "softmax regression" : "",
+           linear && knn ? "; " : "", knn ? "k-NN by cosine" : "", NAME, "features", "floats");
+    printf(linear ? "  %6s %6s " : "%s%s", linear ? "linear" : "", "");
+    printf("%s\n%-*s %6s", knn ? "  k-NN" : "", NAME, "", "");
+    printf(linear ? "  %6s %6s " : "%s%s", linear ? "top-1" : "", linear ? "top-5" : "");
+    for (int k = 0; k < IJ_EVAL_KS && knn; k++) {
         char title[16];
         snprintf(title, sizeof title, "k=%d", ij_eval_k[k]);
         printf(" %6s", title);
@@ -40,25 +63,35 @@ static void print_accuracies(const ij_evaluation *e)
     puts("");
     for (int r = 0; r < e->count; r++) {
         const ij_eval_row *row = &e->rows[r];
-        const ij_score *linear = &row->linear.score;
         row_name(e, row, name);
-        printf("%-*s %6d  %6.2f", NAME, name, row->width, percent(linear->top1, linear->n));
-        if (e->train->classes > 5)
-            printf(" %6.2f ", percent(linear->top5, linear->n));
-        else
-            printf(" %6s ", "-");
-        for (int k = 0; k < IJ_EVAL_KS; k++)
-            if (ij_eval_k[k] <= e->train->n)
-                printf(" %6.2f", percent(row->nearest[k].top1, row->nearest[k].n));
-            else
-                printf(" %6s", "-");
+        printf("%-*s %6d", NAME, name, row->width);
+        if (linear)
+            print_linear(e, &row->linear.score);
+        if (knn)
+            print_nearest(e, row->nearest);
         puts("");
+    }
+}
+
+static void print_ridge(const ij_evaluation *e)
+{
+    char name[64];
+    if (!e->heads[IJ_EVAL_RIDGE])
+        return;
+    printf("\nRight answers on the test images, %%: ridge classifier, one class against all.\n%-*s %6s  %6s\n", NAME,
+           "features", "floats", "ridge");
+    for (int r = 0; r < e->count; r++) {
+        const ij_score *s = &e->rows[r].ridge.score;
+        row_name(e, &e->rows[r], name);
+        printf("%-*s %6d  %6.2f\n", NAME, name, e->rows[r].width, percent(s->top1, s->n));
     }
 }
 
 static void print_few(const ij_evaluation *e)
 {
     char name[64], title[64];
+    if (!e->few)
+        return;
     printf("\nFew labels: linear top-1, %%, mean and deviation of %d draws of training images.\n%-*s", IJ_EVAL_DRAWS,
            NAME, "features");
     for (int i = 0; i < e->few; i++) {
@@ -133,7 +166,9 @@ void ij_evaluation_print(const ij_evaluation *e)
         printf(", %d classes", e->train->classes);
     if (e->unreadable)
         printf("; %lld cannot be read", (long long)e->unreadable);
-    if (e->start_is_known)
+    if (!e->sources[IJ_EVAL_RANDOM])
+        puts("");
+    else if (e->start_is_known)
         printf("\nrandom start: the weights that this model's training began with (seed %llu)\n",
                (unsigned long long)e->start_seed);
     else
@@ -144,8 +179,10 @@ void ij_evaluation_print(const ij_evaluation *e)
     if (!e->train->classes)
         return;
     print_accuracies(e);
+    print_ridge(e);
     print_few(e);
-    print_classes(e, ij_evaluation_best(e));
+    if (ij_evaluation_best(e))
+        print_classes(e, ij_evaluation_best(e));
 }
 
 /* ---- For programs ------------------------------------------------------------------------------------------------ */
@@ -220,6 +257,14 @@ static void add_few(cJSON *to, const ij_evaluation *e, const ij_eval_row *row)
     }
 }
 
+static void add_classifier(cJSON *to, const ij_ridge_class_result *r)
+{
+    cJSON *ridge = cJSON_AddObjectToObject(to, "ridge_classifier");
+    add_score(ridge, &r->score);
+    add_real(ridge, "train_top1", r->train_accuracy);
+    add_real(ridge, "lambda", r->lambda);
+}
+
 static void add_value(cJSON *to, const ij_ridge_value_result *v)
 {
     cJSON *value = cJSON_AddObjectToObject(to, "ridge");
@@ -239,9 +284,14 @@ static cJSON *make_row(const ij_evaluation *e, const ij_eval_row *row)
                           pixels ? cJSON_CreateNull() : cJSON_CreateString(row->cells > 1 ? "2x2" : "mean"));
     cJSON_AddNumberToObject(object, "floats", row->width);
     if (e->train->classes) {
-        add_linear(object, &row->linear);
-        add_nearest(object, e, row);
-        add_few(object, e, row);
+        if (e->heads[IJ_EVAL_LINEAR])
+            add_linear(object, &row->linear);
+        if (e->heads[IJ_EVAL_KNN])
+            add_nearest(object, e, row);
+        if (e->heads[IJ_EVAL_RIDGE])
+            add_classifier(object, &row->ridge);
+        if (e->few)
+            add_few(object, e, row);
     }
     if (e->train->target)
         add_value(object, &row->value);

@@ -5,6 +5,7 @@
 
 #include "data/fingerprint.h"
 #include "engine/base/try.h"
+#include "engine/probe/split.h"
 #include "frontend/csv.h"
 
 #include <errno.h>
@@ -133,6 +134,54 @@ void ij_labelled_set_close(ij_labelled_set *set)
     free(set->labels);
     free(set->target);
     *set = (ij_labelled_set){0};
+}
+
+/* Of each class `share` into test [n], the others into train [n], as numbers of images in the data set, ascending. */
+static ij_status part(const ij_labelled_set *set, double share, const int64_t *order, int64_t *room, bool *tested)
+{
+    int classes = set->classes ? set->classes : 1;
+    for (int64_t i = 0; i < set->n; i++)
+        room[set->labels[i]]++;
+    for (int c = 0; c < classes; c++) {
+        int64_t all = room[c], some = llround(share * (double)all);
+        room[c] = all && some < 1 ? 1 : some;
+        if (all && room[c] >= all)
+            return ij_fail(IJ_EINVAL, "%s: of the %lld images of a class none would be left to learn from", set->path,
+                           (long long)all);
+    }
+    for (int64_t i = 0; i < set->n; i++)
+        if (room[set->labels[order[i]]] > 0) {
+            room[set->labels[order[i]]]--;
+            tested[order[i]] = true;
+        }
+    return IJ_OK;
+}
+
+ij_status ij_labelled_set_part(ij_labelled_set *train, ij_labelled_set *test, double share, uint64_t seed)
+{
+    enum { DRAW = 1 << 20 }; /* apart from those of few labels */
+    int64_t n = train->n, learnt = 0, left = 0;
+    int64_t *order = malloc(((size_t)n + 1) * sizeof *order), *samples = malloc((2 * (size_t)n + 1) * sizeof *samples);
+    int64_t *room = calloc((size_t)train->classes + 1, sizeof *room);
+    bool *tested = calloc((size_t)n + 1, sizeof *tested);
+    ij_status status = order && samples && room && tested
+                           ? IJ_OK
+                           : ij_fail(IJ_ENOMEM, "no host memory to part %lld images", (long long)n);
+    if (!status) {
+        ij_split_shuffle(order, n, seed, DRAW);
+        status = part(train, share, order, room, tested);
+    }
+    for (int64_t i = 0; i < n && !status; i++)
+        *(tested[i] ? &samples[n + left++] : &samples[learnt++]) = train->samples[i];
+    if (!status) {
+        ij_labelled_set_keep(train, samples, learnt);
+        ij_labelled_set_keep(test, samples + n, left);
+    }
+    free(order);
+    free(samples);
+    free(room);
+    free(tested);
+    return status;
 }
 
 static int class_named(const ij_dataset *dataset, const char *name)

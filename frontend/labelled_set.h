@@ -24,6 +24,10 @@ typedef struct ij_labelled_set {
 ij_status ij_labelled_set_open(ij_labelled_set *set, const char *path, int64_t limit, const char *column);
 void ij_labelled_set_close(ij_labelled_set *set);
 
+/* Parts the images of a set: `share` of each class, chosen by `seed`, one at least, stay in `test`, the others in
+ * `train`. Both are the same data set, opened alike. IJ_EINVAL where nothing is left of a class, IJ_ENOMEM. */
+ij_status ij_labelled_set_part(ij_labelled_set *train, ij_labelled_set *test, double share, uint64_t seed);
+
 /* Numbers the classes of `test` as `train` does, by their names. IJ_EINVAL for a class that `train` does not have. */
 ij_status ij_labelled_set_match(ij_labelled_set *test, const ij_labelled_set *train);
 

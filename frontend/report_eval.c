@@ -39,6 +39,8 @@ static void write_head(FILE *out, const cJSON *row)
         fputs("<th class=\"n\">top&#160;5</th>", out);
     cJSON_ArrayForEach(item, member(row, "knn"))
         fprintf(out, "<th class=\"n\">%.0f-NN</th>", ij_json_number(item, "k"));
+    if (member(row, "ridge_classifier"))
+        fputs("<th class=\"n\">ridge</th>", out);
     cJSON_ArrayForEach(item, member(row, "few_labels"))
     {
         double share = ij_json_number(item, "share");
@@ -70,6 +72,8 @@ static void write_row(FILE *out, const cJSON *row, const cJSON *first)
     if (isfinite(ij_json_number(member(first, "linear"), "top5")))
         write_share(out, ij_json_number(member(row, "linear"), "top5"));
     cJSON_ArrayForEach(item, member(row, "knn")) write_share(out, ij_json_number(item, "top1"));
+    if (member(first, "ridge_classifier"))
+        write_share(out, ij_json_number(member(row, "ridge_classifier"), "top1"));
     cJSON_ArrayForEach(item, member(row, "few_labels"))
         fprintf(out, "<td class=\"n\">%.1f&#160;&#177;&#160;%.1f</td>", 100 * ij_json_number(item, "mean"),
                 100 * ij_json_number(item, "deviation"));

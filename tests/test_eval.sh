@@ -64,6 +64,23 @@ expect 2 'a number from 1 to' eval "$model" "${sides[@]}" --shots none
 expect 2 'a number from 1 to' eval "$model" "${sides[@]}" --limit 0
 expect 2 'a value must follow --target' eval "$model" "${sides[@]}" --target
 
+expect 2 '.heads takes linear, knn, few, ridge, not "nets"' eval "$model" "${sides[@]}" --heads linear,nets
+expect 2 '.rows takes trained, random, pixels, not "all"' eval "$model" "${sides[@]}" --rows all
+expect 2 'a share between 0 and 1 must follow .*, not 1' eval "$model" --train a --validation 1
+expect 2 'either --test or --validation' eval "$model" "${sides[@]}" --validation 0.1
+
+# ---- Some heads, some rows, and a part of the training images in place of others
+expect 0 '^images: 120 to learn from, 30 to test on, 3 classes' eval "$model" --train "${sides[1]}" --validation 0.2 \
+    --heads ridge,knn --rows trained,pixels --save "$work/part.json"
+cp "$work/out" "$work/part"
+check 'rows and heads' "$(grep -c '^\(trained \|random  \|raw pixels\)' "$work/part") $(grep -c 'linear\|Few\|random start' "$work/part")" '10 0'
+check 'in JSON' "$(grep -c ridge_classifier "$work/part.json") $(grep -c '"linear"\|few_labels' "$work/part.json")" '5 0'
+expect 0 images eval "$model" --train "${sides[1]}" --validation 0.2 --heads ridge,knn --rows trained,pixels
+check 'the same part again' "$(cmp "$work/out" "$work/part" 2>&1)" ''
+expect 0 images eval "$model" --train "${sides[1]}" --validation 0.2 --heads ridge,knn --rows trained,pixels --seed 1
+check 'another part' "$(cmp -s "$work/out" "$work/part" || echo differs)" differs
+expect 1 'none would be left to learn from' eval "$model" --train "${sides[1]}" --validation 0.999
+
 # ---- The report, its width, the cache
 expect 0 '^images: 150 to learn from, 300 to test on, 3 classes' eval "$model" "${sides[@]}"
 cp "$work/out" "$work/report"
