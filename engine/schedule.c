@@ -9,6 +9,14 @@ int64_t ij_schedule_length(const ij_schedule *s)
     return s->steps ? s->steps : s->epochs * s->ipe;
 }
 
+static double momentum(const ij_schedule *c, int64_t i)
+{
+    double length = (double)ij_schedule_length(c);
+    if (c->ema_horizon > 0)
+        return fmax(0, 1 - 1 / (c->ema_horizon * length));
+    return c->ema_start + (double)i * (c->ema_final - c->ema_start) / (length * c->ipe_scale);
+}
+
 ij_hyper ij_schedule_at(const ij_schedule *c, int64_t i)
 {
     /* The official schedulers step before they answer: iteration i uses step s = i + 1. */
@@ -25,9 +33,7 @@ ij_hyper ij_schedule_at(const ij_schedule *c, int64_t i)
     }
     h.wd = c->wd_final + (c->wd_start - c->wd_final) * 0.5 * (1.0 + cos(pi * s / total));
     h.wd = c->wd_final <= c->wd_start ? fmax(h.wd, c->wd_final) : fmin(h.wd, c->wd_final);
-    h.ema = c->ema_start + (double)i * (c->ema_final - c->ema_start) / ((double)ij_schedule_length(c) * c->ipe_scale);
     h.features_from = llround(c->pixel_start * (double)ij_schedule_length(c));
-    if (i < h.features_from)
-        h.ema = 0;
+    h.ema = i < h.features_from ? 0 : momentum(c, i);
     return h;
 }

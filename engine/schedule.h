@@ -15,6 +15,7 @@ typedef struct ij_schedule {
     int64_t ipe;        /* iterations an epoch */
     int64_t steps;      /* of the run; 0: as many as the epochs hold */
     double pixel_start; /* share of the run's steps, at its start, in which only pixels are predicted */
+    double ema_horizon; /* what the target encoder remembers, as a share of the run's steps; 0: as ema_* say */
 } ij_schedule;
 
 typedef struct ij_hyper {

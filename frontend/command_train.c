@@ -12,6 +12,7 @@
 #include "frontend/training.h"
 #include "ini/convert.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -220,6 +221,25 @@ static void print_host_memory(const run *r)
         paths_bytes(r->dataset) / mib);
 }
 
+/* A target encoder that still holds much of its random start when the run ends teaches little. */
+static void warn_of_momentum(const ij_schedule *schedule)
+{
+    int64_t length = ij_schedule_length(schedule);
+    ij_hyper hyper = ij_schedule_at(schedule, 0);
+    if (hyper.features_from < length)
+        hyper = ij_schedule_at(schedule, hyper.features_from);
+    double remembered = 1 / (1 - hyper.ema);
+    if (remembered <= fmax(1, 0.25 * (double)length))
+        return;
+    char many[32] = "all";
+    if (remembered < (double)length)
+        snprintf(many, sizeof many, "%.0f", remembered);
+    ij_tell(IJ_LOG_WARNING,
+            "warning: with a momentum of %.6g the target encoder remembers %s of the run's %lld steps, and so follows "
+            "late; [optimization] ema_horizon = 0.1 makes it %.0f",
+            hyper.ema, many, (long long)length, fmax(1, 0.1 * (double)length));
+}
+
 static ij_status open_loader(run *r)
 {
     ij_loader_config config = ij_config_loader(&r->config, r->dataset);
@@ -242,6 +262,7 @@ static ij_status open_loader(run *r)
     ij_say("run:    %lld steps, %lld an epoch, of %d images, prepared by %d thread%s; results in %s\n",
            (long long)t->steps, (long long)ipe, config.batch, ij_loader_workers(r->loader),
            ij_loader_workers(r->loader) == 1 ? "" : "s", r->config.logging.folder);
+    warn_of_momentum(&t->schedule);
     return IJ_OK;
 }
 

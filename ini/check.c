@@ -286,6 +286,27 @@ static void check_schedule(const checking *k)
                o->ipe_scale < 1 ? " times ipe_scale" : "");
 }
 
+/* ema and ema_horizon are two ways to say one thing: of both, the one by --set counts, and the other is as if it were
+ * not there. */
+static void check_momentum(const checking *k)
+{
+    ij_config *c = k->config;
+    int pair = ij_schema_find("optimization", "ema"), share = ij_schema_find("optimization", "ema_horizon");
+    char at[32], why[256];
+    if (k->bad[pair] || k->bad[share] || !(c->optimization.ema_horizon > 0) || c->origin[pair] == IJ_ORIGIN_DEFAULT)
+        return;
+    bool pair_set = c->origin[pair] == IJ_ORIGIN_SET, share_set = c->origin[share] == IJ_ORIGIN_SET;
+    if (pair_set == share_set) {
+        refuse(k, "optimization.ema_horizon",
+               "[optimization] ema_horizon = %g stands for a momentum, as does ema (%s): leave one of them out",
+               c->optimization.ema_horizon, place(k, "optimization", "ema", at));
+        return;
+    }
+    int other = pair_set ? share : pair;
+    ij_key_read(&ij_schema[other], ij_schema[other].fallback, c, why, sizeof why);
+    c->origin[other] = IJ_ORIGIN_DEFAULT;
+}
+
 static void check_logging(const checking *k)
 {
     const ij_config_logging *l = &k->config->logging;
@@ -308,5 +329,6 @@ void ij_config_check(ij_config *config, const bool *bad, ij_findings *findings)
     if (grid_fits)
         check_masks(&k);
     check_schedule(&k);
+    check_momentum(&k);
     check_logging(&k);
 }

@@ -52,7 +52,8 @@ ij_schedule ij_config_schedule(const ij_config *c, int64_t ipe)
                          .epochs = o->epochs,
                          .ipe = ipe,
                          .steps = o->steps,
-                         .pixel_start = o->pixel_start};
+                         .pixel_start = o->pixel_start,
+                         .ema_horizon = o->ema_horizon};
 }
 
 static ij_gemm_backend gemm_backend(int gemm)

@@ -20,10 +20,12 @@ static const char *origin_mark(int origin, char *buffer, size_t size)
     return buffer;
 }
 
-/* Whether the model's name fixes the key, so that it may not be set. */
-static bool is_fixed(const ij_key *key, const ij_config *config)
+/* What fixes the key instead, so that it may not be set; NULL: nothing does. */
+static const char *fixed_by(const ij_key *key, const ij_config *config)
 {
-    return key->flags & IJ_CUSTOM && config->meta.model_name != IJ_CONFIG_CUSTOM;
+    if (key->flags & IJ_CUSTOM && config->meta.model_name != IJ_CONFIG_CUSTOM)
+        return "of the model";
+    return config->optimization.ema_horizon > 0 && !strcmp(key->name, "ema") ? "ema_horizon counts" : NULL;
 }
 
 void ij_config_print(const ij_config *config, FILE *out)
@@ -36,11 +38,11 @@ void ij_config_print(const ij_config *config, FILE *out)
         const ij_key *key = &ij_schema[i];
         print_section(key, i ? key - 1 : NULL, out);
         ij_key_format(key, config, value, sizeof value);
-        bool fixed = is_fixed(key, config);
+        const char *fixed = fixed_by(key, config);
         char line[IJ_CONFIG_TEXT + 80];
         snprintf(line, sizeof line, "%s%s = %s", fixed ? "; " : "", key->name, value);
-        fprintf(out, "%-34s ; %s: %s\n", line,
-                fixed ? "of the model" : origin_mark(config->origin[i], mark, sizeof mark), key->help);
+        fprintf(out, "%-34s ; %s: %s\n", line, fixed ? fixed : origin_mark(config->origin[i], mark, sizeof mark),
+                key->help);
     }
 }
 
@@ -51,7 +53,7 @@ void ij_config_print_values(const ij_config *config, FILE *out)
         const ij_key *key = &ij_schema[i];
         print_section(key, i ? key - 1 : NULL, out);
         ij_key_format(key, config, value, sizeof value);
-        if (!is_fixed(key, config))
+        if (!fixed_by(key, config))
             fprintf(out, "%s = %s\n", key->name, value);
     }
 }

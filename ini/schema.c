@@ -116,6 +116,8 @@ const ij_key ij_schema[] = {
     PAIR(optimization, betas, 0, 1, IJ_OPEN_MAX, "0.9, 0.999", "AdamW's decay rates"),
     REAL(optimization, eps, 0, 1, IJ_OPEN_MIN, "1e-8", "AdamW's epsilon"),
     LONG(optimization, max_steps, 0, 9e15, IJ_FREE, "0", "stop after this many steps; 0: when the epochs are done"),
+    REAL(optimization, ema_horizon, 0, 1, 0, "0",
+         "instead of ema: how far back the target encoder remembers, as a share of the run"),
 
     TEXT(logging, folder, IJ_FREE, "run", "where the log and the checkpoints go; made if missing"),
     TEXT(logging, write_tag, IJ_FREE, "jepa", "how the files in it begin"),

@@ -466,6 +466,32 @@ static void presets_load_and_round_trip(void **state)
     }
 }
 
+/* ema_horizon replaces ema; of a file and --set, the latter counts. */
+static void momentum_is_said_once(void **state)
+{
+    (void)state;
+    ij_config c, plain;
+    const char *horizon = GOOD "ema_horizon = 0.1\n", *ema = GOOD "ema = 0.9, 0.99\n"; /* line 12 */
+    assert_accepted(&c, horizon, NULL);
+    assert_true(ij_config_schedule(&c, 10).ema_horizon == 0.1);
+    assert_round_trip(&c);
+    assert_refused(GOOD "ema = 0.9, 0.99\nema_horizon = 0.1\n", NULL,
+                   "run.ini:13: [optimization] ema_horizon = 0.1 stands for a momentum, as does ema (line 12)");
+    assert_accepted(&c, GOOD "ema = 0.9, 0.99\nema_horizon = 0\n", NULL);
+    assert_true(c.optimization.ema[0] == 0.9);
+
+    assert_accepted(&c, ema, "optimization.ema_horizon=0.1");
+    assert_accepted(&plain, horizon, NULL);
+    char wrong[4096], said[4096];
+    assert_int_equal(ij_config_compare(&c, &plain, wrong, said, sizeof wrong), 0);
+    assert_round_trip(&c);
+    assert_accepted(&c, horizon, "optimization.ema=0.9,0.99");
+    assert_accepted(&plain, ema, NULL);
+    assert_int_equal(ij_config_compare(&c, &plain, wrong, said, sizeof wrong), 0);
+    assert_round_trip(&c);
+    assert_refused(GOOD, "optimization.ema_horizon=1.5", "ema_horizon");
+}
+
 static void every_value_round_trips(void **state)
 {
     (void)state;
@@ -504,6 +530,7 @@ int main(void)
         cmocka_unit_test(schedules_must_fit),
         cmocka_unit_test(the_transforms_reach_the_loader),
         cmocka_unit_test(what_is_not_available_is_said),
+        cmocka_unit_test(momentum_is_said_once),
         cmocka_unit_test(a_run_goes_on),
         cmocka_unit_test(the_text_of_values),
         cmocka_unit_test(where_a_value_comes_from),

@@ -51,6 +51,13 @@ for i in 6 7 8 9 10 11; do rm "$images/one/$i.jpg" "$images/two/$i.jpg"; done
 check "a second run's weights" "$(cksum <"$run/jepa-latest.safetensors")" "$(cksum <"$run/jepa-latest.safetensors~")"
 expect 0 'done: 2 of 2 steps' train "${tiny[@]}" --set optimization.max_steps=2 --set mask.truncate=none
 
+# A target encoder that follows late is warned of, with what to do.
+expect 0 "warning: with a momentum of 0.996 the target encoder remembers all of the run's 6 steps, .* makes it 1$" train "${tiny[@]}" \
+    --set optimization.epochs=2
+expect 0 'done: 6 of 6 steps' train "${tiny[@]}" --set optimization.epochs=2 --set optimization.ema_horizon=0.25 --set "logging.folder=$work/horizon"
+check "a warning of the momentum" "$(grep -c 'remembers' "$work/out")" 0
+check "a constant momentum" "$(tail -n +2 "$work/horizon/jepa_r0.csv" | cut -d, -f9 | sort -u | xargs)" 0.333333333
+
 # Scattered masks, and joint targets of either sampler: a run, its log's mask lengths, and a run that is cut and goes on.
 masks=(--set mask.sampler=scatter --set mask.block_side=2 --set mask.target_patches=12 --set mask.context_patches=16)
 lengths() { tail -n +2 "$1" | cut -d, -f4,5 | sort -u | xargs; }

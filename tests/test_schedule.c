@@ -11,8 +11,8 @@
 #include <cmocka.h>
 
 /* docs/method.md, "Schedules": the two that the CSV files hold. */
-static const ij_schedule short_run = {2e-4, 1e-3, 1e-6, 0.04, 0.4, 0.996, 1.0, 1.0, 1.0, 5, 40, 0, 0};
-static const ij_schedule scaled_run = {1e-4, 5e-4, 1e-6, 0.05, 0.05, 0.99, 1.0, 1.0, 1.25, 4, 50, 0, 0};
+static const ij_schedule short_run = {2e-4, 1e-3, 1e-6, 0.04, 0.4, 0.996, 1.0, 1.0, 1.0, 5, 40, 0, 0, 0};
+static const ij_schedule scaled_run = {1e-4, 5e-4, 1e-6, 0.05, 0.05, 0.99, 1.0, 1.0, 1.25, 4, 50, 0, 0, 0};
 
 static void assert_near(double value, double expected)
 {
@@ -49,6 +49,26 @@ static void momentum_by_hand(void **state)
     assert_near(ij_schedule_at(&short_run, 0).ema, 0.996);
     assert_near(ij_schedule_at(&short_run, 100).ema, 0.998);
     assert_near(ij_schedule_at(&scaled_run, 125).ema, 0.995); /* 250 steps of schedule, 200 of run */
+}
+
+/* A constant momentum whose mean age of what it averages is a share of the run. */
+static void momentum_by_horizon(void **state)
+{
+    (void)state;
+    ij_schedule s = short_run;
+    s.ema_horizon = 0.1; /* 20 of 200 steps */
+    for (int i = 0; i < 200; i += 199)
+        assert_near(ij_schedule_at(&s, i).ema, 0.95);
+    assert_near(ij_schedule_at(&s, 77).lr, ij_schedule_at(&short_run, 77).lr);
+    s.ipe_scale = 1.25; /* stretches the schedules, not the run */
+    assert_near(ij_schedule_at(&s, 50).ema, 0.95);
+    s.pixel_start = 0.5;
+    assert_true(ij_schedule_at(&s, 99).ema == 0);
+    assert_near(ij_schedule_at(&s, 100).ema, 0.95);
+    s.steps = 1000;
+    assert_near(ij_schedule_at(&s, 500).ema, 0.99);
+    s.ema_horizon = 1e-4; /* a tenth of a step: the target is the encoder */
+    assert_true(ij_schedule_at(&s, 500).ema == 0);
 }
 
 static void pixels_first(void **state)
@@ -141,6 +161,7 @@ int main(void)
         cmocka_unit_test(learning_rate_by_hand),
         cmocka_unit_test(weight_decay_by_hand),
         cmocka_unit_test(momentum_by_hand),
+        cmocka_unit_test(momentum_by_horizon),
         cmocka_unit_test(pixels_first),
         cmocka_unit_test(by_steps),
         cmocka_unit_test(warmup_of_nothing_and_of_everything),
