@@ -18,9 +18,12 @@ endforeach()
 
 add_test(NAME eval COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_eval.sh $<TARGET_FILE:ijepa>
                            ${PROJECT_SOURCE_DIR}/ini $<TARGET_FILE:make_shapes>)
+add_test(NAME experiment COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_experiment.sh $<TARGET_FILE:ijepa>
+                                 ${PROJECT_SOURCE_DIR}/ini $<TARGET_FILE:make_shapes>
+                                 ${PROJECT_SOURCE_DIR}/tools/experiment)
 add_test(NAME eval-sklearn COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_eval.sh $<TARGET_FILE:ijepa>
                                    ${PROJECT_SOURCE_DIR}/ini $<TARGET_FILE:make_shapes> judge)
-set_tests_properties(eval eval-sklearn PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${device_environment}")
+set_tests_properties(eval experiment eval-sklearn PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${device_environment}")
 
 add_test(NAME model_commands COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_model_commands.sh
                                      $<TARGET_FILE:ijepa> ${PROJECT_SOURCE_DIR}/ini ${CMAKE_CURRENT_LIST_DIR}/model_files)
