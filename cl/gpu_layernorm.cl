@@ -19,10 +19,10 @@ INLINE float2 moments(__global const float *x, int D, float eps, int lane, const
 }
 
 /* x [*, D], y [M, D]. rows_per_group = WGS / LANES; work-groups: ceil(M / rows_per_group). affine = 0: no gain and
- * bias. */
+ * bias. add = 1: y += instead of y =. */
 GROUP(WGS) __kernel void layernorm(__global const float *x, __global float *y, __global const float *gain,
                                    __global const float *bias, __global const int *rows, int use_rows, int affine,
-                                   int M, int D, float eps, int rows_per_group)
+                                   int add, int M, int D, float eps, int rows_per_group)
 {
     __local float room[WGS];
     int lane = ITEM % LANES, m = get_group_id(0) * rows_per_group + ITEM / LANES;
@@ -36,6 +36,8 @@ GROUP(WGS) __kernel void layernorm(__global const float *x, __global float *y, _
         float4 v = (load4(xr + j, 4) - s.x) * s.y;
         if (affine)
             v = fma(v, load4(gain + j, 4), load4(bias + j, 4));
+        if (add)
+            v += load4(yr + j, 4);
         store4(v, yr + j, 4);
     }
 }

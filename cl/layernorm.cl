@@ -25,10 +25,11 @@ float2 moments(__global const float *x, int D, float eps)
     return (float2)(mean, rsqrt((sum_lanes(s) + tail) / D + eps));
 }
 
-/* x [*, D], y [M, D]. Global size: ceil(M / rows_per_item). affine = 0: no gain and bias. */
+/* x [*, D], y [M, D]. Global size: ceil(M / rows_per_item). affine = 0: no gain and bias. add = 1: y += instead of y =.
+ */
 SINGLE_ITEM __kernel void layernorm(__global const float *x, __global float *y, __global const float *gain,
                                     __global const float *bias, __global const int *rows, int use_rows, int affine,
-                                    int M, int D, float eps, int rows_per_item)
+                                    int add, int M, int D, float eps, int rows_per_item)
 {
     int begin = get_global_id(0) * rows_per_item, end = min(begin + rows_per_item, M);
     for (int m = begin; m < end; m++) {
@@ -40,6 +41,8 @@ SINGLE_ITEM __kernel void layernorm(__global const float *x, __global float *y, 
             vec v = (load_n(xr + j, n) - s.x) * s.y;
             if (affine)
                 v = fma(v, load_n(gain + j, n), load_n(bias + j, n));
+            if (add)
+                v += load_n(yr + j, n);
             store_n(v, yr + j, n);
         }
     }

@@ -379,16 +379,28 @@ ij_status ij_model_patchify(ij_model *m, const ij_device_batch *b)
                        m->config.batch * m->patches, c->crop, c->patch);
 }
 
-/* The target encoder on the patches in scratch: its tokens end in scratch.norm, their means in features. */
-static ij_status run_target(ij_model *m)
+static ij_norm plain_norm(const ij_model *m)
 {
+    return (ij_norm){.dim = m->target.dim, .eps = m->config.model.target_eps};
+}
+
+/* The target encoder on the patches in scratch: its tokens end in scratch.norm, their means in features. With `sums`,
+ * the target rows of the last blocks' results, each through a plain LayerNorm, are summed there. */
+static ij_status run_target(ij_model *m, const ij_device_batch *b, cl_mem sums)
+{
+    int first = m->target.depth - m->config.target_layers;
+    ij_norm plain = plain_norm(m);
     int images = m->config.batch;
     ij_stack_ops ops = ops_of(m, &m->target);
     ij_sequences s = {m->full_offset, images, images * m->patches};
     TRY(ij_gemm_forward(&m->gemm, &m->target.embed, m->scratch.wide, m->infer.input, s.tokens,
                         &(ij_tail){.add = m->position, .rows = m->full_patch}));
-    for (int i = 0; i < m->target.depth; i++)
+    for (int i = 0; i < m->target.depth; i++) {
         TRY(ij_block_infer(&ops, &m->target.blocks[i], s, &m->infer, &m->scratch));
+        if (sums && i >= first)
+            TRY((i == first ? ij_layernorm_forward : ij_layernorm_add)(
+                &m->layernorm, &plain, m->infer.input, b->list[IJ_LIST_TARGET_ROWS], sums, b->index->target_rows));
+    }
     TRY(ij_layernorm_forward(&m->layernorm, &m->target.norm, m->infer.input, NULL, m->scratch.norm, s.tokens));
     return ij_mean_pool(&m->tokens, m->scratch.norm, m->features, images, ij_model_side(&m->config.model), 1,
                         m->target.dim);
@@ -398,10 +410,17 @@ ij_status ij_model_target(ij_model *m, const ij_device_batch *b)
 {
     if (!about(b, IJ_TERM_FEATURE))
         return IJ_OK;
-    TRY(run_target(m));
-    ij_norm plain = {.dim = m->target.dim, .eps = m->config.model.target_eps};
-    return ij_layernorm_forward(&m->layernorm, &plain, m->scratch.norm, b->list[IJ_LIST_TARGET_ROWS], m->target_rows,
-                                b->index->target_rows);
+    ij_norm plain = plain_norm(m);
+    int layers = m->config.target_layers;
+    if (layers <= 1) {
+        TRY(run_target(m, b, NULL));
+        return ij_layernorm_forward(&m->layernorm, &plain, m->scratch.norm, b->list[IJ_LIST_TARGET_ROWS],
+                                    m->target_rows, b->index->target_rows);
+    }
+    cl_mem sums = m->prediction; /* free until there is one, and no smaller */
+    TRY(run_target(m, b, sums));
+    plain.eps *= (float)layers * (float)layers; /* the LayerNorm of a mean is that of the sum with this eps */
+    return ij_layernorm_forward(&m->layernorm, &plain, sums, NULL, m->target_rows, b->index->target_rows);
 }
 
 /* All blocks of a net; block i's result is block i+1's input, the last's wanted rows are the tape's output. */

@@ -244,6 +244,9 @@ static ij_status check_config(const ij_trainer_config *c)
     int patches = ij_model_patches(&c->model);
     if (c->batch < 1 || c->contexts < 1 || c->targets < 1)
         return ij_fail(IJ_EINVAL, "batch, context blocks and target blocks are at least 1");
+    if (c->target_layers < 0 || c->target_layers > c->model.depth)
+        return ij_fail(IJ_EINVAL, "the targets cannot be of the last %d blocks: the encoder has %d", c->target_layers,
+                       c->model.depth);
     if (c->context_capacity < 1 || c->context_capacity > patches || c->target_capacity < 1 ||
         c->target_capacity > patches)
         return ij_fail(IJ_EINVAL, "masks of up to %d context and %d target patches do not fit %d patches an image",

@@ -43,6 +43,7 @@ typedef struct ij_trainer_config {
     ij_loss loss;
     ij_gemm_backend gemm;
     double beta1, beta2, eps; /* AdamW: 0.9, 0.999, 1e-8 */
+    int target_layers;        /* the targets are the mean over so many last blocks; 0 is 1: the last one's alone */
     double pixel_weight;      /* of the pixels' term beside the features'; above 0 only with model.pixel_head */
     uint64_t seed;            /* of the initial weights; this and the next two as in ij_drawing */
     bool rescale_residual;

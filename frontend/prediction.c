@@ -39,20 +39,29 @@ static ij_status usual_masks(ij_mask_config *masks, int side)
     return status;
 }
 
-static ij_status choose_masks(ij_mask_config *masks, const ij_model_file *file, int side)
+/* What a prediction takes of the run behind the model. */
+typedef struct training {
+    ij_mask_config masks;
+    int target_layers; /* as in ij_trainer_config */
+} training;
+
+static ij_status read_training(training *t, const ij_model_file *file, int side)
 {
     const char *text = ij_model_file_metadata(file, "config");
+    *t = (training){0};
     if (!text)
-        return usual_masks(masks, side);
+        return usual_masks(&t->masks, side);
     ij_config *config = malloc(sizeof *config);
     if (!config)
         return ij_fail(IJ_ENOMEM, "out of memory");
     ij_status status = ij_config_parse(config, ij_model_file_path(file), text, strlen(text), NULL, 0);
-    if (!status)
-        *masks = ij_config_masks(config);
+    if (!status) {
+        t->masks = ij_config_masks(config);
+        t->target_layers = config->optimization.target_layers;
+    }
     free(config);
-    masks->n_context = 1; /* of several contexts one is looked at */
-    masks->truncate_batch = false;
+    t->masks.n_context = 1; /* of several contexts one is looked at */
+    t->masks.truncate_batch = false;
     return status;
 }
 
@@ -82,17 +91,18 @@ static ij_status read_image(const char *path, int crop, uint8_t *pixels)
 
 /* ---- The step -------------------------------------------------------------------------------------------------- */
 
-static ij_status open_trainer(ij_trainer **trainer, ij_device *device, ij_model_file *file, const ij_mask_config *masks)
+static ij_status open_trainer(ij_trainer **trainer, ij_device *device, ij_model_file *file, const training *run)
 {
     ij_trainer_config config = {.model = ij_model_file_describe(file)->model,
                                 .batch = 1,
                                 .contexts = 1,
-                                .targets = ij_mask_target_sets(masks),
+                                .targets = ij_mask_target_sets(&run->masks),
+                                .target_layers = run->target_layers,
                                 .loss = IJ_LOSS_L2,
                                 .beta1 = 0.9,
                                 .beta2 = 0.999,
                                 .eps = 1e-8};
-    ij_mask_bounds(masks, &config.context_capacity, &config.target_capacity);
+    ij_mask_bounds(&run->masks, &config.context_capacity, &config.target_capacity);
     TRY(ij_trainer_create(trainer, device, &config));
     return ij_checkpoint_start_from(*trainer, file);
 }
@@ -155,16 +165,16 @@ ij_status ij_prediction_make(ij_prediction *p, ij_device *device, ij_model_file 
             "%s holds no predictor, so nothing can be predicted with it: use a checkpoint of a training, ours "
             "or the official code's",
             ij_model_file_path(file));
-    ij_mask_config masks;
+    training run;
     ij_trainer *trainer = NULL;
-    TRY(choose_masks(&masks, file, ij_model_side(&p->model)));
+    TRY(read_training(&run, file, ij_model_side(&p->model)));
     p->pixels = malloc((size_t)p->model.crop * (size_t)p->model.crop * 3);
     if (!p->pixels)
         return ij_fail(IJ_ENOMEM, "out of memory");
     TRY(read_image(image, p->model.crop, p->pixels));
-    ij_status status = open_trainer(&trainer, device, file, &masks);
+    ij_status status = open_trainer(&trainer, device, file, &run);
     if (!status)
-        status = predict(p, trainer, &masks, seed);
+        status = predict(p, trainer, &run.masks, seed);
     ij_trainer_destroy(trainer);
     if (!status)
         compare(p);

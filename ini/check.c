@@ -178,7 +178,13 @@ static void check_model(const checking *k, bool grid_fits)
     bool encoder_known = resolve_model(k);
     bool heads_known = encoder_known || (usable(k, "meta", "model_name") && usable(k, "meta", "heads"));
     const ij_config_meta *m = &k->config->meta;
+    char at[32];
     bool fits = true;
+    if (encoder_known && usable(k, "optimization", "target_layers") && k->config->optimization.target_layers > m->depth)
+        refuse(k, "optimization.target_layers",
+               "[optimization] target_layers = %d: an encoder of depth %d (%s) has no more blocks",
+               k->config->optimization.target_layers, m->depth,
+               place(k, "meta", m->model_name == IJ_CONFIG_CUSTOM ? "depth" : "model_name", at));
     if (encoder_known && m->model_name == IJ_CONFIG_CUSTOM)
         fits = check_width(k, "width", m->width, m->heads);
     if (heads_known && usable(k, "meta", "pred_emb_dim"))

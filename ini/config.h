@@ -78,6 +78,7 @@ typedef struct ij_config_optimization {
     double final_lr, final_weight_decay, ipe_scale, lr, start_lr, warmup, weight_decay;
     int loss; /* ij_config_loss */
     double pixel_start, pixel_weight;
+    int target_layers;
     double ema_horizon; /* 0: ema counts; else ema has its default */
     double betas[2];
     double eps;

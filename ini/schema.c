@@ -118,6 +118,8 @@ const ij_key ij_schema[] = {
     LONG(optimization, max_steps, 0, 9e15, IJ_FREE, "0", "stop after this many steps; 0: when the epochs are done"),
     REAL(optimization, ema_horizon, 0, 1, 0, "0",
          "instead of ema: how far back the target encoder remembers, as a share of the run"),
+    INT(optimization, target_layers, 1, 256, 0, "1",
+        "targets are the mean over so many last blocks of the target encoder, each normed"),
 
     TEXT(logging, folder, IJ_FREE, "run", "where the log and the checkpoints go; made if missing"),
     TEXT(logging, write_tag, IJ_FREE, "jepa", "how the files in it begin"),

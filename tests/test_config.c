@@ -354,7 +354,9 @@ static void a_run_goes_on(void **state)
                                            "data.decode=exact",
                                            "data.use_horizontal_flip=true",
                                            "optimization.loss=l2",
-                                           "meta.init=xavier"};
+                                           "meta.init=xavier",
+                                           "optimization.target_layers=2",
+                                           "optimization.ema_horizon=0.2"};
     for (size_t i = 0; i < sizeof deciding / sizeof *deciding; i++) {
         char name[64];
         snprintf(name, sizeof name, "%.*s = ", (int)strcspn(strchr(deciding[i], '.') + 1, "="),
@@ -466,6 +468,18 @@ static void presets_load_and_round_trip(void **state)
     }
 }
 
+static void targets_are_of_blocks_there_are(void **state)
+{
+    (void)state;
+    ij_config c;
+    assert_accepted(&c, GOOD, "optimization.target_layers=2");
+    assert_int_equal(ij_config_trainer(&c).target_layers, 2);
+    assert_round_trip(&c);
+    assert_refused(GOOD, "optimization.target_layers=0", "at least 1");
+    assert_refused(GOOD, "optimization.target_layers=13",
+                   "--set: [optimization] target_layers = 13: an encoder of depth 12 (line 8) has no more blocks");
+}
+
 /* ema_horizon replaces ema; of a file and --set, the latter counts. */
 static void momentum_is_said_once(void **state)
 {
@@ -531,6 +545,7 @@ int main(void)
         cmocka_unit_test(the_transforms_reach_the_loader),
         cmocka_unit_test(what_is_not_available_is_said),
         cmocka_unit_test(momentum_is_said_once),
+        cmocka_unit_test(targets_are_of_blocks_there_are),
         cmocka_unit_test(a_run_goes_on),
         cmocka_unit_test(the_text_of_values),
         cmocka_unit_test(where_a_value_comes_from),

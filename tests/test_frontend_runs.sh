@@ -58,6 +58,14 @@ expect 0 'done: 6 of 6 steps' train "${tiny[@]}" --set optimization.epochs=2 --s
 check "a warning of the momentum" "$(grep -c 'remembers' "$work/out")" 0
 check "a constant momentum" "$(tail -n +2 "$work/horizon/jepa_r0.csv" | cut -d, -f9 | sort -u | xargs)" 0.333333333
 
+# Targets of two layers are others than those of one; what is looked at stays the last layer.
+expect 0 'done: 1 of 1 steps' train "${tiny[@]}" --set optimization.max_steps=1 --set "logging.folder=$work/layer"
+expect 0 'done: 1 of 1 steps' train "${tiny[@]}" --set optimization.max_steps=1 --set optimization.target_layers=2 --set "logging.folder=$work/layers"
+check "the spread beside averaged targets" "$(cut -d, -f11 "$work/layers/jepa_r0.csv")" "$(cut -d, -f11 "$work/layer/jepa_r0.csv")"
+[ "$(cut -d, -f3 "$work/layers/jepa_r0.csv")" != "$(cut -d, -f3 "$work/layer/jepa_r0.csv")" ] || fail "averaged targets change the loss"
+expect 0 'cosine' predict "$work/layers/jepa-latest.safetensors" "$images/one/0.jpg" --out "$work/layers/predict"
+checks=$((checks + 1))
+
 # Scattered masks, and joint targets of either sampler: a run, its log's mask lengths, and a run that is cut and goes on.
 masks=(--set mask.sampler=scatter --set mask.block_side=2 --set mask.target_patches=12 --set mask.context_patches=16)
 lengths() { tail -n +2 "$1" | cut -d, -f4,5 | sort -u | xargs; }

@@ -69,7 +69,7 @@ static void end(check *c, setting *t)
     ij_layernorm_destroy(&t->op);
 }
 
-static void forward_once(check *c, int i, bool chosen, bool plain)
+static void forward_once(check *c, int i, bool chosen, bool plain, bool add)
 {
     setting t;
     choose(c, &t, i, chosen);
@@ -80,20 +80,25 @@ static void forward_once(check *c, int i, bool chosen, bool plain)
         t.reference.eps = 1e-5;
     }
     size_t n = (size_t)t.s.count * (size_t)t.s.dim;
-    cl_mem y = check_output(c, n);
+    float *before = check_normals(c, n, 0.0f, 1.0f);
+    cl_mem y = add ? check_changing(c, before, n * sizeof *before) : check_output(c, n);
     double *want = check_doubles(c, n);
     reference_norm_forward(t.reference, t.x, want);
-    check_ok(c, ij_layernorm_forward(&t.op, &t.norm, t.x_mem, t.rows_mem, y, t.s.count));
-    check_close(c, plain ? "plain y" : "y", check_read(c, y), want, n, TOLERANCE);
+    for (size_t j = 0; add && j < n; j++)
+        want[j] += (double)before[j];
+    check_ok(c, (add ? ij_layernorm_add : ij_layernorm_forward)(&t.op, &t.norm, t.x_mem, t.rows_mem, y, t.s.count));
+    check_close(c, add ? "y, added" : plain ? "plain y" : "y", check_read(c, y), want, n, TOLERANCE);
     end(c, &t);
 }
 
 static void forward(check *c)
 {
     for (int i = 0; i < SHAPES; i++) {
-        forward_once(c, i, false, false);
-        forward_once(c, i, true, false);
-        forward_once(c, i, true, true);
+        forward_once(c, i, false, false, false);
+        forward_once(c, i, true, false, false);
+        forward_once(c, i, true, true, false);
+        forward_once(c, i, false, false, true);
+        forward_once(c, i, true, true, true);
     }
 }
 

@@ -84,7 +84,10 @@ static ij_status read_config(golden *g)
         status = real(g, "adam.beta2", &c->beta2);
     if (!status)
         status = real(g, "adam.eps", &c->eps);
-    double pixel_steps = 0;
+    double pixel_steps = 0, target_layers = 0;
+    if (!status)
+        status = optional(g, "model.target_layers", &target_layers);
+    c->target_layers = (int)target_layers;
     if (!status)
         status = optional(g, "pixel_steps", &pixel_steps);
     if (!status)

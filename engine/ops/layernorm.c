@@ -45,18 +45,28 @@ static int rows_each(const ij_device *device)
     return t->family == IJ_FAMILY_CPU ? 8 : ij_tuning_row_items(t) / ij_param_value(t, IJ_GROUP_ROWS, "LANES", 0, 0);
 }
 
-ij_status ij_layernorm_forward(ij_layernorm *l, const ij_norm *n, cl_mem x, cl_mem rows, cl_mem y, int count)
+static ij_status forward(ij_layernorm *l, const ij_norm *n, cl_mem x, cl_mem rows, cl_mem y, int count, cl_int add)
 {
     cl_int use_rows = rows != NULL, affine = n->gain != NULL, each = rows_each(l->device);
     cl_mem gain = affine ? n->gain : x, bias = affine ? n->bias : x;
     rows = use_rows ? rows : x;
     ij_grid grid = {.x = (size_t)ij_ceil_div(count, each), .y = 1};
     grid.local = (size_t)ij_tuning_row_items(&l->device->tuning);
-    grid.bytes = 8.0 * count * n->dim;
+    grid.bytes = (add ? 12.0 : 8.0) * count * n->dim;
     grid.what = (ij_operation){IJ_OPERATION_LAYERNORM, IJ_FORWARD, 0, {count, n->dim}};
     return IJ_LAUNCH(l->device, l->forward, "layernorm", grid, IJ_ARG(x), IJ_ARG(y), IJ_ARG(gain), IJ_ARG(bias),
-                     IJ_ARG(rows), IJ_ARG(use_rows), IJ_ARG(affine), IJ_ARG(count), IJ_ARG(n->dim), IJ_ARG(n->eps),
-                     IJ_ARG(each));
+                     IJ_ARG(rows), IJ_ARG(use_rows), IJ_ARG(affine), IJ_ARG(add), IJ_ARG(count), IJ_ARG(n->dim),
+                     IJ_ARG(n->eps), IJ_ARG(each));
+}
+
+ij_status ij_layernorm_forward(ij_layernorm *l, const ij_norm *n, cl_mem x, cl_mem rows, cl_mem y, int count)
+{
+    return forward(l, n, x, rows, y, count, 0);
+}
+
+ij_status ij_layernorm_add(ij_layernorm *l, const ij_norm *n, cl_mem x, cl_mem rows, cl_mem y, int count)
+{
+    return forward(l, n, x, rows, y, count, 1);
 }
 
 ij_status ij_layernorm_backward(ij_layernorm *l, const ij_norm *n, cl_mem x, cl_mem rows, cl_mem dy, cl_mem dx,

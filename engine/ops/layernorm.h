@@ -24,6 +24,8 @@ size_t ij_layernorm_partial(const ij_device *device, int dim);
 
 /* y [count, dim]: row i is the norm of row rows[i] (or i where rows is NULL) of x. */
 ij_status ij_layernorm_forward(ij_layernorm *l, const ij_norm *n, cl_mem x, cl_mem rows, cl_mem y, int count);
+/* The same, added to what y holds. */
+ij_status ij_layernorm_add(ij_layernorm *l, const ij_norm *n, cl_mem x, cl_mem rows, cl_mem y, int count);
 
 /* Gradients of gain and bias; dx gets the gradient at the rows of x that forward read: added where `accumulate`, else
  * set. dy [count, dim]. */

@@ -18,6 +18,7 @@ CASES = {
     "pixels": dict(crop=28, patch=7, dim=48, depth=2, heads=3, mlp=4, pdim=24, pdepth=2, B=3, nenc=1, npred=4, loss="l2", pixels=dict(steps=3, weight=0), seed=1301),
     "features-and-pixels": dict(crop=48, patch=8, dim=48, depth=2, heads=3, mlp=4, pdim=24, pdepth=2, B=2, nenc=2, npred=2, loss="smooth_l1", pixels=dict(steps=0, weight=0.5), seed=1302),
     "pixels-then-features": dict(crop=40, patch=5, dim=48, depth=2, heads=3, mlp=4, pdim=24, pdepth=2, B=2, nenc=1, npred=2, loss="l2", pixels=dict(steps=1, weight=0.25), seed=1303),
+    "averaged-targets": dict(crop=48, patch=8, dim=48, depth=3, heads=3, mlp=4, pdim=24, pdepth=1, B=2, nenc=2, npred=2, loss="smooth_l1", target_layers=2, seed=1401),
 }
 STEPS = [dict(lr=5e-4, wd=0.04, ema=0.996), dict(lr=1e-3, wd=0.1, ema=0.997), dict(lr=7e-4, wd=0.4, ema=0.999)]
 EPS = 1e-6
