@@ -29,8 +29,9 @@ typedef struct measurement {
     ij_objective objective;
     int partials[IJ_TERMS];
     int64_t elements[IJ_TERMS]; /* a term is a mean over these */
+    float clip;                 /* what the gradient was multiplied by */
     int64_t step;
-    cl_event ready;
+    cl_event ready; /* all of it is there */
 } measurement;
 
 struct ij_trainer {
@@ -257,6 +258,8 @@ static ij_status check_config(const ij_trainer_config *c)
     /* The index lists hold at most eight ints a token, and are one buffer numbered by ints. */
     if (!(c->pixel_weight >= 0) || (c->pixel_weight > 0 && !c->model.pixel_head))
         return ij_fail(IJ_EINVAL, "the pixels' weight is 0, or above where the model has a head for them");
+    if (!(c->clip_grad >= 0))
+        return ij_fail(IJ_EINVAL, "the norm that gradients are shortened to is 0, for none, or above");
     if (tokens > 2.5e8 || tokens > 2e9 / widest * 1024 || (double)c->batch * patches > 1e9)
         return ij_fail(IJ_EINVAL, "a batch of %d images is more than this program can number: use a smaller batch",
                        c->batch);
@@ -268,12 +271,24 @@ static int measured_floats(const ij_trainer *t)
     return IJ_TERMS * IJ_LOSS_PARTIALS + t->config.model.dim;
 }
 
+static ij_status plan_clipping(ij_trainer *t)
+{
+    size_t sums = 0;
+    if (!(t->config.clip_grad > 0))
+        return IJ_OK;
+    for (int i = 0; i < t->model.params.segment_count; i++)
+        sums += (size_t)ij_optimizer_sums(&t->optimizer, &t->model.params.segments[i]);
+    TRY(ij_plan_add(t->plan, "scratch", sums * sizeof(float), CL_MEM_READ_WRITE, &t->optimizer.sums));
+    return ij_plan_add(t->plan, "scratch", sizeof(float), CL_MEM_READ_WRITE, &t->optimizer.clip);
+}
+
 static ij_status create(ij_trainer *t)
 {
     TRY(check_config(&t->config));
     TRY(ij_plan_create(&t->plan));
     TRY(ij_model_plan(&t->model, t->device, &t->config, t->plan));
     TRY(ij_optimizer_create(&t->optimizer, t->device));
+    TRY(plan_clipping(t));
     for (int i = 0; i < 2; i++) {
         TRY(plan_slot(t, &t->slots[i]));
         t->measured[i].step = -1;
@@ -367,12 +382,34 @@ static int64_t updates_of(const ij_trainer *t, int i, const ij_objective *o, con
     return t->step + 1 - (head[IJ_TERM_FEATURE] == i ? hyper->features_from : 0);
 }
 
+/* The factor that the whole gradient of this step, that of heads which take no part left out, is clipped with; it
+ * stays on the device, and a copy of it is sent to the host behind the step's other measurements. */
+static ij_status clip(ij_trainer *t, const ij_hyper *hyper, const ij_objective *o)
+{
+    measurement *r = &t->measured[t->step % 2];
+    cl_event ready;
+    int sums = 0;
+    for (int i = 0; i < t->model.params.segment_count; i++)
+        if (updates_of(t, i, o, hyper) > 0)
+            TRY(ij_optimizer_square(&t->optimizer, &t->model.params.segments[i], &sums));
+    TRY(ij_optimizer_clip(&t->optimizer, sums, t->config.clip_grad));
+    TRY(ij_cl_check(clEnqueueReadBuffer(t->device->compute, t->optimizer.clip, CL_FALSE, 0, sizeof r->clip, &r->clip, 0,
+                                        NULL, &ready),
+                    "reading a result"));
+    forget(&r->ready);
+    r->ready = ready;
+    return IJ_OK;
+}
+
 /* Without a target encoder that runs, it is a copy: that is what it starts from when features are to be predicted. */
 static ij_status update(ij_trainer *t, const ij_hyper *hyper, const ij_objective *o)
 {
     const ij_trainer_config *c = &t->config;
     ij_adamw a = {.lr = hyper->lr, .wd = hyper->wd, .beta1 = c->beta1, .beta2 = c->beta2, .eps = c->eps};
     a.ema = o->weight[IJ_TERM_FEATURE] > 0 ? hyper->ema : 0;
+    a.clipped = c->clip_grad > 0;
+    if (a.clipped)
+        TRY(clip(t, hyper, o));
     for (int i = 0; i < t->model.params.segment_count; i++)
         if ((a.step = updates_of(t, i, o, hyper)) > 0)
             TRY(ij_optimizer_step(&t->optimizer, &t->model.params.segments[i], &a));
@@ -461,7 +498,9 @@ ij_status ij_trainer_result(ij_trainer *t, int64_t k, ij_step_result *result)
     if (k < 0 || r->step != k)
         return ij_fail(IJ_EINVAL, "the result of step %lld is not kept", (long long)k);
     TRY(check_wait(t, clWaitForEvents(1, &r->ready), "waiting for a step"));
-    *result = (ij_step_result){.target_std = NAN};
+    *result = (ij_step_result){.target_std = NAN, .clipped = NAN};
+    if (t->config.clip_grad > 0)
+        result->clipped = 1 - (double)r->clip;
     for (int term = 0; term < IJ_TERMS; term++) {
         double sum = 0.0, weight = r->objective.weight[term];
         for (int i = 0; i < r->partials[term]; i++)

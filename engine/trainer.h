@@ -43,6 +43,7 @@ typedef struct ij_trainer_config {
     ij_loss loss;
     ij_gemm_backend gemm;
     double beta1, beta2, eps; /* AdamW: 0.9, 0.999, 1e-8 */
+    double clip_grad;         /* the gradient is shortened to this norm where it is longer; 0: never */
     int target_layers;        /* the targets are the mean over so many last blocks; 0 is 1: the last one's alone */
     double pixel_weight;      /* of the pixels' term beside the features'; above 0 only with model.pixel_head */
     uint64_t seed;            /* of the initial weights; this and the next two as in ij_drawing */
@@ -56,6 +57,7 @@ typedef struct ij_step_result {
     double term[IJ_TERMS]; /* before the weight; NaN where it is not part of this step's loss */
     double target_std;     /* mean over features of the std over the batch's mean-pooled target features; 0 is collapse;
                               NaN where no target encoder ran */
+    double clipped;        /* the share of the gradient that clip_grad took away; NaN where it is 0 */
 } ij_step_result;
 
 /* Plans and makes all device memory, compiles (or loads) the kernels, draws the initial weights. IJ_ENOMEM before any

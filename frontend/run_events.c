@@ -20,6 +20,7 @@ ij_status ij_run_events_step(ij_run_events *e, int64_t k, const ij_step_record *
                                        {"loss/pixel", r->result.term[IJ_TERM_PIXEL]},
                                        {"target_std", r->result.target_std},
                                        {"effective_rank", r->rank},
+                                       {"clipped", r->result.clipped},
                                        {"eval/knn", r->knn},
                                        {"eval/ridge", r->ridge},
                                        {"images_per_second", r->images_per_second},

@@ -15,7 +15,7 @@ static ij_status flush(ij_step_log *log)
 }
 
 static const char header[] = "epoch,itr,loss,mask-A,mask-B,time (ms),lr,wd,ema,images_per_second,target_std,"
-                             "effective_rank,knn,ridge,loss_feature,loss_pixel\n";
+                             "effective_rank,knn,ridge,loss_feature,loss_pixel,clipped\n";
 
 static ij_status cannot_write(const char *path)
 {
@@ -106,6 +106,7 @@ ij_status ij_step_log_write(ij_step_log *log, const ij_step_record *r)
     write_if_known(log->file, r->ridge, 6);
     for (int i = 0; i < IJ_TERMS; i++)
         write_if_known(log->file, r->result.term[i], 9);
+    write_if_known(log->file, r->result.clipped, 6);
     putc('\n', log->file);
     return flush(log);
 }

@@ -79,6 +79,7 @@ typedef struct ij_config_optimization {
     int loss; /* ij_config_loss */
     double pixel_start, pixel_weight;
     int target_layers;
+    double clip_grad;   /* 0: none */
     double ema_horizon; /* 0: ema counts; else ema has its default */
     double betas[2];
     double eps;

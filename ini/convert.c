@@ -86,6 +86,7 @@ ij_trainer_config ij_config_trainer(const ij_config *c)
                            .beta1 = c->optimization.betas[0],
                            .beta2 = c->optimization.betas[1],
                            .eps = c->optimization.eps,
+                           .clip_grad = c->optimization.clip_grad,
                            .target_layers = c->optimization.target_layers,
                            .pixel_weight = c->optimization.pixel_weight,
                            .seed = drawing.seed,

@@ -120,6 +120,7 @@ const ij_key ij_schema[] = {
          "instead of ema: how far back the target encoder remembers, as a share of the run"),
     INT(optimization, target_layers, 1, 256, 0, "1",
         "targets are the mean over so many last blocks of the target encoder, each normed"),
+    REAL(optimization, clip_grad, 0, 1e9, 0, "0", "norm that a longer gradient is shortened to; 0: it stays as it is"),
 
     TEXT(logging, folder, IJ_FREE, "run", "where the log and the checkpoints go; made if missing"),
     TEXT(logging, write_tag, IJ_FREE, "jepa", "how the files in it begin"),

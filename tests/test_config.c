@@ -356,6 +356,7 @@ static void a_run_goes_on(void **state)
                                            "optimization.loss=l2",
                                            "meta.init=xavier",
                                            "optimization.target_layers=2",
+                                           "optimization.clip_grad=1",
                                            "optimization.ema_horizon=0.2"};
     for (size_t i = 0; i < sizeof deciding / sizeof *deciding; i++) {
         char name[64];
@@ -468,6 +469,18 @@ static void presets_load_and_round_trip(void **state)
     }
 }
 
+static void clipping_is_read(void **state)
+{
+    (void)state;
+    ij_config c;
+    assert_accepted(&c, GOOD, NULL);
+    assert_true(ij_config_trainer(&c).clip_grad == 0);
+    assert_accepted(&c, GOOD, "optimization.clip_grad=0.3");
+    assert_true(ij_config_trainer(&c).clip_grad == 0.3);
+    assert_round_trip(&c);
+    assert_refused(GOOD, "optimization.clip_grad=-1", "at least 0");
+}
+
 static void targets_are_of_blocks_there_are(void **state)
 {
     (void)state;
@@ -545,6 +558,7 @@ int main(void)
         cmocka_unit_test(the_transforms_reach_the_loader),
         cmocka_unit_test(what_is_not_available_is_said),
         cmocka_unit_test(momentum_is_said_once),
+        cmocka_unit_test(clipping_is_read),
         cmocka_unit_test(targets_are_of_blocks_there_are),
         cmocka_unit_test(a_run_goes_on),
         cmocka_unit_test(the_text_of_values),

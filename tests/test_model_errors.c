@@ -58,6 +58,8 @@ static void contradictions(void **state)
     REFUSE(c.model.heads = 0, "at least 1", "");
     REFUSE(c.model.hidden = -5, "at least 1", "");
     REFUSE(c.model.patch = 0, "at least 1", "");
+    REFUSE(c.clip_grad = -1, "norm", "0");
+    REFUSE(c.clip_grad = NAN, "norm", "0");
     REFUSE(c.target_layers = 3, "last 3 blocks", "has 2");
     REFUSE(c.batch = 0, "batch", "at least 1");
     REFUSE(c.contexts = 0, "context", "at least 1");

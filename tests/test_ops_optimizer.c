@@ -109,6 +109,57 @@ static void adamw(check *c)
     ij_optimizer_destroy(&op);
 }
 
+/* Two gradients clipped by the norm of both, and not clipped: the factor, and what AdamW makes of them. */
+static void clipped_once(check *c, ij_optimizer *op, int first, int second, double share)
+{
+    const int counts[2] = {first, second};
+    arrays a[2];
+    double squares = 0.0;
+    int sums = 0;
+    check_shape(c, "%d and %d floats, clipped to %g of their norm", first, second, share);
+    for (int i = 0; i < 2; i++) {
+        make_arrays(c, &a[i], counts[i], counts[i] / 32 * 16, i == 0);
+        for (size_t k = 0; k < a[i].n; k++)
+            squares += (double)a[i].g[k] * (double)a[i].g[k];
+    }
+    double limit = share * sqrt(squares), factor = fmin(1.0, limit / (sqrt(squares) + 1e-6));
+    op->sums = check_output(c, (size_t)(ij_optimizer_sums(op, &a[0].segment) + ij_optimizer_sums(op, &a[1].segment)));
+    op->clip = check_output(c, 1);
+    for (int i = 0; i < 2; i++)
+        check_ok(c, ij_optimizer_square(op, &a[i].segment, &sums));
+    check_ok(c, ij_optimizer_clip(op, sums, limit));
+    /* Positive squares: a rounding for each of the 8192 / 4 that a lane adds up at most would be 1e-4; they cancel. */
+    check_number(c, "factor", (double)*check_read(c, op->clip), factor, 1.0, 2e-6);
+
+    ij_adamw h = {.lr = 0.1, .wd = 0.4, .ema = 0.99, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-3, .step = 3};
+    h.clipped = true;
+    for (int i = 0; i < 2; i++) {
+        double *w = widen(c, a[i].w, a[i].n), *m = widen(c, a[i].m, a[i].n), *v = widen(c, a[i].v, a[i].n),
+               *t = widen(c, a[i].target, a[i].n);
+        float *g = check_host(c, a[i].n * sizeof *g);
+        for (size_t k = 0; k < a[i].n; k++)
+            g[k] = (float)(factor * (double)a[i].g[k]);
+        reference_adamw hyper = {h.lr, h.wd, h.ema, h.beta1, h.beta2, h.eps, h.step};
+        reference_adamw_step(hyper, g, counts[i], counts[i] / 32 * 16, w, m, v, i == 0 ? t : NULL);
+        check_ok(c, ij_optimizer_step(op, &a[i].segment, &h));
+        check_close(c, "weights", check_read(c, a[i].w_mem), w, a[i].n, 3 * TOLERANCE);
+        check_close(c, "first moments", check_read(c, a[i].m_mem), m, a[i].n, 3 * TOLERANCE);
+        check_close(c, "second moments", check_read(c, a[i].v_mem), v, a[i].n, 5 * TOLERANCE);
+    }
+    check_end(c);
+}
+
+static void clipped(check *c)
+{
+    static const int sizes[][2] = {{16, 16}, {16, 8192}, {8208, 48}, {40000, 8192}, {160, 300000}};
+    ij_optimizer op;
+    check_ok(c, ij_optimizer_create(&op, c->device));
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (int k = 0; k < 3; k++)
+            clipped_once(c, &op, sizes[i][0], sizes[i][1], k == 0 ? 1e-3 : k == 1 ? 0.5 : 1.5);
+    ij_optimizer_destroy(&op);
+}
+
 /* lr = 0 leaves every weight as it was and ema = 1 every target, to the bit: what measures gradients relies on it. */
 static void nothing(check *c)
 {
@@ -125,5 +176,7 @@ static void nothing(check *c)
     ij_optimizer_destroy(&op);
 }
 
-const check_case check_optimizer[] = {
-    {"optimizer/adamw", adamw, false}, {"optimizer/nothing", nothing, false}, {NULL, NULL, false}};
+const check_case check_optimizer[] = {{"optimizer/adamw", adamw, false},
+                                      {"optimizer/clipped", clipped, false},
+                                      {"optimizer/nothing", nothing, false},
+                                      {NULL, NULL, false}};

@@ -89,6 +89,8 @@ static ij_status read_config(golden *g)
         status = optional(g, "model.target_layers", &target_layers);
     c->target_layers = (int)target_layers;
     if (!status)
+        status = optional(g, "model.clip_grad", &c->clip_grad);
+    if (!status)
         status = optional(g, "pixel_steps", &pixel_steps);
     if (!status)
         status = optional(g, "pixel_weight", &c->pixel_weight);
