@@ -39,41 +39,6 @@ GROUP(WGS) __kernel void softmax_gradient(__global float *d, __global const int 
         x[j] = exp1(x[j] - most) * part - (j == right ? 1.0f : 0.0f);
 }
 
-/* A step of accelerated descent (Nesterov) on w [O, D] and bias [O]: with the gradient g = scale sum + decay w (a bias
- * does not decay), x = w - rate g, w = x + momentum (x - before), before = x.
- * step [3][O]: rate, decay and momentum of each output. measure [2][O]: sums of g (x - before), by which the host sees
- * that momentum leads uphill, and the largest |g|. Work-groups: O. */
-GROUP(WGS) __kernel void probe_step(__global float *w, __global float *before, __global const float *restrict sum,
-                                    __global float *bias, __global float *bias_before,
-                                    __global const float *restrict bias_sum, __global const float *restrict step,
-                                    __global float *restrict measure, int O, int D, float scale)
-{
-    __local float room[WGS];
-    int o = get_group_id(0), item = get_local_id(0);
-    float rate = step[o], decay = step[O + o], momentum = step[2 * O + o], uphill = 0.0f, most = 0.0f;
-    for (int i = item; i < D; i += WGS) {
-        size_t at = (size_t)o * D + i;
-        float y = w[at], g = fma(sum[at], scale, decay * y), x = y - rate * g, move = x - before[at];
-        uphill = fma(g, move, uphill);
-        most = fmax(most, fabs(g));
-        before[at] = x;
-        w[at] = fma(momentum, move, x);
-    }
-    if (item == 0) {
-        float b = bias[o], g = bias_sum[o] * scale, x = b - rate * g, move = x - bias_before[o];
-        uphill = fma(g, move, uphill);
-        most = fmax(most, fabs(g));
-        bias_before[o] = x;
-        bias[o] = fma(momentum, move, x);
-    }
-    uphill = sum_items(uphill, WGS, room);
-    most = max_items(most, WGS, room);
-    if (item == 0) {
-        measure[o] = uphill;
-        measure[O + o] = most;
-    }
-}
-
 /* sum [count] += part [count]. Work-groups: ceil(count / floats_per_group). */
 GROUP(WGS) __kernel void probe_add(__global float *restrict sum, __global const float *restrict part, int count,
                                    int floats_per_group)

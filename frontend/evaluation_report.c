@@ -211,7 +211,6 @@ static void add_linear(cJSON *to, const ij_linear_result *r)
     add_score(linear, s);
     add_real(linear, "train_top1", r->train_top1);
     add_real(linear, "weight_decay", r->weight_decay);
-    add_real(linear, "learning_rate", r->learning_rate);
     cJSON_AddNumberToObject(linear, "held_out", (double)r->held);
     add_real(linear, "held_out_top1", r->held_top1);
     cJSON_AddNumberToObject(linear, "steps", r->steps);

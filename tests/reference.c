@@ -381,20 +381,6 @@ void reference_softmax_gradient(const float *logits, const int32_t *label, int r
     }
 }
 
-double reference_probe_step(reference_step s, int dim, const double *sum, double *w, double *before, double *most)
-{
-    double uphill = 0;
-    *most = 0;
-    for (int i = 0; i <= dim; i++) {
-        double g = s.scale * sum[i] + (i < dim ? s.decay * w[i] : 0), x = w[i] - s.rate * g, move = x - before[i];
-        uphill += g * move;
-        *most = fmax(*most, fabs(g));
-        before[i] = x;
-        w[i] = x + s.momentum * move;
-    }
-    return uphill;
-}
-
 void reference_nearest(const float *similarity, int n, int k, float *value, int32_t *index)
 {
     bool *taken = calloc((size_t)n + 1, sizeof *taken);

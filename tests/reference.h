@@ -88,13 +88,6 @@ void reference_adamw_step(reference_adamw a, const float *gradient, int count, i
 void reference_softmax_gradient(const float *logits, const int32_t *label, int rows, int members, int classes,
                                 double *d);
 
-/* One accelerated step on one output's weights w [dim] and bias w[dim] with the gradient's sums [dim + 1]; before
- * likewise. Returns the sum of gradient x (new point - before); *most is the largest |gradient|. */
-typedef struct reference_step {
-    double rate, decay, momentum, scale;
-} reference_step;
-double reference_probe_step(reference_step s, int dim, const double *sum, double *w, double *before, double *most);
-
 /* The k nearest of n by similarity, the lower index first among equals; index -1 where there are fewer than k. */
 void reference_nearest(const float *similarity, int n, int k, float *value, int32_t *index);
 

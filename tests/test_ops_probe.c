@@ -1,7 +1,7 @@
 /* What softmax regression and nearest neighbours do beside their products, on ragged sizes.
  *
- * Tolerance: softmax's exp is right to 2 ulp, its sum over up to 1000 classes to some 1e-6; a step is a few rounded
- * operations, and its sums run over up to 200 terms. Neighbours are exact: they only compare. */
+ * Tolerance: softmax's exp is right to 2 ulp, its sum over up to 1000 classes to some 1e-6. Neighbours are exact: they
+ * only compare. */
 #include "engine/ops/nearest.h"
 #include "engine/ops/softmax_probe.h"
 
@@ -48,99 +48,6 @@ static void gradient(check *c)
     run_gradient(c, &op, 1, 1, 2);
     for (int i = 0; i < 14; i++)
         run_gradient(c, &op, check_draw(c, 1, 150), check_draw(c, 1, 8), classes[check_draw(c, 0, 8)]);
-    ij_softmax_probe_destroy(&op);
-}
-
-/* ---- A step ----------------------------------------------------------------------------------------------------- */
-
-/* One matrix [out, in] and a vector [out] in all their copies: on the host in the official order and double, on the
- * device in the layout of the products. */
-typedef struct numbers {
-    float *matrix, *vector;
-    cl_mem matrix_mem, vector_mem;
-} numbers;
-
-static numbers draw(check *c, const ij_gemm *gemm, int out, int in, bool changes)
-{
-    numbers n = {.matrix = check_normals(c, (size_t)out * (size_t)in, 0.0f, 1.0f),
-                 .vector = check_normals(c, (size_t)out, 0.0f, 1.0f)};
-    size_t floats = ij_gemm_weight_floats(gemm, out, in);
-    float *packed = check_host(c, floats * sizeof *packed);
-    ij_gemm_pack_rows(gemm, out, in, 0, out, n.matrix, packed);
-    cl_mem (*make)(check *, const void *, size_t) = changes ? check_changing : check_input;
-    n.matrix_mem = make(c, packed, floats * sizeof *packed);
-    n.vector_mem = make(c, n.vector, (size_t)out * sizeof *n.vector);
-    return n;
-}
-
-static void compare(check *c, const ij_gemm *gemm, const char *what, cl_mem matrix, cl_mem vector, const double *want,
-                    int out, int in)
-{
-    float *official = check_host(c, (size_t)out * (size_t)in * sizeof *official);
-    ij_gemm_unpack_rows(gemm, out, in, 0, out, check_read(c, matrix), official);
-    const float *bias = check_read(c, vector);
-    size_t n = (size_t)out * ((size_t)in + 1);
-    float *got = check_host(c, n * sizeof *got);
-    for (int o = 0; o < out; o++) {
-        memcpy(got + (size_t)o * ((size_t)in + 1), official + (size_t)o * (size_t)in, (size_t)in * sizeof *got);
-        got[(size_t)o * ((size_t)in + 1) + (size_t)in] = bias[o];
-    }
-    check_close(c, what, got, want, n, TOLERANCE);
-}
-
-static double *together(check *c, numbers n, int out, int in)
-{
-    double *all = check_doubles(c, (size_t)out * ((size_t)in + 1)), *to = all;
-    for (int o = 0; o < out; o++) {
-        for (int i = 0; i < in; i++)
-            *to++ = (double)n.matrix[(size_t)o * (size_t)in + (size_t)i];
-        *to++ = (double)n.vector[o];
-    }
-    return all;
-}
-
-static void run_step(check *c, ij_softmax_probe *op, const ij_gemm *gemm, int out, int in)
-{
-    check_shape(c, "%d outputs of %d", out, in);
-    numbers weight = draw(c, gemm, out, in, true), before = draw(c, gemm, out, in, true);
-    numbers sum = draw(c, gemm, out, in, false);
-    double *w = together(c, weight, out, in), *b = together(c, before, out, in), *g = together(c, sum, out, in);
-    double *uphill = check_doubles(c, 2 * (size_t)out), *most = uphill + out;
-    float *step = check_host(c, 3 * (size_t)out * sizeof *step), scale = 0.125f;
-    size_t row = (size_t)in + 1;
-    for (int o = 0; o < out; o++) {
-        float rate = (float)check_draw(c, 1, 100) / 128, decay = (float)check_draw(c, 0, 8) / 16;
-        float momentum = (float)check_draw(c, 0, 16) / 16;
-        step[o] = rate, step[out + o] = decay, step[2 * out + o] = momentum;
-        reference_step s = {(double)rate, (double)decay, (double)momentum, (double)scale};
-        size_t at = (size_t)o * row;
-        uphill[o] = reference_probe_step(s, in, g + at, w + at, b + at, &most[o]);
-    }
-    ij_linear l = {.in = in,
-                   .out = out,
-                   .weight = weight.matrix_mem,
-                   .bias = weight.vector_mem,
-                   .weight_grad = sum.matrix_mem,
-                   .bias_grad = sum.vector_mem};
-    cl_mem measure = check_output(c, 2 * (size_t)out);
-    check_ok(c, ij_probe_step(op, &l, before.matrix_mem, before.vector_mem,
-                              check_input(c, step, 3 * (size_t)out * sizeof *step), measure, scale));
-    compare(c, gemm, "weights", weight.matrix_mem, weight.vector_mem, w, out, in);
-    compare(c, gemm, "last points", before.matrix_mem, before.vector_mem, b, out, in);
-    check_close(c, "measures", check_read(c, measure), uphill, 2 * (size_t)out, TOLERANCE);
-    check_end(c);
-}
-
-static void step(check *c)
-{
-    ij_softmax_probe op;
-    ij_gemm gemm;
-    check_ok(c, ij_softmax_probe_create(&op, c->device));
-    check_ok(c, ij_gemm_create(&gemm, c->device, false));
-    run_step(c, &op, &gemm, 1, 1);
-    for (int i = 0; i < 10; i++)
-        run_step(c, &op, &gemm, check_draw(c, 2, 130), check_draw(c, 1, 200));
-    ij_gemm_destroy(&gemm);
     ij_softmax_probe_destroy(&op);
 }
 
@@ -215,7 +122,6 @@ static void nearest(check *c)
 }
 
 const check_case check_probe[] = {{"probe/gradient", gradient, false},
-                                  {"probe/step", step, false},
                                   {"probe/add", add, false},
                                   {"probe/nearest", nearest, false},
                                   {NULL, NULL, false}};

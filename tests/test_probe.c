@@ -142,6 +142,47 @@ static void converges(void **state)
     }
 }
 
+/* Every feature many times over: so wide that axes are looked for and the features turned. Minimal weights share a
+ * feature evenly among its copies, so that the narrow problem with the decay divided by their number has the same
+ * minimum. */
+static void wide(void **state)
+{
+    (void)state;
+    enum { N = 203, WIDTH = 12, CLASSES = 7, COPIES = 25 };
+    ij_labelled sets[] = {clouds(N, WIDTH, CLASSES, 0.7f, 20), clouds(333, WIDTH, CLASSES, 0.7f, 40)}, copied[2];
+    const double decay = 0.02;
+    static plain p;
+    ij_score want;
+    ij_linear_result r;
+    for (int k = 0; k < 2; k++) {
+        float *features = malloc((size_t)sets[k].n * WIDTH * COPIES * sizeof *features);
+        assert_non_null(features);
+        for (int64_t i = 0; i < sets[k].n; i++)
+            for (int c = 0; c < COPIES; c++)
+                memcpy(features + (i * COPIES + c) * WIDTH, sets[k].features + i * WIDTH, WIDTH * sizeof *features);
+        copied[k] = sets[k];
+        copied[k].features = features;
+        copied[k].width = WIDTH * COPIES;
+    }
+    learn_plain(&p, &sets[0], decay);
+    ok(ij_score_create(&want, CLASSES));
+    for (int64_t i = 0; i < sets[1].n; i++) {
+        double x[WIDEST + 1], rating[MOST_CLASSES];
+        rate(&p, &sets[1], i, x, rating);
+        ij_score_add(&want, rating, sets[1].labels[i]);
+    }
+    ok(ij_linear_probe(device, &copied[0], &copied[1],
+                       &(ij_linear_options){.weight_decay = decay * COPIES, .tolerance = 1e-6}, &r));
+    compare_scores(&r.score, &want);
+    assert_true(r.gradient <= 1e-6 && r.steps < 200);
+    ij_linear_result_free(&r);
+    ij_score_destroy(&want);
+    for (int k = 0; k < 2; k++) {
+        free((void *)copied[k].features);
+        release(&sets[k]);
+    }
+}
+
 /* More images than a tile holds; the grid; the same seed gives the same answer, and another fifth another one. */
 static void grid(void **state)
 {
@@ -383,9 +424,10 @@ static void ranks(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(converges),  cmocka_unit_test(grid), cmocka_unit_test(refusals),
-                                       cmocka_unit_test(neighbours), cmocka_unit_test(ties), cmocka_unit_test(few),
-                                       cmocka_unit_test(scores),     cmocka_unit_test(ranks)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(converges), cmocka_unit_test(wide),       cmocka_unit_test(grid),
+        cmocka_unit_test(refusals),  cmocka_unit_test(neighbours), cmocka_unit_test(ties),
+        cmocka_unit_test(few),       cmocka_unit_test(scores),     cmocka_unit_test(ranks)};
     if (ij_device_open(&device, NULL)) {
         skip_without_device();
         return 77;

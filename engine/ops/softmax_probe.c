@@ -12,14 +12,13 @@ ij_status ij_softmax_probe_create(ij_softmax_probe *p, ij_device *device)
     memset(p, 0, sizeof *p);
     p->device = device;
     TRY(ij_kernel_create(device, "softmax_probe", tuning, "softmax_gradient", &p->gradient));
-    TRY(ij_kernel_create(device, "softmax_probe", tuning, "probe_step", &p->step));
     return ij_kernel_create(device, "softmax_probe", tuning, "probe_add", &p->add);
 }
 
 void ij_softmax_probe_destroy(ij_softmax_probe *p)
 {
-    cl_kernel kernels[] = {p->gradient, p->step, p->add};
-    for (int i = 0; i < 3; i++)
+    cl_kernel kernels[] = {p->gradient, p->add};
+    for (int i = 0; i < 2; i++)
         if (kernels[i])
             clReleaseKernel(kernels[i]);
     memset(p, 0, sizeof *p);
@@ -42,15 +41,6 @@ ij_status ij_softmax_gradient(ij_softmax_probe *p, cl_mem d, cl_mem label, int r
     cl_int each = on_gpu(p) ? ij_tuning_row_items(t) / ij_param_value(t, IJ_GROUP_ROWS, "LANES", 0, 0) : 64;
     return IJ_LAUNCH(p->device, p->gradient, "softmax_gradient", grid_of(p, ij_ceil_div(pairs, each)), IJ_ARG(d),
                      IJ_ARG(label), IJ_ARG(pairs), IJ_ARG(members), IJ_ARG(classes), IJ_ARG(each));
-}
-
-ij_status ij_probe_step(ij_softmax_probe *p, const ij_linear *l, cl_mem before, cl_mem bias_before, cl_mem step,
-                        cl_mem measure, float scale)
-{
-    int groups = on_gpu(p) ? l->out : ij_ceil_div(l->out, ij_tuning_tn(&p->device->tuning));
-    return IJ_LAUNCH(p->device, p->step, "probe_step", grid_of(p, groups), IJ_ARG(l->weight), IJ_ARG(before),
-                     IJ_ARG(l->weight_grad), IJ_ARG(l->bias), IJ_ARG(bias_before), IJ_ARG(l->bias_grad), IJ_ARG(step),
-                     IJ_ARG(measure), IJ_ARG(l->out), IJ_ARG(l->in), IJ_ARG(scale));
 }
 
 ij_status ij_probe_add(ij_softmax_probe *p, cl_mem sum, cl_mem part, int count)
