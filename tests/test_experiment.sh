@@ -65,6 +65,7 @@ check 'results after a kill' "$(cut -d, -f1-4,6- "$work/cut/results.csv" | cksum
 run 0 '^| base | ' --out "$work/timed" --minutes 0.01 --seeds 0 --heads ridge --test "$work/shapes/test-sides.csv" \
     --limit 20 --keep none <<<'base'
 check 'steps by time' "$(cut -d, -f3 "$work/timed/results.csv" | tail -n +2 | head -n 1 | grep -c '^[1-9]')" 1
+check 'steps and start-up are known' "$(awk '{ print NF, ($2 >= 0) }' "$work/timed/base-s0/steps")" '2 1'
 check 'nothing is kept' "$(find "$work/timed" -name '*.safetensors' | wc -l)" 0
 check 'the time that was spent' "$(awk -F, 'NR == 2 { print ($5 > 0) }' "$work/timed/results.csv")" 1
 
