@@ -1,14 +1,13 @@
-/* The training loss and its gradient, and the collapse statistic, for GPUs. Sums have a fixed order: a work-item's
- * rows, then the tree over the work-group; the host adds the groups in double. */
+/* The training loss and its gradient, and the collapse statistic, for GPUs. Sums have a fixed order: a work-item's rows,
+ * then the tree over the work-group; the host adds the groups in double. */
 
 /* prediction z [R, D], R = T blocks x C contexts x (B T) rows with the target block outermost; target h
  * [blocks, B T, D]: row (t, c, i) of z is held against row (t, i) of h. dz [R, D] = d(mean loss)/dz, in place of z
  * where the caller says so. l2: (z-h)^2; smooth_l1: (z-h)^2/2 below 1, |z-h| - 1/2 above.
  * partial [groups] sums of the loss, not yet divided by R D. Work-groups: ceil(R / rows_per_group). */
-GROUP(WGS)
-__kernel void loss(__global const float *z, __global const float *restrict h, __global float *dz,
-                   __global float *restrict partial, int R, int D, int contexts, int rows_per_block, int smooth,
-                   float scale, int rows_per_group)
+GROUP(WGS) __kernel void loss(__global const float *z, __global const float *restrict h, __global float *dz,
+                              __global float *restrict partial, int R, int D, int contexts, int rows_per_block,
+                              int smooth, float scale, int rows_per_group)
 {
     __local float room[WGS];
     int begin = get_group_id(0) * rows_per_group, end = min(begin + rows_per_group, R);

@@ -2,10 +2,9 @@
 
 /* pixels [B, S, S, 3] uint8 -> out [rows, 3 P P]: the wanted patches, normalised (x/255 - mean_c)/std_c = x scale_c +
  * shift_c, flattened channel-major (c, y, x) as the patch embedding's weight is. Work-groups: rows. */
-GROUP(WGS)
-__kernel void patchify(__global const uchar *restrict pixels, __global const int *restrict image_of,
-                       __global const int *restrict patch_of, __global float *restrict out, int S, int P, float4 scale,
-                       float4 shift)
+GROUP(WGS) __kernel void patchify(__global const uchar *restrict pixels, __global const int *restrict image_of,
+                                  __global const int *restrict patch_of, __global float *restrict out, int S, int P,
+                                  float4 scale, float4 shift)
 {
     int row = get_group_id(0), side = S / P, area = P * P;
     int py = patch_of[row] / side * P, px = patch_of[row] % side * P;
@@ -21,9 +20,9 @@ __kernel void patchify(__global const uchar *restrict pixels, __global const int
 /* The patches that pixels are predicted of: row rows[r] = image N + patch of the same, less the mean of its 3 P P
  * values and divided by sqrt(their variance + eps) (He et al. 2022, arXiv:2111.06377). Work-groups: rows of out. A
  * work-item comes back to the values it wrote. */
-GROUP(WGS)
-__kernel void pixel_targets(__global const uchar *restrict pixels, __global const int *restrict rows,
-                            __global float *restrict out, int S, int P, float4 scale, float4 shift, float eps)
+GROUP(WGS) __kernel void pixel_targets(__global const uchar *restrict pixels, __global const int *restrict rows,
+                                       __global float *restrict out, int S, int P, float4 scale, float4 shift,
+                                       float eps)
 {
     __local float room[WGS];
     int row = get_group_id(0), side = S / P, image = rows[row] / (side * side), patch = rows[row] % (side * side);
@@ -50,10 +49,9 @@ __kernel void pixel_targets(__global const uchar *restrict pixels, __global cons
 
 /* Assembles the predictor's input [rows, D]: row r is context token source[r] where source[r] >= 0, else the mask
  * token plus the position of patch -1 - source[r]. Work-groups: rows. */
-GROUP(WGS)
-__kernel void assemble(__global const float *restrict context, __global const float *restrict mask_token,
-                       __global const float *restrict position, __global const int *restrict source,
-                       __global float *restrict out, int D)
+GROUP(WGS) __kernel void assemble(__global const float *restrict context, __global const float *restrict mask_token,
+                                  __global const float *restrict position, __global const int *restrict source,
+                                  __global float *restrict out, int D)
 {
     int row = get_group_id(0), from = source[row];
     for (int j = get_local_id(0) * 4; j < D; j += 4 * WGS) {
@@ -65,9 +63,8 @@ __kernel void assemble(__global const float *restrict context, __global const fl
 
 /* The gradient of `assemble` for the context: dcontext [tokens, D] = sum over the target blocks t, ascending, of
  * d [t * stride + place[token]]. Work-groups: tokens. */
-GROUP(WGS)
-__kernel void disassemble(__global const float *restrict d, __global const int *restrict place,
-                          __global float *restrict dcontext, int blocks, int stride, int D)
+GROUP(WGS) __kernel void disassemble(__global const float *restrict d, __global const int *restrict place,
+                                     __global float *restrict dcontext, int blocks, int stride, int D)
 {
     int token = get_group_id(0);
     __global const float *from = d + (size_t)place[token] * D;
@@ -82,9 +79,8 @@ __kernel void disassemble(__global const float *restrict d, __global const int *
 /* The gradient of `assemble` for the mask token, in two passes of fixed order: partial [groups][D] sums of the rows
  * rows[i] of d, rows_per_group each; then (with use_rows = 0) the sum of those.
  * Work-groups: groups x ceil(D / (4 COLS)). */
-GROUP(WGS)
-__kernel void sum_rows(__global const float *restrict d, __global const int *restrict rows, int use_rows,
-                       __global float *restrict partial, int M, int D, int rows_per_group)
+GROUP(WGS) __kernel void sum_rows(__global const float *restrict d, __global const int *restrict rows, int use_rows,
+                                  __global float *restrict partial, int M, int D, int rows_per_group)
 {
     __local float4 room[WGS];
     int item = get_local_id(0), j = (get_group_id(1) * COLS + item % COLS) * 4;
@@ -98,9 +94,8 @@ __kernel void sum_rows(__global const float *restrict d, __global const int *res
 }
 
 /* out [i] = x [rows[i]], rows of D floats. Work-groups: rows of out. */
-GROUP(WGS)
-__kernel void gather_rows(__global const float *restrict x, __global const int *restrict rows,
-                          __global float *restrict out, int D)
+GROUP(WGS) __kernel void gather_rows(__global const float *restrict x, __global const int *restrict rows,
+                                     __global float *restrict out, int D)
 {
     int row = get_group_id(0);
     for (int j = get_local_id(0) * 4; j < D; j += 4 * WGS)
@@ -108,9 +103,8 @@ __kernel void gather_rows(__global const float *restrict x, __global const int *
 }
 
 /* out [rows[i]] = x [i], or += where `add`; the rows are distinct, the others stay. Work-groups: rows of x. */
-GROUP(WGS)
-__kernel void scatter_rows(__global const float *restrict x, __global const int *restrict rows,
-                           __global float *restrict out, int D, int add)
+GROUP(WGS) __kernel void scatter_rows(__global const float *restrict x, __global const int *restrict rows,
+                                      __global float *restrict out, int D, int add)
 {
     int row = get_group_id(0);
     __global float *to = out + (size_t)rows[row] * D;
@@ -123,8 +117,8 @@ __kernel void scatter_rows(__global const float *restrict x, __global const int 
 /* features [B, G G, D] = means over the cells of a G x G grid laid over the side x side patches of x [B, side side, D].
  * Cell i of a direction goes from floor(i side / G) to ceil((i + 1) side / G): cells of an odd side share its middle.
  * Work-groups: B G G x ceil(D / (4 COLS)). */
-GROUP(WGS)
-__kernel void mean_pool(__global const float *restrict x, __global float *restrict features, int side, int G, int D)
+GROUP(WGS) __kernel void mean_pool(__global const float *restrict x, __global float *restrict features, int side,
+                                   int G, int D)
 {
     __local float4 room[WGS];
     int item = get_local_id(0), row = get_group_id(0), j = (get_group_id(1) * COLS + item % COLS) * 4;
