@@ -68,11 +68,19 @@ int64_t ij_most_context(const ij_trainer_config *config);
 /* Tokens of all its predictor sequences. */
 int64_t ij_most_predictor(const ij_trainer_config *config);
 
+/* Floats of `measured`. */
+static inline int ij_model_measured(const ij_model_config *model)
+{
+    return IJ_TERMS * IJ_LOSS_PARTIALS + model->dim;
+}
+
 /* Compiles kernels and announces all memory in `plan`. */
 ij_status ij_model_plan(ij_model *m, ij_device *device, const ij_trainer_config *config, ij_plan *plan);
 /* After the plan is committed: views, constant tables, initial weights. */
 ij_status ij_model_start(ij_model *m);
 void ij_model_destroy(ij_model *m);
+
+/* ---- The passes of a step, in this order (model_pass.c) ---------------------------------------------------------- */
 
 /* Where one batch lies on the device: pixels, and the index lists as views of one buffer. */
 typedef struct ij_device_batch {

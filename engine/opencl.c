@@ -55,3 +55,10 @@ ij_status ij_cl_check(cl_int code, const char *what)
     }
     return ij_fail(status, "%s: %s (%d)%s", what, ij_cl_name(code), code, advice);
 }
+
+void ij_cl_forget(cl_event *event)
+{
+    if (*event)
+        clReleaseEvent(*event);
+    *event = NULL;
+}

@@ -48,4 +48,7 @@ const char *ij_cl_name(cl_int code);
 /* Turns an OpenCL code into a status: IJ_OK for CL_SUCCESS, else a message "WHAT: CL_...". */
 ij_status ij_cl_check(cl_int code, const char *what);
 
+/* Releases an event where there is one; *event is NULL then. */
+void ij_cl_forget(cl_event *event);
+
 #endif

@@ -5,23 +5,12 @@
 #include "engine/model.h"
 #include "engine/ops/optimizer.h"
 #include "engine/position.h"
+#include "engine/slot.h"
 #include "engine/snapshot_memory.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* One of the two places that a batch passes through on its way to the device. */
-typedef struct slot {
-    ij_batch batch; /* what the caller fills; pixels point into `pixels` while it is mapped */
-    cl_mem pixels, ints;
-    cl_mem staging; /* pinned host memory, where the device has memory of its own */
-    int32_t *host_ints;
-    ij_batch_index index;
-    cl_mem list[IJ_LISTS];
-    cl_event uploaded; /* the pixels are on the device */
-    cl_event consumed; /* the device has read the pixels, and has the lists */
-} slot;
 
 /* A step's measurements on their way back. */
 typedef struct measurement {
@@ -40,7 +29,7 @@ struct ij_trainer {
     ij_plan *plan;
     ij_model model;
     ij_optimizer optimizer;
-    slot slots[2];
+    ij_slot slots[2];
     measurement measured[2];
     int64_t step;
     int64_t failed_step; /* see `usable`; -1: none */
@@ -77,131 +66,18 @@ static ij_status check_wait(ij_trainer *t, cl_int code, const char *what)
 
 /* ---- Slots ------------------------------------------------------------------------------------------------------- */
 
-static size_t pixel_bytes(const ij_trainer *t)
-{
-    size_t crop = (size_t)t->config.model.crop;
-    return (size_t)t->config.batch * crop * crop * 3;
-}
-
-static ij_status plan_slot(ij_trainer *t, slot *s)
-{
-    const ij_trainer_config *c = &t->config;
-    s->batch = (ij_batch){.images = c->batch,
-                          .crop = c->model.crop,
-                          .contexts = c->contexts,
-                          .targets = c->targets,
-                          .context_capacity = c->context_capacity,
-                          .target_capacity = c->target_capacity,
-                          .most_context = ij_most_context(c),
-                          .most_predictor = ij_most_predictor(c)};
-    size_t sequences = (size_t)c->contexts * (size_t)c->batch;
-    s->batch.context = calloc(sequences * (size_t)c->context_capacity, sizeof(int32_t));
-    s->batch.context_offset = calloc(sequences + 1, sizeof(int32_t));
-    s->batch.target = calloc((size_t)c->targets * (size_t)c->batch * (size_t)c->target_capacity, sizeof(int32_t));
-    ij_batch_index_plan(&s->index, &s->batch);
-    size_t ints = (size_t)s->index.offset[IJ_LISTS] * sizeof(int32_t);
-    s->host_ints = calloc(1, ints);
-    if (!s->batch.context || !s->batch.context_offset || !s->batch.target || !s->host_ints)
-        return ij_fail(IJ_ENOMEM, "out of memory for a batch's masks");
-    bool unified = t->device->info.unified_memory;
-    cl_mem_flags flags = CL_MEM_READ_WRITE | (unified ? CL_MEM_ALLOC_HOST_PTR : 0);
-    TRY(ij_plan_add(t->plan, "batches", pixel_bytes(t), flags, &s->pixels));
-    if (!unified)
-        TRY(ij_plan_add(t->plan, "batches (pinned)", pixel_bytes(t), CL_MEM_READ_WRITE | CL_MEM_ALLOC_HOST_PTR,
-                        &s->staging));
-    return ij_plan_add(t->plan, "batches", ints, CL_MEM_READ_WRITE, &s->ints);
-}
-
-static ij_status map_slot(ij_trainer *t, slot *s, cl_mem memory)
-{
-    cl_int code;
-    s->batch.pixels = clEnqueueMapBuffer(t->device->transfer, memory, CL_TRUE, CL_MAP_WRITE_INVALIDATE_REGION, 0,
-                                         pixel_bytes(t), 0, NULL, ij_profile_transfer(t->device, "map", 0), &code);
-    return ij_cl_check(code, "mapping a batch");
-}
-
-static ij_status start_slot(ij_trainer *t, slot *s)
-{
-    for (int i = 0; i < IJ_LISTS; i++) {
-        cl_buffer_region region = {(size_t)s->index.offset[i] * sizeof(int32_t),
-                                   (size_t)(s->index.offset[i + 1] - s->index.offset[i]) * sizeof(int32_t)};
-        cl_int code;
-        s->list[i] = clCreateSubBuffer(s->ints, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &code);
-        if (code != CL_SUCCESS) {
-            s->list[i] = NULL;
-            return ij_cl_check(code, "an index list");
-        }
-    }
-    return map_slot(t, s, s->staging ? s->staging : s->pixels);
-}
-
-static void forget(cl_event *event)
-{
-    if (*event)
-        clReleaseEvent(*event);
-    *event = NULL;
-}
-
-static void destroy_slot(ij_trainer *t, slot *s)
-{
-    if (s->batch.pixels)
-        clEnqueueUnmapMemObject(t->device->transfer, s->staging ? s->staging : s->pixels, s->batch.pixels, 0, NULL,
-                                NULL);
-    clFinish(t->device->transfer);
-    for (int i = 0; i < IJ_LISTS; i++)
-        if (s->list[i])
-            clReleaseMemObject(s->list[i]);
-    forget(&s->uploaded);
-    forget(&s->consumed);
-    free(s->batch.context);
-    free(s->batch.context_offset);
-    free(s->batch.target);
-    free(s->host_ints);
-}
-
-/* Hands the slot's pixels to the device: unmapped where memory is shared, copied where it is not. The compute queue
- * waits for that, then takes the index lists itself: the step before last may still be reading those it replaces. */
-static ij_status upload_slot(ij_trainer *t, slot *s)
-{
-    cl_command_queue queue = t->device->transfer;
-    forget(&s->uploaded);
-    if (s->staging) {
-        TRY(ij_cl_check(
-            clEnqueueWriteBuffer(queue, s->pixels, CL_FALSE, 0, pixel_bytes(t), s->batch.pixels, 0, NULL, &s->uploaded),
-            "uploading images"));
-    } else {
-        TRY(ij_cl_check(clEnqueueUnmapMemObject(queue, s->pixels, s->batch.pixels, 0, NULL, &s->uploaded),
-                        "handing images over"));
-        s->batch.pixels = NULL;
-    }
-    cl_event *profiled =
-        ij_profile_transfer(t->device, s->staging ? "write images" : "unmap", s->staging ? pixel_bytes(t) : 0);
-    if (profiled && !clRetainEvent(s->uploaded))
-        *profiled = s->uploaded;
-    TRY(ij_cl_check(clFlush(queue), "uploading a batch"));
-    return ij_cl_check(clEnqueueBarrierWithWaitList(t->device->compute, 1, &s->uploaded, NULL), "waiting for a batch");
-}
-
-static ij_status upload_lists(ij_trainer *t, slot *s)
-{
-    size_t bytes = (size_t)s->index.offset[IJ_LISTS] * sizeof(int32_t);
-    return ij_cl_check(clEnqueueWriteBuffer(t->device->compute, s->ints, CL_FALSE, 0, bytes, s->host_ints, 0, NULL,
-                                            ij_profile_transfer(t->device, "write masks", bytes)),
-                       "uploading masks");
-}
-
 ij_status ij_trainer_slot(ij_trainer *t, int number, ij_batch **batch)
 {
-    slot *s = &t->slots[number];
+    ij_slot *s = &t->slots[number];
     TRY(usable(t));
     if (s->uploaded)
         TRY(check_wait(t, clWaitForEvents(1, &s->uploaded), "waiting for an upload"));
     if (s->consumed) /* also: the lists' copy on the host is free again */
         TRY(check_wait(t, clWaitForEvents(1, &s->consumed), "waiting for the device to read a batch"));
-    forget(&s->uploaded);
-    forget(&s->consumed);
+    ij_cl_forget(&s->uploaded);
+    ij_cl_forget(&s->consumed);
     if (!s->batch.pixels)
-        TRY(map_slot(t, s, s->pixels));
+        TRY(ij_slot_map(s));
     *batch = &s->batch;
     return IJ_OK;
 }
@@ -252,23 +128,18 @@ static ij_status check_config(const ij_trainer_config *c)
         c->target_capacity > patches)
         return ij_fail(IJ_EINVAL, "masks of up to %d context and %d target patches do not fit %d patches an image",
                        c->context_capacity, c->target_capacity, patches);
-    double tokens =
-        (double)c->targets * ((double)ij_most_context(c) + (double)c->contexts * c->batch * c->target_capacity);
-    double widest = 4.0 * (c->model.pred_dim > c->model.dim ? c->model.pred_dim : c->model.dim);
-    /* The index lists hold at most eight ints a token, and are one buffer numbered by ints. */
     if (!(c->pixel_weight >= 0) || (c->pixel_weight > 0 && !c->model.pixel_head))
         return ij_fail(IJ_EINVAL, "the pixels' weight is 0, or above where the model has a head for them");
     if (!(c->clip_grad >= 0))
         return ij_fail(IJ_EINVAL, "the norm that gradients are shortened to is 0, for none, or above");
+    double tokens =
+        (double)c->targets * ((double)ij_most_context(c) + (double)c->contexts * c->batch * c->target_capacity);
+    double widest = 4.0 * (c->model.pred_dim > c->model.dim ? c->model.pred_dim : c->model.dim);
+    /* The index lists hold at most eight ints a token, and are one buffer numbered by ints. */
     if (tokens > 2.5e8 || tokens > 2e9 / widest * 1024 || (double)c->batch * patches > 1e9)
         return ij_fail(IJ_EINVAL, "a batch of %d images is more than this program can number: use a smaller batch",
                        c->batch);
     return IJ_OK;
-}
-
-static int measured_floats(const ij_trainer *t)
-{
-    return IJ_TERMS * IJ_LOSS_PARTIALS + t->config.model.dim;
 }
 
 static ij_status plan_clipping(ij_trainer *t)
@@ -290,16 +161,16 @@ static ij_status create(ij_trainer *t)
     TRY(ij_optimizer_create(&t->optimizer, t->device));
     TRY(plan_clipping(t));
     for (int i = 0; i < 2; i++) {
-        TRY(plan_slot(t, &t->slots[i]));
+        TRY(ij_slot_plan(&t->slots[i], t->device, &t->config, t->plan));
         t->measured[i].step = -1;
-        t->measured[i].values = calloc((size_t)measured_floats(t), sizeof(float));
+        t->measured[i].values = calloc((size_t)ij_model_measured(&t->config.model), sizeof(float));
         if (!t->measured[i].values)
             return ij_fail(IJ_ENOMEM, "out of memory for a step's results");
     }
     TRY(ij_plan_commit(t->plan, t->device));
     TRY(ij_model_start(&t->model));
     for (int i = 0; i < 2; i++)
-        TRY(start_slot(t, &t->slots[i]));
+        TRY(ij_slot_start(&t->slots[i]));
     TRY(make_infos(t));
     return make_positions(t);
 }
@@ -328,11 +199,11 @@ void ij_trainer_destroy(ij_trainer *t)
         return;
     clFinish(t->device->compute);
     for (int i = 0; i < 2; i++) {
-        destroy_slot(t, &t->slots[i]);
-        forget(&t->measured[i].ready);
+        ij_slot_destroy(&t->slots[i]);
+        ij_cl_forget(&t->measured[i].ready);
         free(t->measured[i].values);
     }
-    forget(&t->updated);
+    ij_cl_forget(&t->updated);
     ij_optimizer_destroy(&t->optimizer);
     ij_model_destroy(&t->model);
     ij_plan_destroy(t->plan);
@@ -396,17 +267,16 @@ static ij_status clip(ij_trainer *t, const ij_hyper *hyper, const ij_objective *
     TRY(ij_cl_check(clEnqueueReadBuffer(t->device->compute, t->optimizer.clip, CL_FALSE, 0, sizeof r->clip, &r->clip, 0,
                                         NULL, &ready),
                     "reading a result"));
-    forget(&r->ready);
+    ij_cl_forget(&r->ready);
     r->ready = ready;
     return IJ_OK;
 }
 
-/* Without a target encoder that runs, it is a copy: that is what it starts from when features are to be predicted. */
 static ij_status update(ij_trainer *t, const ij_hyper *hyper, const ij_objective *o)
 {
     const ij_trainer_config *c = &t->config;
-    ij_adamw a = {.lr = hyper->lr, .wd = hyper->wd, .beta1 = c->beta1, .beta2 = c->beta2, .eps = c->eps};
-    a.ema = o->weight[IJ_TERM_FEATURE] > 0 ? hyper->ema : 0;
+    ij_adamw a = {
+        .lr = hyper->lr, .wd = hyper->wd, .ema = hyper->ema, .beta1 = c->beta1, .beta2 = c->beta2, .eps = c->eps};
     a.clipped = c->clip_grad > 0;
     if (a.clipped)
         TRY(clip(t, hyper, o));
@@ -423,30 +293,29 @@ static ij_status measure(ij_trainer *t, const int *partials, const ij_device_bat
     measurement *r = &t->measured[t->step % 2];
     if (r->ready)
         TRY(check_wait(t, clWaitForEvents(1, &r->ready), "waiting for a result"));
-    forget(&r->ready);
+    ij_cl_forget(&r->ready);
     memcpy(r->partials, partials, sizeof r->partials);
     r->elements[IJ_TERM_FEATURE] = (int64_t)b->index->predictions * m->encoder.dim;
     r->elements[IJ_TERM_PIXEL] = (int64_t)b->index->predictions * m->predictor_pixels.out;
     r->objective = b->objective;
     r->step = t->step;
-    size_t bytes = (size_t)measured_floats(t) * sizeof(float);
+    size_t bytes = (size_t)ij_model_measured(&t->config.model) * sizeof(float);
     return ij_cl_check(
         clEnqueueReadBuffer(t->device->compute, m->measured, CL_FALSE, 0, bytes, r->values, 0, NULL, &r->ready),
         "reading a result");
 }
 
 /* Enqueues the whole step on a batch whose lists are filled. */
-static ij_status enqueue(ij_trainer *t, slot *s, const ij_hyper *hyper)
+static ij_status enqueue(ij_trainer *t, ij_slot *s, const ij_hyper *hyper)
 {
     ij_model *m = &t->model;
-    TRY(upload_slot(t, s));
-    TRY(upload_lists(t, s));
+    TRY(ij_slot_upload(s));
 
     ij_device_batch batch = {.pixels = s->pixels, .index = &s->index, .target_length = s->batch.target_length};
     batch.objective = ij_trainer_objective(t, t->step, hyper);
     memcpy(batch.list, s->list, sizeof batch.list);
     TRY(ij_model_patchify(m, &batch));
-    forget(&s->consumed);
+    ij_cl_forget(&s->consumed);
     TRY(ij_cl_check(clEnqueueMarkerWithWaitList(t->device->compute, 0, NULL, &s->consumed), "marking a batch as read"));
     TRY(ij_model_target(m, &batch));
     TRY(ij_model_predict(m, &batch));
@@ -455,14 +324,14 @@ static ij_status enqueue(ij_trainer *t, slot *s, const ij_hyper *hyper)
     TRY(measure(t, partials, &batch));
     TRY(ij_model_backward(m, &batch));
     TRY(update(t, hyper, &batch.objective));
-    forget(&t->updated);
+    ij_cl_forget(&t->updated);
     TRY(ij_cl_check(clEnqueueMarkerWithWaitList(t->device->compute, 0, NULL, &t->updated), "marking a step's end"));
     return ij_cl_check(clFlush(t->device->compute), "starting a step");
 }
 
 ij_status ij_trainer_step(ij_trainer *t, int number, const ij_hyper *hyper)
 {
-    slot *s = &t->slots[number];
+    ij_slot *s = &t->slots[number];
     TRY(usable(t));
     if (t->step < hyper->features_from && !t->config.model.pixel_head)
         return ij_fail(IJ_EINVAL, "step %lld is about pixels, and the model has no head for them", (long long)t->step);

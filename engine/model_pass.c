@@ -1,0 +1,207 @@
+/* The passes of ij_model: from a batch's pixels to the loss and back to all gradients. */
+#include "engine/base/try.h"
+#include "engine/model.h"
+
+/* ---- Forward ----------------------------------------------------------------------------------------------------- */
+
+static ij_stack_ops ops_of(ij_model *m, const ij_net *net)
+{
+    return (ij_stack_ops){&m->gemm, net->attention, &m->layernorm, &m->tokens};
+}
+
+static const float pixel_eps = 1e-3f; /* of a patch's variance; the patches of a sky have none */
+
+static bool about(const ij_device_batch *b, ij_term term)
+{
+    return b->objective.weight[term] > 0;
+}
+
+ij_status ij_model_patchify(ij_model *m, const ij_device_batch *b)
+{
+    const ij_model_config *c = &m->config.model;
+    TRY(ij_patchify(&m->tokens, b->pixels, b->list[IJ_LIST_CONTEXT_IMAGE], b->list[IJ_LIST_CONTEXT_PATCH],
+                    m->context_patches, b->index->context_tokens, c->crop, c->patch));
+    if (about(b, IJ_TERM_PIXEL))
+        TRY(ij_pixel_targets(&m->tokens, b->pixels, b->list[IJ_LIST_TARGET_ROWS], m->pixel_targets,
+                             b->index->target_rows, c->crop, c->patch, pixel_eps));
+    if (!about(b, IJ_TERM_FEATURE))
+        return IJ_OK;
+    return ij_patchify(&m->tokens, b->pixels, m->full_image, m->full_patch, m->scratch.wide,
+                       m->config.batch * m->patches, c->crop, c->patch);
+}
+
+static ij_norm plain_norm(const ij_model *m)
+{
+    return (ij_norm){.dim = m->target.dim, .eps = m->config.model.target_eps};
+}
+
+/* The target encoder on the patches in scratch: its tokens end in scratch.norm, their means in features. With `sums`,
+ * the target rows of the last blocks' results, each through a plain LayerNorm, are summed there. */
+static ij_status run_target(ij_model *m, const ij_device_batch *b, cl_mem sums)
+{
+    int first = m->target.depth - m->config.target_layers;
+    ij_norm plain = plain_norm(m);
+    int images = m->config.batch;
+    ij_stack_ops ops = ops_of(m, &m->target);
+    ij_sequences s = {m->full_offset, images, images * m->patches};
+    TRY(ij_gemm_forward(&m->gemm, &m->target.embed, m->scratch.wide, m->infer.input, s.tokens,
+                        &(ij_tail){.add = m->position, .rows = m->full_patch}));
+    for (int i = 0; i < m->target.depth; i++) {
+        TRY(ij_block_infer(&ops, &m->target.blocks[i], s, &m->infer, &m->scratch));
+        if (sums && i >= first)
+            TRY((i == first ? ij_layernorm_forward : ij_layernorm_add)(
+                &m->layernorm, &plain, m->infer.input, b->list[IJ_LIST_TARGET_ROWS], sums, b->index->target_rows));
+    }
+    TRY(ij_layernorm_forward(&m->layernorm, &m->target.norm, m->infer.input, NULL, m->scratch.norm, s.tokens));
+    return ij_mean_pool(&m->tokens, m->scratch.norm, m->features, images, ij_model_side(&m->config.model), 1,
+                        m->target.dim);
+}
+
+ij_status ij_model_target(ij_model *m, const ij_device_batch *b)
+{
+    if (!about(b, IJ_TERM_FEATURE))
+        return IJ_OK;
+    ij_norm plain = plain_norm(m);
+    int layers = m->config.target_layers;
+    if (layers <= 1) {
+        TRY(run_target(m, b, NULL));
+        return ij_layernorm_forward(&m->layernorm, &plain, m->scratch.norm, b->list[IJ_LIST_TARGET_ROWS],
+                                    m->target_rows, b->index->target_rows);
+    }
+    cl_mem sums = m->prediction; /* free until there is one, and no smaller */
+    TRY(run_target(m, b, sums));
+    plain.eps *= (float)layers * (float)layers; /* the LayerNorm of a mean is that of the sum with this eps */
+    return ij_layernorm_forward(&m->layernorm, &plain, sums, NULL, m->target_rows, b->index->target_rows);
+}
+
+/* All blocks of a net; block i's result is block i+1's input, the last's wanted rows are the tape's output. */
+static ij_status run_blocks(ij_model *m, const ij_net *net, const ij_tape *tape, ij_sequences s, ij_wanted wanted)
+{
+    ij_stack_ops ops = ops_of(m, net);
+    for (int i = 0; i < net->depth; i++) {
+        bool last = i + 1 == net->depth;
+        TRY(ij_block_forward(&ops, &net->blocks[i], s, last ? wanted : (ij_wanted){0}, &tape->blocks[i], &m->scratch,
+                             last ? tape->output : tape->blocks[i + 1].input));
+    }
+    return IJ_OK;
+}
+
+static ij_sequences context_sequences(const ij_model *m, const ij_device_batch *b)
+{
+    return (ij_sequences){b->list[IJ_LIST_CONTEXT_OFFSET], m->config.contexts * m->config.batch,
+                          b->index->context_tokens};
+}
+
+static ij_sequences predictor_sequences(const ij_model *m, const ij_device_batch *b)
+{
+    return (ij_sequences){b->list[IJ_LIST_PREDICTOR_OFFSET], m->config.targets * m->config.contexts * m->config.batch,
+                          b->index->predictor_tokens};
+}
+
+/* What is read of the predictor's result. */
+static ij_wanted mask_tokens(const ij_device_batch *b)
+{
+    return (ij_wanted){b->list[IJ_LIST_MASK_ROWS], b->index->predictions};
+}
+
+ij_status ij_model_predict(ij_model *m, const ij_device_batch *b)
+{
+    ij_sequences s = context_sequences(m, b);
+    ij_tail at_patch = {.add = m->position, .rows = b->list[IJ_LIST_CONTEXT_PATCH]};
+    TRY(ij_gemm_forward(&m->gemm, &m->encoder.embed, m->context_patches, m->encoder_tape.blocks[0].input, s.tokens,
+                        &at_patch));
+    TRY(run_blocks(m, &m->encoder, &m->encoder_tape, s, (ij_wanted){0}));
+    TRY(ij_layernorm_forward(&m->layernorm, &m->encoder.norm, m->encoder_tape.output, NULL, m->context, s.tokens));
+
+    at_patch.add = m->predictor_position;
+    TRY(ij_gemm_forward(&m->gemm, &m->predictor.embed, m->context, m->embedded, s.tokens, &at_patch));
+    s = predictor_sequences(m, b);
+    TRY(ij_assemble(&m->tokens, m->embedded, m->mask_token, m->predictor_position, b->list[IJ_LIST_SOURCE],
+                    m->predictor_tape.blocks[0].input, s.tokens, m->predictor.dim));
+    TRY(run_blocks(m, &m->predictor, &m->predictor_tape, s, mask_tokens(b)));
+    TRY(ij_layernorm_forward(&m->layernorm, &m->predictor.norm, m->predictor_tape.output, NULL, m->predictor_normed,
+                             b->index->predictions));
+    if (about(b, IJ_TERM_PIXEL))
+        TRY(ij_gemm_forward(&m->gemm, &m->predictor_pixels, m->predictor_normed, m->pixel_prediction,
+                            b->index->predictions, &(ij_tail){0}));
+    if (!about(b, IJ_TERM_FEATURE))
+        return IJ_OK;
+    return ij_gemm_forward(&m->gemm, &m->predictor_proj, m->predictor_normed, m->prediction, b->index->predictions,
+                           &(ij_tail){0});
+}
+
+ij_status ij_model_loss(ij_model *m, const ij_device_batch *b, int *partials)
+{
+    const double *weight = b->objective.weight;
+    int rows = b->index->predictions, block = m->config.batch * b->target_length;
+    if (about(b, IJ_TERM_PIXEL))
+        TRY(ij_loss_run(&m->pixel_loss, m->pixel_prediction, m->pixel_targets, m->pixel_prediction,
+                        m->partial[IJ_TERM_PIXEL], rows, m->predictor_pixels.out, m->config.contexts, block, false,
+                        weight[IJ_TERM_PIXEL], &partials[IJ_TERM_PIXEL]));
+    if (!about(b, IJ_TERM_FEATURE))
+        return IJ_OK;
+    TRY(ij_loss_run(&m->loss, m->prediction, m->target_rows, m->scratch.wide, m->partial[IJ_TERM_FEATURE], rows,
+                    m->encoder.dim, m->config.contexts, block, m->config.loss == IJ_LOSS_SMOOTH_L1,
+                    weight[IJ_TERM_FEATURE], &partials[IJ_TERM_FEATURE]));
+    return ij_batch_std(&m->loss, m->features, m->std, m->config.batch, m->encoder.dim);
+}
+
+/* ---- Backward ---------------------------------------------------------------------------------------------------- */
+
+/* dy: the gradient of the last block's wanted rows; m->d becomes that of the first block's input. */
+static ij_status back_through_blocks(ij_model *m, const ij_net *net, const ij_tape *tape, ij_sequences s,
+                                     ij_wanted wanted, cl_mem dy)
+{
+    ij_stack_ops ops = ops_of(m, net);
+    for (int i = net->depth - 1; i >= 0; i--) {
+        bool last = i + 1 == net->depth;
+        TRY(ij_block_backward(&ops, &net->blocks[i], s, last ? wanted : (ij_wanted){0}, &tape->blocks[i], &m->scratch,
+                              last ? dy : m->d, m->d));
+    }
+    return IJ_OK;
+}
+
+/* The gradient of the normed mask tokens, from those of the heads that took part, in scratch.other. */
+static ij_status back_through_heads(ij_model *m, const ij_device_batch *b)
+{
+    int n = b->index->predictions;
+    bool both = about(b, IJ_TERM_PIXEL) && about(b, IJ_TERM_FEATURE);
+    cl_mem dz = m->scratch.wide, d = m->scratch.other, of_pixels = both ? m->scratch.norm : d;
+    if (about(b, IJ_TERM_PIXEL)) {
+        TRY(ij_gemm_transpose_weight(&m->gemm, &m->predictor_pixels));
+        TRY(ij_gemm_backward_input(&m->gemm, &m->predictor_pixels, m->pixel_prediction, of_pixels, n, NULL));
+        TRY(ij_gemm_backward_weight(&m->gemm, &m->predictor_pixels, m->predictor_normed, m->pixel_prediction, n));
+    }
+    if (!about(b, IJ_TERM_FEATURE))
+        return IJ_OK;
+    TRY(ij_gemm_transpose_weight(&m->gemm, &m->predictor_proj));
+    TRY(both ? ij_gemm_backward_input_added(&m->gemm, &m->predictor_proj, dz, d, n, of_pixels)
+             : ij_gemm_backward_input(&m->gemm, &m->predictor_proj, dz, d, n, NULL));
+    return ij_gemm_backward_weight(&m->gemm, &m->predictor_proj, m->predictor_normed, dz, n);
+}
+
+ij_status ij_model_backward(ij_model *m, const ij_device_batch *b)
+{
+    const ij_batch_index *n = b->index;
+    cl_mem other = m->scratch.other;
+
+    /* Predictor: only the mask tokens' rows have a gradient above the last block. */
+    TRY(back_through_heads(m, b));
+    TRY(ij_layernorm_backward(&m->layernorm, &m->predictor.norm, m->predictor_tape.output, NULL, other,
+                              m->predictor_normed, n->predictions, 0));
+    TRY(back_through_blocks(m, &m->predictor, &m->predictor_tape, predictor_sequences(m, b), mask_tokens(b),
+                            m->predictor_normed));
+    TRY(ij_sum_rows(&m->tokens, m->d, b->list[IJ_LIST_MASK_ROWS], m->mask_token_grad, n->predictions,
+                    m->predictor.dim));
+    TRY(ij_disassemble(&m->tokens, m->d, b->list[IJ_LIST_PLACE], m->embedded, n->context_tokens, m->config.targets,
+                       n->predictor_stride, m->predictor.dim));
+
+    /* Context encoder. */
+    TRY(ij_gemm_transpose_weight(&m->gemm, &m->predictor.embed));
+    TRY(ij_gemm_backward_input(&m->gemm, &m->predictor.embed, m->embedded, other, n->context_tokens, NULL));
+    TRY(ij_gemm_backward_weight(&m->gemm, &m->predictor.embed, m->context, m->embedded, n->context_tokens));
+    TRY(ij_layernorm_backward(&m->layernorm, &m->encoder.norm, m->encoder_tape.output, NULL, other, m->d,
+                              n->context_tokens, 0));
+    TRY(back_through_blocks(m, &m->encoder, &m->encoder_tape, context_sequences(m, b), (ij_wanted){0}, m->d));
+    return ij_gemm_backward_weight(&m->gemm, &m->encoder.embed, m->context_patches, m->d, n->context_tokens);
+}

@@ -1,0 +1,115 @@
+#include "engine/slot.h"
+
+#include "engine/base/try.h"
+#include "engine/model.h"
+
+#include <stdlib.h>
+
+ij_status ij_slot_plan(ij_slot *s, ij_device *device, const ij_trainer_config *c, ij_plan *plan)
+{
+    s->device = device;
+    s->pixel_bytes = (size_t)c->batch * (size_t)c->model.crop * (size_t)c->model.crop * 3;
+    s->batch = (ij_batch){.images = c->batch,
+                          .crop = c->model.crop,
+                          .contexts = c->contexts,
+                          .targets = c->targets,
+                          .context_capacity = c->context_capacity,
+                          .target_capacity = c->target_capacity,
+                          .most_context = ij_most_context(c),
+                          .most_predictor = ij_most_predictor(c)};
+    size_t sequences = (size_t)c->contexts * (size_t)c->batch;
+    s->batch.context = calloc(sequences * (size_t)c->context_capacity, sizeof(int32_t));
+    s->batch.context_offset = calloc(sequences + 1, sizeof(int32_t));
+    s->batch.target = calloc((size_t)c->targets * (size_t)c->batch * (size_t)c->target_capacity, sizeof(int32_t));
+    ij_batch_index_plan(&s->index, &s->batch);
+    size_t ints = (size_t)s->index.offset[IJ_LISTS] * sizeof(int32_t);
+    s->host_ints = calloc(1, ints);
+    if (!s->batch.context || !s->batch.context_offset || !s->batch.target || !s->host_ints)
+        return ij_fail(IJ_ENOMEM, "out of memory for a batch's masks");
+    bool unified = device->info.unified_memory;
+    cl_mem_flags flags = CL_MEM_READ_WRITE | (unified ? CL_MEM_ALLOC_HOST_PTR : 0);
+    TRY(ij_plan_add(plan, "batches", s->pixel_bytes, flags, &s->pixels));
+    if (!unified)
+        TRY(ij_plan_add(plan, "batches (pinned)", s->pixel_bytes, CL_MEM_READ_WRITE | CL_MEM_ALLOC_HOST_PTR,
+                        &s->staging));
+    return ij_plan_add(plan, "batches", ints, CL_MEM_READ_WRITE, &s->ints);
+}
+
+ij_status ij_slot_map(ij_slot *s)
+{
+    cl_mem memory = s->staging ? s->staging : s->pixels;
+    cl_int code;
+    s->batch.pixels = clEnqueueMapBuffer(s->device->transfer, memory, CL_TRUE, CL_MAP_WRITE_INVALIDATE_REGION, 0,
+                                         s->pixel_bytes, 0, NULL, ij_profile_transfer(s->device, "map", 0), &code);
+    return ij_cl_check(code, "mapping a batch");
+}
+
+ij_status ij_slot_start(ij_slot *s)
+{
+    for (int i = 0; i < IJ_LISTS; i++) {
+        cl_buffer_region region = {(size_t)s->index.offset[i] * sizeof(int32_t),
+                                   (size_t)(s->index.offset[i + 1] - s->index.offset[i]) * sizeof(int32_t)};
+        cl_int code;
+        s->list[i] = clCreateSubBuffer(s->ints, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &code);
+        if (code != CL_SUCCESS) {
+            s->list[i] = NULL;
+            return ij_cl_check(code, "an index list");
+        }
+    }
+    return ij_slot_map(s);
+}
+
+void ij_slot_destroy(ij_slot *s)
+{
+    if (!s->device)
+        return;
+    if (s->batch.pixels)
+        clEnqueueUnmapMemObject(s->device->transfer, s->staging ? s->staging : s->pixels, s->batch.pixels, 0, NULL,
+                                NULL);
+    clFinish(s->device->transfer);
+    for (int i = 0; i < IJ_LISTS; i++)
+        if (s->list[i])
+            clReleaseMemObject(s->list[i]);
+    ij_cl_forget(&s->uploaded);
+    ij_cl_forget(&s->consumed);
+    free(s->batch.context);
+    free(s->batch.context_offset);
+    free(s->batch.target);
+    free(s->host_ints);
+}
+
+/* Unmapped where memory is shared, copied where it is not; the compute queue waits for that. */
+static ij_status upload_pixels(ij_slot *s)
+{
+    cl_command_queue queue = s->device->transfer;
+    ij_cl_forget(&s->uploaded);
+    if (s->staging) {
+        TRY(ij_cl_check(
+            clEnqueueWriteBuffer(queue, s->pixels, CL_FALSE, 0, s->pixel_bytes, s->batch.pixels, 0, NULL, &s->uploaded),
+            "uploading images"));
+    } else {
+        TRY(ij_cl_check(clEnqueueUnmapMemObject(queue, s->pixels, s->batch.pixels, 0, NULL, &s->uploaded),
+                        "handing images over"));
+        s->batch.pixels = NULL;
+    }
+    cl_event *profiled =
+        ij_profile_transfer(s->device, s->staging ? "write images" : "unmap", s->staging ? s->pixel_bytes : 0);
+    if (profiled && !clRetainEvent(s->uploaded))
+        *profiled = s->uploaded;
+    TRY(ij_cl_check(clFlush(queue), "uploading a batch"));
+    return ij_cl_check(clEnqueueBarrierWithWaitList(s->device->compute, 1, &s->uploaded, NULL), "waiting for a batch");
+}
+
+static ij_status upload_lists(ij_slot *s)
+{
+    size_t bytes = (size_t)s->index.offset[IJ_LISTS] * sizeof(int32_t);
+    return ij_cl_check(clEnqueueWriteBuffer(s->device->compute, s->ints, CL_FALSE, 0, bytes, s->host_ints, 0, NULL,
+                                            ij_profile_transfer(s->device, "write masks", bytes)),
+                       "uploading masks");
+}
+
+ij_status ij_slot_upload(ij_slot *s)
+{
+    TRY(upload_pixels(s));
+    return upload_lists(s);
+}
