@@ -263,7 +263,8 @@ static ij_status classify(ij_evaluation *e, const ij_labelled *train, const ij_l
         tell("ridge classifier", to);
         TRY(ij_ridge_classify(train, test, &to->ridge));
     }
-    tell("few labels", to);
+    if (e->few)
+        tell("few labels", to);
     for (int i = 0; i < e->few; i++)
         TRY(measure_few(e, train, test, i, &to->few[i]));
     return IJ_OK;

@@ -267,8 +267,12 @@ static ij_status measure_curve(ij_training *t, ij_step_kept *kept)
         ij_tell(IJ_LOG_WARNING, "warning: %s; the run goes on without [eval]", ij_error());
     else {
         kept->curve = point;
-        ij_say("epoch %lld: k-NN %.2f %%, ridge %.2f %% of the [eval] images right, effective rank %.1f\n",
-               (long long)(t->taken / t->schedule.ipe), 100 * point.knn, 100 * point.ridge, kept->rank);
+        ij_say("epoch %lld: k-NN %.2f %%, ridge %.2f %% of the [eval] images right",
+               (long long)(t->taken / t->schedule.ipe), 100 * point.knn, 100 * point.ridge);
+        if (isnan(kept->rank)) /* no target encoder ran */
+            ij_say("\n");
+        else
+            ij_say(", effective rank %.1f\n", kept->rank);
         fflush(stdout);
     }
     return IJ_OK;
@@ -279,9 +283,9 @@ static ij_status measure_curve(ij_training *t, ij_step_kept *kept)
 static ij_status look(ij_training *t)
 {
     ij_step_kept *kept = &t->kept[(t->taken - 1) % 2];
-    if (!rank_is_due(t))
-        return IJ_OK;
     bool features = ij_trainer_objective(t->trainer, t->taken - 1, &kept->hyper).weight[IJ_TERM_FEATURE] > 0;
+    if (!rank_is_due(t) || (!features && !evaluation_is_due(t)))
+        return IJ_OK;
     ij_status status = features ? ij_trainer_batch_features(t->trainer, t->features) : ij_trainer_finish(t->trainer);
     double begin = ij_clock();
     if (!status && features)

@@ -43,6 +43,10 @@ check "losses beside a curve" "$(cut -d, -f1-5,7-9,11,12 "$work/watched/jepa_r0.
 check "points of the curve" "$(cut -d, -f13 "$work/watched/jepa_r0.csv" | grep -c '[0-9]')" 2
 tensors() { tail -c +$((9 + $(od -An -tu8 -N8 "$1" | tr -d ' '))) "$1" | cksum; }
 check "weights beside a curve" "$(tensors "$work/watched/jepa-latest.safetensors")" "$(tensors "$work/plain/jepa-latest.safetensors")"
+# While pixels alone are predicted there is no rank to tell of.
+expect 0 'epoch 1: k-NN .* right$' train "${tiny[@]}" --set optimization.epochs=2 --set optimization.pixel_start=0.5 \
+    --set "logging.folder=$work/pixels" --set "eval.root_path=$images" --set eval.images=22
+check 'ranks that were told' "$(grep -c 'effective rank [0-9]' "$work/out") $(grep -c nan "$work/out")" '1 0'
 expect 1 '\[eval\] root_path' train "${tiny[@]}" --set "eval.root_path=$work/nothing"
 expect 1 'has no labels' train "${tiny[@]}" --set "eval.root_path=$images/one"
 mkdir "$work/single" && cp -r "$images/one" "$work/single"
