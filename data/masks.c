@@ -449,18 +449,20 @@ static ij_status sample_multiblock(const ij_mask_config *config, uint64_t seed, 
     if (most > batch->target_capacity)
         return ij_fail(IJ_EINVAL, "target blocks of %d patches do not fit the batch's %d", most,
                        batch->target_capacity);
-    int32_t *length = malloc((size_t)batch->images * sizeof *length);
-    if (!length)
+    int32_t *length = config->joint ? malloc((size_t)batch->images * sizeof *length) : NULL; /* of each image's union */
+    if (config->joint && !length)
         return ij_fail(IJ_ENOMEM, "out of memory for the masks of %d images", batch->images);
     ij_status status = IJ_OK;
     for (int image = 0; image < batch->images && !status; image++) {
         block target[MAX_BLOCKS];
         ij_random_start(&random, seed, IJ_STREAM_MASK, (uint64_t)batch_number, (uint32_t)image + 1);
-        length[image] = draw_targets(config, &random, target_size, image, target, batch);
+        int targets = draw_targets(config, &random, target_size, image, target, batch);
+        if (length)
+            length[image] = targets;
         status = draw_contexts(config, &random, context_size, target_size, target, image, batch);
     }
     batch->target_length = block_length;
-    if (config->joint && !status)
+    if (length && !status)
         ij_mask_cut_targets(batch, length, seed, batch_number);
     free(length);
     if (!status)

@@ -4,6 +4,7 @@
 
 #include "engine/base/try.h"
 #include "engine/probe/standard.h"
+#include "engine/probe/vectors.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -89,19 +90,6 @@ static void accumulate(solver *s, samples from, bool held, sums *to)
     add_block(s, rows, to);
 }
 
-/* a . b in four sums that do not wait for each other. */
-static double dot(const double *a, const double *b, size_t n)
-{
-    double sum[4] = {0};
-    size_t k = 0;
-    for (; k + 4 <= n; k += 4)
-        for (size_t u = 0; u < 4; u++)
-            sum[u] += a[k + u] * b[k + u];
-    for (; k < n; k++)
-        sum[0] += a[k] * b[k];
-    return (sum[0] + sum[1]) + (sum[2] + sum[3]);
-}
-
 /* Factors X'X + lambda n into L L', L in the lower triangle of `factor`. */
 static bool factorise(solver *s, const sums *from, double lambda)
 {
@@ -112,7 +100,7 @@ static bool factorise(solver *s, const sums *from, double lambda)
             if (i == j && i + 1 < size)
                 sum += lambda * (double)from->n;
             const double *a = s->factor + i * size, *b = s->factor + j * size;
-            sum -= dot(a, b, j);
+            sum -= ij_dot_double(a, b, j);
             if (i != j)
                 s->factor[i * size + j] = sum / b[j];
             else if (sum > 0)
