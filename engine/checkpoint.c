@@ -218,6 +218,10 @@ static ij_status check_model(const ij_trainer *t, const ij_model_file *file, con
         if (sizes[i].matters && sizes[i].has != sizes[i].is)
             return ij_fail(IJ_EINVAL, "%s: holds another model: %s is %d there, %d here", path, sizes[i].what,
                            sizes[i].has, sizes[i].is);
+    float has_scale = ij_model_position_scale(has), is_scale = ij_model_position_scale(is);
+    if (has_scale != is_scale)
+        return ij_fail(IJ_EINVAL, "%s: holds another model: position_scale is %g there, %g here", path,
+                       (double)has_scale, (double)is_scale);
     return IJ_OK;
 }
 

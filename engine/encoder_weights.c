@@ -130,10 +130,11 @@ static ij_status load_norm(loading *l, const char *prefix, const char *name, con
 static bool is_computed(const loading *l, int side)
 {
     int dim = l->model->dim;
+    float scale = ij_model_position_scale(l->model);
     size_t n = (size_t)side * (size_t)side * (size_t)dim;
-    ij_position_table(l->packed, side, dim);
+    ij_position_table(l->packed, side, dim, scale);
     for (size_t i = 0; i < n; i++)
-        if (!(fabsf(l->values[i] - l->packed[i]) <= 1e-2f)) /* float16 and bfloat16 round to some thousandths */
+        if (!(fabsf(l->values[i] - l->packed[i]) <= 1e-2f * scale)) /* float16 and bfloat16 round to some thousandths */
             return false;
     return true;
 }
@@ -151,7 +152,7 @@ static ij_status load_positions(loading *l)
     if (there)
         TRY(read_tensor(l, "", "pos_embed"));
     else
-        ij_position_table(l->values, interpolate ? own : side, m->dim);
+        ij_position_table(l->values, interpolate ? own : side, m->dim, ij_model_position_scale(m));
     if (interpolate) {
         ij_position_interpolate(l->values, own, l->packed, side, m->dim);
         return upload(l, l->w->position, l->packed, floats);
@@ -162,7 +163,7 @@ static ij_status load_positions(loading *l)
                        "pixels they cannot be computed, only interpolated",
                        ij_model_file_path(l->file), own, own, m->crop);
     if (there && side != own)
-        ij_position_table(l->values, side, m->dim);
+        ij_position_table(l->values, side, m->dim, ij_model_position_scale(m));
     return upload(l, l->w->position, l->values, floats);
 }
 

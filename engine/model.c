@@ -175,7 +175,11 @@ ij_status ij_model_plan(ij_model *m, ij_device *device, const ij_trainer_config 
     TRY(make_kernels(m));
     TRY(ij_params_plan(&m->params, device, &m->gemm, &config->model, plan));
     TRY(plan_transposed(m, plan));
-    return plan_activations(m, plan);
+    TRY(plan_activations(m, plan));
+    if (!(config->variance_weight > 0 || config->covariance_weight > 0 || config->sigreg_weight > 0))
+        return IJ_OK;
+    TRY(ij_regularise_create(&m->regularise, device, config->contexts * config->batch, config->model.dim));
+    return ij_regularise_plan(&m->regularise, plan);
 }
 
 void ij_model_destroy(ij_model *m)
@@ -193,6 +197,7 @@ void ij_model_destroy(ij_model *m)
     ij_tokens_destroy(&m->tokens);
     ij_loss_destroy(&m->loss);
     ij_loss_destroy(&m->pixel_loss);
+    ij_regularise_destroy(&m->regularise);
     free(m->encoder.blocks);
     free(m->target.blocks);
     free(m->predictor.blocks);
@@ -281,11 +286,11 @@ static ij_status upload_tables(ij_model *m)
     int32_t *ints = malloc(((size_t)full + 1) * sizeof *ints);
     ij_status status = table && ints ? IJ_OK : ij_fail(IJ_ENOMEM, "out of memory for the position tables");
     if (!status) {
-        ij_position_table(table, ij_model_side(c), c->dim);
+        ij_position_table(table, ij_model_side(c), c->dim, ij_model_position_scale(c));
         status = upload(m, m->position, table, (size_t)m->patches * (size_t)c->dim * sizeof *table);
     }
     if (!status) {
-        ij_position_table(table, ij_model_side(c), c->pred_dim);
+        ij_position_table(table, ij_model_side(c), c->pred_dim, ij_model_position_scale(c));
         status = upload(m, m->predictor_position, table, (size_t)m->patches * (size_t)c->pred_dim * sizeof *table);
     }
     if (!status) {

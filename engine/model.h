@@ -6,6 +6,7 @@
 #include "engine/batch_index.h"
 #include "engine/memory.h"
 #include "engine/ops/loss.h"
+#include "engine/ops/regularise.h"
 #include "engine/ops/tokens.h"
 #include "engine/params.h"
 #include "engine/trainer.h"
@@ -36,6 +37,7 @@ typedef struct ij_model {
     ij_layernorm layernorm;
     ij_tokens tokens;
     ij_loss_op loss, pixel_loss;
+    ij_regularise regularise; /* planned only where one of its terms has a weight */
 
     ij_params params;
     ij_net encoder, target, predictor;
@@ -89,6 +91,7 @@ typedef struct ij_device_batch {
     const ij_batch_index *index;
     int target_length;
     ij_objective objective; /* what of all that follows is computed */
+    int64_t step;
 } ij_device_batch;
 
 /* Reads the pixels: patches of all images into scratch, those of the context into context_patches, pixel_targets. After

@@ -16,6 +16,8 @@ typedef struct ij_model_config {
     int pixel_head;   /* 1: the predictor has a second head, [3 P P, Dp], which gives pixels; 0: it has not */
     float norm_eps;   /* LayerNorm inside the model: 1e-6 */
     float target_eps; /* plain LayerNorm of the targets: 1e-5 */
+    /* What both position tables are multiplied by; 0 is 1, the official ones. */
+    float position_scale;
 } ij_model_config;
 
 static inline int ij_model_side(const ij_model_config *c)
@@ -25,6 +27,11 @@ static inline int ij_model_side(const ij_model_config *c)
 static inline int ij_model_patches(const ij_model_config *c)
 {
     return ij_model_side(c) * ij_model_side(c);
+}
+
+static inline float ij_model_position_scale(const ij_model_config *c)
+{
+    return c->position_scale > 0 ? c->position_scale : 1;
 }
 
 /* Fills dim, depth, heads and hidden from one of the names vit_tiny, vit_small, vit_base, vit_large, vit_huge,

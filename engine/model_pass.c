@@ -130,6 +130,24 @@ ij_status ij_model_predict(ij_model *m, const ij_device_batch *b)
                            &(ij_tail){0});
 }
 
+static bool regularised(const ij_device_batch *b)
+{
+    return about(b, IJ_TERM_VARIANCE) || about(b, IJ_TERM_COVARIANCE) || about(b, IJ_TERM_SIGREG);
+}
+
+/* The terms of the pooled context features; their gradient stays in m->regularise until ij_model_backward. */
+static ij_status run_regularisers(ij_model *m, const ij_device_batch *b, int *partials)
+{
+    ij_regularise *r = &m->regularise;
+    const double *weight = b->objective.weight;
+    TRY(ij_regularise_pool(r, m->context, b->list[IJ_LIST_CONTEXT_OFFSET]));
+    TRY(ij_regularise_variance(r, m->partial[IJ_TERM_VARIANCE], weight[IJ_TERM_VARIANCE], &partials[IJ_TERM_VARIANCE]));
+    TRY(ij_regularise_covariance(r, m->partial[IJ_TERM_COVARIANCE], weight[IJ_TERM_COVARIANCE],
+                                 &partials[IJ_TERM_COVARIANCE]));
+    return ij_regularise_sigreg(r, m->config.seed, b->step, m->partial[IJ_TERM_SIGREG], weight[IJ_TERM_SIGREG],
+                                &partials[IJ_TERM_SIGREG]);
+}
+
 ij_status ij_model_loss(ij_model *m, const ij_device_batch *b, int *partials)
 {
     const double *weight = b->objective.weight;
@@ -138,6 +156,8 @@ ij_status ij_model_loss(ij_model *m, const ij_device_batch *b, int *partials)
         TRY(ij_loss_run(&m->pixel_loss, m->pixel_prediction, m->pixel_targets, m->pixel_prediction,
                         m->partial[IJ_TERM_PIXEL], rows, m->predictor_pixels.out, m->config.contexts, block, false,
                         weight[IJ_TERM_PIXEL], &partials[IJ_TERM_PIXEL]));
+    if (regularised(b))
+        TRY(run_regularisers(m, b, partials));
     if (!about(b, IJ_TERM_FEATURE))
         return IJ_OK;
     TRY(ij_loss_run(&m->loss, m->prediction, m->target_rows, m->scratch.wide, m->partial[IJ_TERM_FEATURE], rows,
@@ -200,6 +220,8 @@ ij_status ij_model_backward(ij_model *m, const ij_device_batch *b)
     TRY(ij_gemm_transpose_weight(&m->gemm, &m->predictor.embed));
     TRY(ij_gemm_backward_input(&m->gemm, &m->predictor.embed, m->embedded, other, n->context_tokens, NULL));
     TRY(ij_gemm_backward_weight(&m->gemm, &m->predictor.embed, m->context, m->embedded, n->context_tokens));
+    if (regularised(b))
+        TRY(ij_regularise_spread(&m->regularise, b->list[IJ_LIST_CONTEXT_OFFSET], other));
     TRY(ij_layernorm_backward(&m->layernorm, &m->encoder.norm, m->encoder_tape.output, NULL, other, m->d,
                               n->context_tokens, 0));
     TRY(back_through_blocks(m, &m->encoder, &m->encoder_tape, context_sequences(m, b), (ij_wanted){0}, m->d));

@@ -110,8 +110,8 @@ static ij_status make_positions(ij_trainer *t)
     t->predictor_pos_embed = malloc(patches * (size_t)m->pred_dim * sizeof(float));
     if (!t->pos_embed || !t->predictor_pos_embed)
         return ij_fail(IJ_ENOMEM, "out of memory for the position tables");
-    ij_position_table(t->pos_embed, ij_model_side(m), m->dim);
-    ij_position_table(t->predictor_pos_embed, ij_model_side(m), m->pred_dim);
+    ij_position_table(t->pos_embed, ij_model_side(m), m->dim, ij_model_position_scale(m));
+    ij_position_table(t->predictor_pos_embed, ij_model_side(m), m->pred_dim, ij_model_position_scale(m));
     return IJ_OK;
 }
 
@@ -130,6 +130,10 @@ static ij_status check_config(const ij_trainer_config *c)
                        c->context_capacity, c->target_capacity, patches);
     if (!(c->pixel_weight >= 0) || (c->pixel_weight > 0 && !c->model.pixel_head))
         return ij_fail(IJ_EINVAL, "the pixels' weight is 0, or above where the model has a head for them");
+    if (!(c->variance_weight >= 0 && c->covariance_weight >= 0 && c->sigreg_weight >= 0))
+        return ij_fail(IJ_EINVAL, "the weights of variance, covariance and SIGReg are 0 or above");
+    if ((c->variance_weight > 0 || c->covariance_weight > 0) && c->batch * c->contexts < 2)
+        return ij_fail(IJ_EINVAL, "a batch of one context has neither variance nor covariance");
     if (!(c->clip_grad >= 0))
         return ij_fail(IJ_EINVAL, "the norm that gradients are shortened to is 0, for none, or above");
     double tokens =
@@ -238,9 +242,14 @@ int ij_trainer_kernels(const ij_trainer *t)
 
 ij_objective ij_trainer_objective(const ij_trainer *t, int64_t k, const ij_hyper *hyper)
 {
-    bool pixels_only = k < hyper->features_from;
-    return (ij_objective){
-        {[IJ_TERM_FEATURE] = pixels_only ? 0 : 1, [IJ_TERM_PIXEL] = pixels_only ? 1 : t->config.pixel_weight}};
+    const ij_trainer_config *c = &t->config;
+    if (k < hyper->features_from)
+        return (ij_objective){{[IJ_TERM_PIXEL] = 1}};
+    return (ij_objective){{[IJ_TERM_FEATURE] = 1,
+                           [IJ_TERM_PIXEL] = c->pixel_weight,
+                           [IJ_TERM_VARIANCE] = c->variance_weight,
+                           [IJ_TERM_COVARIANCE] = c->covariance_weight,
+                           [IJ_TERM_SIGREG] = c->sigreg_weight}};
 }
 
 /* How many updates segment i has seen once this step's is done; 0: it gets none, since its head takes no part. */
@@ -297,6 +306,8 @@ static ij_status measure(ij_trainer *t, const int *partials, const ij_device_bat
     memcpy(r->partials, partials, sizeof r->partials);
     r->elements[IJ_TERM_FEATURE] = (int64_t)b->index->predictions * m->encoder.dim;
     r->elements[IJ_TERM_PIXEL] = (int64_t)b->index->predictions * m->predictor_pixels.out;
+    r->elements[IJ_TERM_VARIANCE] = r->elements[IJ_TERM_COVARIANCE] = m->encoder.dim;
+    r->elements[IJ_TERM_SIGREG] = IJ_DIRECTIONS;
     r->objective = b->objective;
     r->step = t->step;
     size_t bytes = (size_t)ij_model_measured(&t->config.model) * sizeof(float);
@@ -311,7 +322,8 @@ static ij_status enqueue(ij_trainer *t, ij_slot *s, const ij_hyper *hyper)
     ij_model *m = &t->model;
     TRY(ij_slot_upload(s));
 
-    ij_device_batch batch = {.pixels = s->pixels, .index = &s->index, .target_length = s->batch.target_length};
+    ij_device_batch batch = {
+        .pixels = s->pixels, .index = &s->index, .target_length = s->batch.target_length, .step = t->step};
     batch.objective = ij_trainer_objective(t, t->step, hyper);
     memcpy(batch.list, s->list, sizeof batch.list);
     TRY(ij_model_patchify(m, &batch));

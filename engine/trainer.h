@@ -46,7 +46,8 @@ typedef struct ij_trainer_config {
     double clip_grad;         /* the gradient is shortened to this norm where it is longer; 0: never */
     int target_layers;        /* the targets are the mean over so many last blocks; 0 is 1: the last one's alone */
     double pixel_weight;      /* of the pixels' term beside the features'; above 0 only with model.pixel_head */
-    uint64_t seed;            /* of the initial weights; this and the next two as in ij_drawing */
+    double variance_weight, covariance_weight, sigreg_weight; /* of regularisers of the pooled context features */
+    uint64_t seed; /* of the initial weights; this and the next two as in ij_drawing */
     bool rescale_residual;
     ij_init init;
 } ij_trainer_config;

@@ -29,8 +29,8 @@ static const ij_group_info cpu_groups[IJ_GROUPS] = {
                                      2,
                                      {"attention"}},
     [IJ_GROUP_ROWS] = {.name = "rows",
-                       .sources = {"layernorm", "optimizer", "tokens", "loss", "rowmajor", "panels", "softmax_probe",
-                                   "nearest"}},
+                       .sources = {"layernorm", "optimizer", "regularise", "tokens", "loss", "rowmajor", "panels",
+                                   "softmax_probe", "nearest"}},
 };
 
 #define PRODUCT_PARAMS                                                                                                 \
@@ -62,7 +62,8 @@ static const ij_group_info gpu_groups[IJ_GROUPS] = {
                         {"LANES", "work-items that share a row of LayerNorm", {8, 16, 32, 64}},
                         {"COLS", "float4 columns that a work-group adds up", {4, 8, 16, 32}}},
                        3,
-                       {"layernorm", "optimizer", "tokens", "loss", "rowmajor", "softmax_probe", "nearest"}},
+                       {"layernorm", "optimizer", "regularise", "tokens", "loss", "rowmajor", "softmax_probe",
+                        "nearest"}},
 };
 
 const ij_group_info *ij_group_of(ij_family family, ij_group group)
@@ -223,12 +224,12 @@ static size_t attention_bytes(ij_group group, const int *value, int dh)
     return (size_t)(rows + columns + rest) * sizeof(float);
 }
 
-/* A float4 for each work-item that sums columns; where LayerNorm goes back a float, and two rows of sums; in
- * cl/gpu_nearest.cl a float, a list of neighbours with their numbers, and a flag. */
+/* A float4 for each work-item that sums columns, and a float where the sums are summed; where LayerNorm goes back a
+ * float, and two rows of sums; in cl/gpu_nearest.cl a float, a list of neighbours with their numbers, and a flag. */
 static size_t row_bytes(const int *value, int width)
 {
     enum { NEIGHBOURS = 256 };
-    size_t items = (size_t)value[0], most = 4 * items * sizeof(float);
+    size_t items = (size_t)value[0], most = 5 * items * sizeof(float);
     size_t back = (items + 2 * (size_t)width) * sizeof(float), nearest = (items + 2 * NEIGHBOURS + 16) * sizeof(float);
     most = back > most ? back : most;
     return nearest > most ? nearest : most;

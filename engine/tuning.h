@@ -21,7 +21,7 @@ typedef enum ij_group {
     IJ_GROUPS
 } ij_group;
 
-enum { IJ_MOST_PARAMS = 8, IJ_MOST_VALUES = 12, IJ_MOST_SOURCES = 8 };
+enum { IJ_MOST_PARAMS = 8, IJ_MOST_VALUES = 12, IJ_MOST_SOURCES = 9 };
 
 typedef struct ij_param {
     const char *macro, *meaning;

@@ -48,7 +48,7 @@ static ij_status table_difference(ij_model_file *file, const char *name, int dim
     else
         status = ij_model_file_read(file, t, values);
     if (!status)
-        ij_position_table(table, ij_model_side(m), dim);
+        ij_position_table(table, ij_model_side(m), dim, ij_model_position_scale(m));
     for (int64_t i = 0; i < t->elements && !status; i++) {
         double difference = fabs((double)values[i] - (double)table[i]);
         *most = difference <= *most ? *most : difference; /* NaN counts */

@@ -148,7 +148,8 @@ static void make_origin(origin *s, ij_evaluation *e, ij_eval_source kind, uint64
                        m->dim,
                        m->depth,
                        m->heads,
-                       m->hidden};
+                       m->hidden,
+                       llround(1e9 * (double)ij_model_position_scale(m))};
     s->key = XXH64(facts, sizeof facts, kind == IJ_EVAL_TRAINED ? weights : 0);
 }
 

@@ -22,6 +22,9 @@ static const curve main_curves[] = {
 static const curve other_curves[] = {
     {"loss_feature", "loss of features", "", "distance of predicted from target features", 1},
     {"loss_pixel", "loss of pixels", "", "of normalised patches; 1: nothing is known", 1},
+    {"loss_variance", "variance term", "", "spread that pooled features lack; 0: none", 1},
+    {"loss_covariance", "covariance term", "", "of pooled features, squared; 0: they are independent", 1},
+    {"loss_sigreg", "SIGReg", "", "how far pooled features are from normal", 1},
     {"clipped", "clipped", "%", "of the gradient's length, taken away by clip_grad", 100},
     {"lr", "learning rate", "", "", 1},
     {"wd", "weight decay", "", "", 1},

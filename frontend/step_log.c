@@ -15,7 +15,8 @@ static ij_status flush(ij_step_log *log)
 }
 
 static const char header[] = "epoch,itr,loss,mask-A,mask-B,time (ms),lr,wd,ema,images_per_second,target_std,"
-                             "effective_rank,knn,ridge,loss_feature,loss_pixel,clipped\n";
+                             "effective_rank,knn,ridge,loss_feature,loss_pixel,loss_variance,"
+                             "loss_covariance,loss_sigreg,clipped\n";
 
 static ij_status cannot_write(const char *path)
 {

@@ -69,6 +69,7 @@ typedef struct ij_config_meta {
     double mlp_ratio;
     bool rescale_residual;
     int init; /* ij_config_init */
+    double position_scale;
 } ij_config_meta;
 
 typedef struct ij_config_optimization {
@@ -80,6 +81,7 @@ typedef struct ij_config_optimization {
     double pixel_start, pixel_weight;
     int target_layers;
     double clip_grad;   /* 0: none */
+    double variance_weight, covariance_weight, sigreg_weight;
     double ema_horizon; /* 0: ema counts; else ema has its default */
     double betas[2];
     double eps;

@@ -10,6 +10,7 @@ ij_model_config ij_config_model_shape(const ij_config *c)
                          .pred_dim = c->meta.pred_emb_dim,
                          .pred_depth = c->meta.pred_depth,
                          .pixel_head = c->optimization.pixel_start > 0 || c->optimization.pixel_weight > 0,
+                         .position_scale = (float)c->meta.position_scale,
                          .norm_eps = 1e-6f,
                          .target_eps = 1e-5f};
     /* A ratio like 48/11 is a rounded number: without the nudge, 1408 * 48/11 could fall just under 6144. */
@@ -89,6 +90,9 @@ ij_trainer_config ij_config_trainer(const ij_config *c)
                            .clip_grad = c->optimization.clip_grad,
                            .target_layers = c->optimization.target_layers,
                            .pixel_weight = c->optimization.pixel_weight,
+                           .variance_weight = c->optimization.variance_weight,
+                           .covariance_weight = c->optimization.covariance_weight,
+                           .sigreg_weight = c->optimization.sigreg_weight,
                            .seed = drawing.seed,
                            .rescale_residual = drawing.rescale_residual,
                            .init = drawing.init};

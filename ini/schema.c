@@ -97,6 +97,8 @@ const ij_key ij_schema[] = {
     BOOL(meta, rescale_residual, 0, "false", "divide block l's first proj and fc2 by sqrt(2l), as the paper says"),
     CHOICE(meta, init, init_names, 0, "official",
            "first weights: normals of std 0.02, or uniform within Glorot's bound (xavier)"),
+    REAL(meta, position_scale, 0, 1000, IJ_OPEN_MIN, "1",
+         "what the position tables, sines and cosines, are multiplied by"),
 
     PAIR(optimization, ema, 0, 1, 0, "0.996, 1", "target encoder's momentum at the first and last step"),
     INT(optimization, epochs, 1, 1000000, IJ_LATER, "300", "passes over the data set"),
@@ -121,6 +123,10 @@ const ij_key ij_schema[] = {
     INT(optimization, target_layers, 1, 256, 0, "1",
         "targets are the mean over so many last blocks of the target encoder, each normed"),
     REAL(optimization, clip_grad, 0, 1e9, 0, "0", "norm that a longer gradient is shortened to; 0: it stays as it is"),
+    REAL(optimization, variance_weight, 0, 1e6, 0, "0",
+         "weight of VICReg's variance term of the pooled context features, beside the features' loss"),
+    REAL(optimization, covariance_weight, 0, 1e6, 0, "0", "weight of its covariance term"),
+    REAL(optimization, sigreg_weight, 0, 1e6, 0, "0", "weight of LeJEPA's SIGReg of the same features"),
 
     TEXT(logging, folder, IJ_FREE, "run", "where the log and the checkpoints go; made if missing"),
     TEXT(logging, write_tag, IJ_FREE, "jepa", "how the files in it begin"),

@@ -61,7 +61,7 @@ static const check_variant variants[] = {
 /* clang-format on */
 
 static const check_case *const operations[] = {check_gemm, check_layernorm, check_attention, check_tokens,
-                                               check_loss, check_optimizer, check_probe};
+                                               check_loss, check_optimizer, check_regularise, check_probe};
 
 /* One case with one variant: a CMocka test. */
 typedef struct job {

@@ -62,7 +62,7 @@ typedef struct check_case {
 
 /* Cases of each operation, ended by a NULL name. */
 extern const check_case check_gemm[], check_layernorm[], check_attention[], check_tokens[], check_loss[],
-    check_optimizer[], check_probe[];
+    check_optimizer[], check_regularise[], check_probe[];
 
 /* Fails the test where an engine function did, with its message. */
 void check_ok(check *c, ij_status status);

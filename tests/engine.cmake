@@ -2,10 +2,11 @@
 
 # checkcl: every kernel variant against plain C; `checkcl FILTER` runs a part.
 add_executable(checkcl checkcl.c checkcl_memory.c reference.c test_ops_gemm.c test_ops_layernorm.c test_ops_attention.c
-                       test_ops_tokens.c test_ops_loss.c test_ops_optimizer.c test_ops_probe.c)
+                       test_ops_tokens.c test_ops_loss.c test_ops_optimizer.c test_ops_regularise.c
+                       test_ops_probe.c)
 target_link_libraries(checkcl PRIVATE ij_engine PkgConfig::CMOCKA m)
 set(device_tests "")
-set(parts gemm layernorm attention tokens loss optimizer probe)
+set(parts gemm layernorm attention tokens loss optimizer regularise probe)
 foreach(part ${parts})
   add_test(NAME ops-${part} COMMAND checkcl ${part})
   list(APPEND device_tests ops-${part})

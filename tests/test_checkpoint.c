@@ -401,6 +401,10 @@ static void other_models(void **state)
     model = small;
     model.crop = 32;
     refused(ij_checkpoint_resume, path, &model, "crop_size is 16 there, 32 here");
+    model = small;
+    model.position_scale = 0.5f;
+    refused(ij_checkpoint_resume, path, &model, "position_scale is 1 there, 0.5 here");
+    refused(ij_checkpoint_start_from, path, &model, "position_scale is 1 there, 0.5 here");
 }
 
 /* What a run starts from may be of another image size, and lack what can be done without. */

@@ -273,6 +273,7 @@ static void random_start(ij_init init)
     config.seed = 5;
     config.rescale_residual = true;
     config.init = init;
+    config.model.position_scale = init ? 0.25f : 0;
     ij_trainer *t = case_trainer(&config);
     const ij_checkpoint_meta meta = {
         .model = config.model, .seed = config.seed, .rescale_residual = config.rescale_residual, .init = init};
@@ -316,6 +317,34 @@ static void random_start_xavier(void **state)
 {
     (void)state;
     random_start(IJ_INIT_XAVIER);
+}
+
+/* Positions that were multiplied are so at another size too: as in a trainer of that size, which starts alike. */
+static void scaled_positions(void **state)
+{
+    (void)state;
+    ij_trainer_config config = case_config();
+    config.model.position_scale = 0.3f;
+    ij_trainer *small = case_trainer(&config);
+    case_ok(ij_checkpoint_write(small, NULL, path, &(ij_checkpoint_meta){.model = config.model}));
+    ij_trainer_destroy(small);
+    uint8_t pixels[20 * 20 * 3];
+    float from_file[16], from_trainer[16];
+    for (size_t i = 0; i < sizeof pixels; i++)
+        pixels[i] = (uint8_t)(i * 97 % 251);
+    ij_encoder *e = open_encoder(&(ij_encoder_options){.crop = 20});
+    case_ok(ij_encoder_run(e, pixels, 1, from_file));
+    ij_encoder_destroy(e);
+    for (int scaled = 1; scaled >= 0; scaled--) {
+        config.model.crop = 20;
+        config.model.position_scale = scaled ? 0.3f : 1;
+        ij_trainer *large = case_trainer(&config);
+        case_ok(ij_trainer_make_encoder(large, &(ij_encoder_options){.batch = 1}, &e));
+        case_ok(ij_encoder_run(e, pixels, 1, from_trainer));
+        ij_encoder_destroy(e);
+        ij_trainer_destroy(large);
+        assert_int_equal(memcmp(from_file, from_trainer, sizeof from_file) == 0, scaled);
+    }
 }
 
 /* Context and target encoder of one checkpoint; tokens whose means are the features; the trainer's features. */
@@ -507,12 +536,19 @@ int main(void)
     if (fd < 0)
         return 1;
     close(fd);
-    const struct CMUnitTest tests[] = {cmocka_unit_test(against_the_oracle),    cmocka_unit_test(files),
-                                       cmocka_unit_test(of_a_checkpoint),       cmocka_unit_test(refusals),
-                                       cmocka_unit_test(layers_and_sizes),      cmocka_unit_test(bicubic),
-                                       cmocka_unit_test(random_start_official), cmocka_unit_test(random_start_xavier),
-                                       cmocka_unit_test(foreign_positions),     cmocka_unit_test(chosen_batch),
-                                       cmocka_unit_test(over_a_trainer),        cmocka_unit_test(beside_a_trainer)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(against_the_oracle),
+                                       cmocka_unit_test(files),
+                                       cmocka_unit_test(scaled_positions),
+                                       cmocka_unit_test(of_a_checkpoint),
+                                       cmocka_unit_test(refusals),
+                                       cmocka_unit_test(layers_and_sizes),
+                                       cmocka_unit_test(bicubic),
+                                       cmocka_unit_test(random_start_official),
+                                       cmocka_unit_test(random_start_xavier),
+                                       cmocka_unit_test(foreign_positions),
+                                       cmocka_unit_test(chosen_batch),
+                                       cmocka_unit_test(over_a_trainer),
+                                       cmocka_unit_test(beside_a_trainer)};
     int failed = cmocka_run_group_tests_name("encoder", tests, NULL, NULL);
     unlink(path);
     case_close();

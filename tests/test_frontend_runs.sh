@@ -17,7 +17,7 @@ run=$work/a/b/run
 expect 0 '^host:   1 loading thread of .* MiB, paths up to ' train "${tiny[@]}" --set optimization.max_steps=1
 expect 0 'checkpoint: ' train "${tiny[@]}" --set "logging.folder=$run" --set optimization.epochs=2
 check "columns of the log" "$(head -1 "$run/jepa_r0.csv")" \
-    'epoch,itr,loss,mask-A,mask-B,time (ms),lr,wd,ema,images_per_second,target_std,effective_rank,knn,ridge,loss_feature,loss_pixel,clipped'
+    'epoch,itr,loss,mask-A,mask-B,time (ms),lr,wd,ema,images_per_second,target_std,effective_rank,knn,ridge,loss_feature,loss_pixel,loss_variance,loss_covariance,loss_sigreg,clipped'
 check "epochs and iterations of the log" "$(tail -n +2 "$run/jepa_r0.csv" | cut -d, -f1,2 | xargs)" \
     '1,0 1,1 1,2 2,0 2,1 2,2'
 check "the checkpoint" "$(head -c 10 "$run/jepa-latest.safetensors" | tail -c 2)" '{"'
@@ -71,7 +71,7 @@ expect 0 'cosine' predict "$work/layers/jepa-latest.safetensors" "$images/one/0.
 checks=$((checks + 1))
 
 # A gradient that is shortened, and one that never is: that run is the one without clipping, to the bit.
-clipped() { tail -n +2 "$1/jepa_r0.csv" | cut -d, -f17 | sort -u | xargs; }
+clipped() { tail -n +2 "$1/jepa_r0.csv" | cut -d, -f20 | sort -u | xargs; }
 for limit in 0 1e6 1e-3; do
     expect 0 'done: 6 of 6 steps' train "${tiny[@]}" --set optimization.epochs=2 --set optimization.clip_grad=$limit --set "logging.folder=$work/clip-$limit"
 done
@@ -79,6 +79,14 @@ check "no clipping" "$(clipped "$work/clip-0")" ''
 check "clipping far above" "$(clipped "$work/clip-1e6")" 0
 check "the weights of both" "$(tensors "$work/clip-1e6/jepa-latest.safetensors")" "$(tensors "$work/clip-0/jepa-latest.safetensors")"
 check "clipping far below" "$(clipped "$work/clip-1e-3" | grep -c '^0\.9[0-9 .]*$')" 1
+
+# Regularisers stand beside features, each in its column, and not beside pixels alone.
+expect 0 'done: 6 of 6 steps' train "${tiny[@]}" --set optimization.epochs=2 --set optimization.pixel_start=0.5 \
+    --set optimization.variance_weight=1 --set optimization.covariance_weight=0.1 --set optimization.sigreg_weight=0.1 \
+    --set "logging.folder=$work/regularised"
+columns() { tail -n +2 "$work/regularised/jepa_r0.csv" | cut -d, -f17-19 | "$@"; }
+check "regularisers beside pixels alone" "$(columns head -n 3 | sort -u)" ',,'
+check "regularisers beside features" "$(columns tail -n 3 | grep -c '^[0-9][0-9.e-]*,[0-9][0-9.e-]*,[0-9][0-9.e-]*$')" 3
 
 # Scattered masks, and joint targets of either sampler: a run, its log's mask lengths, and a run that is cut and goes on.
 masks=(--set mask.sampler=scatter --set mask.block_side=2 --set mask.target_patches=12 --set mask.context_patches=16)

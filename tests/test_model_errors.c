@@ -60,6 +60,9 @@ static void contradictions(void **state)
     REFUSE(c.model.patch = 0, "at least 1", "");
     REFUSE(c.clip_grad = -1, "norm", "0");
     REFUSE(c.clip_grad = NAN, "norm", "0");
+    REFUSE(c.variance_weight = -1, "variance", "0");
+    REFUSE(c.sigreg_weight = NAN, "SIGReg", "0");
+    REFUSE((c.covariance_weight = 1, c.batch = 1, c.contexts = 1), "one context", "covariance");
     REFUSE(c.target_layers = 3, "last 3 blocks", "has 2");
     REFUSE(c.batch = 0, "batch", "at least 1");
     REFUSE(c.contexts = 0, "context", "at least 1");

@@ -193,7 +193,7 @@ static void positions(void **state)
     (void)state;
     enum { SIDE = 5, DIM = 24 };
     static float table[SIDE * SIDE * DIM];
-    ij_position_table(table, SIDE, DIM);
+    ij_position_table(table, SIDE, DIM, 1);
     for (int patch = 0; patch < SIDE * SIDE; patch++)
         for (int j = 0; j < DIM; j++) {
             int t = j < DIM / 2 ? patch % SIDE : patch / SIDE, k = j % (DIM / 2), i = k % (DIM / 4);

@@ -374,9 +374,9 @@ static void positions(void **state)
     ij_trainer_config config = case_config();
     ij_trainer *t = case_trainer(&config);
     static float table[9 * 32];
-    ij_position_table(table, 3, 16);
+    ij_position_table(table, 3, 16, 1);
     assert_memory_equal(ij_trainer_pos_embed(t), table, 9 * 16 * sizeof *table);
-    ij_position_table(table, 3, 32);
+    ij_position_table(table, 3, 32, 1);
     assert_memory_equal(ij_trainer_predictor_pos_embed(t), table, sizeof table);
     ij_trainer_destroy(t);
 }

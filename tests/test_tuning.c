@@ -393,7 +393,7 @@ static bool made_of(const char *family, ij_group group, const char *source)
         [IJ_GROUP_GRADIENT] = "common gradient",
         [IJ_GROUP_ATTENTION] = "common attention",
         [IJ_GROUP_ATTENTION_BACKWARD] = "common attention",
-        [IJ_GROUP_ROWS] = "common layernorm optimizer tokens loss rowmajor panels softmax_probe nearest",
+        [IJ_GROUP_ROWS] = "common layernorm optimizer regularise tokens loss rowmajor panels softmax_probe nearest",
     };
     bool gpu = strncmp(source, "gpu_", 4) == 0;
     if (gpu != (strcmp(family, "gpu") == 0))

@@ -84,12 +84,21 @@ static ij_status read_config(golden *g)
         status = real(g, "adam.beta2", &c->beta2);
     if (!status)
         status = real(g, "adam.eps", &c->eps);
-    double pixel_steps = 0, target_layers = 0;
+    double pixel_steps = 0, target_layers = 0, position_scale = 0;
     if (!status)
         status = optional(g, "model.target_layers", &target_layers);
     c->target_layers = (int)target_layers;
-    if (!status)
-        status = optional(g, "model.clip_grad", &c->clip_grad);
+    const struct {
+        const char *key;
+        double *value;
+    } more[] = {{"model.clip_grad", &c->clip_grad},
+                {"model.variance_weight", &c->variance_weight},
+                {"model.covariance_weight", &c->covariance_weight},
+                {"model.sigreg_weight", &c->sigreg_weight},
+                {"model.position_scale", &position_scale}};
+    for (size_t i = 0; i < sizeof more / sizeof more[0] && !status; i++)
+        status = optional(g, more[i].key, more[i].value);
+    c->model.position_scale = (float)position_scale;
     if (!status)
         status = optional(g, "pixel_steps", &pixel_steps);
     if (!status)

@@ -13,8 +13,9 @@ typedef enum ij_stream {
                               b = 2^31 + image: which patches of joint targets stay */
     IJ_STREAM_AUGMENT = 4, /* a = epoch, b = sample's number in the data set */
     IJ_STREAM_TEST = 5,
-    IJ_STREAM_PROBE = 6, /* a = 0, b = draw: which images a classifier learns from */
-    IJ_STREAM_SHAPES = 7 /* a = image, b = part of the data set: tools/make_shapes */
+    IJ_STREAM_PROBE = 6,     /* a = 0, b = draw: which images a classifier learns from */
+    IJ_STREAM_SHAPES = 7,    /* a = image, b = part of the data set: tools/make_shapes */
+    IJ_STREAM_DIRECTIONS = 8 /* a = step, b = direction: cl/regularise.cl */
 } ij_stream;
 
 typedef struct ij_random {

@@ -96,8 +96,9 @@ ij_status ij_export_read(const ij_export_list *list, const ij_export_item *item,
 {
     if (item->source)
         return ij_model_file_read(list->file, item->source, values);
-    int side = ij_model_side(&ij_model_file_describe(list->file)->model);
-    ij_position_table(values, side, (int)item->tensor.shape[2]); /* [1, side * side, width] */
+    const ij_model_config *m = &ij_model_file_describe(list->file)->model;
+    int width = (int)item->tensor.shape[2]; /* [1, side * side, width] */
+    ij_position_table(values, ij_model_side(m), width, ij_model_position_scale(m));
     return IJ_OK;
 }
 

@@ -3,6 +3,7 @@
 #include "engine/files/model_file_kind.h"
 
 #include <errno.h>
+#include <float.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stddef.h>
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char version_key[] = "ijepa.checkpoint", version[] = "1";
+static const char version_key[] = "ijepa.checkpoint", version[] = "1", position_key[] = "model.position_scale";
 
 static const struct {
     const char *key;
@@ -43,14 +44,15 @@ static ij_status whole(const ij_model_file *file, const char *key, int64_t least
     return IJ_OK;
 }
 
-static ij_status epsilon(const ij_model_file *file, const char *key, float *value)
+/* A number above 0 and below `most`; *value stays as it is where the file has no such key. */
+static ij_status real(const ij_model_file *file, const char *key, float most, float *value)
 {
     const char *text = ij_model_file_metadata(file, key);
     char *end;
     if (!text)
         return IJ_OK;
     *value = strtof(text, &end);
-    if (end == text || *end || !(*value > 0 && *value < 1))
+    if (end == text || *end || !(*value > 0 && *value < most))
         return ij_fail(IJ_EFORMAT, "%s: damaged metadata: %s is \"%.40s\"", file->path, key, text);
     return IJ_OK;
 }
@@ -70,9 +72,11 @@ ij_status ij_model_metadata_read(ij_model_file *file)
         memcpy((char *)&info->model + shape_fields[i].offset, &n, sizeof n);
     }
     if (!status)
-        status = epsilon(file, "model.norm_eps", &info->model.norm_eps);
+        status = real(file, "model.norm_eps", 1, &info->model.norm_eps);
     if (!status)
-        status = epsilon(file, "model.target_eps", &info->model.target_eps);
+        status = real(file, "model.target_eps", 1, &info->model.target_eps);
+    if (!status)
+        status = real(file, position_key, FLT_MAX, &info->model.position_scale);
     if (!status)
         status = whole(file, "epoch", 0, INT64_MAX, &info->epoch);
     return status ? status : whole(file, "iteration", 0, INT64_MAX, &info->iteration);
@@ -112,6 +116,8 @@ void ij_model_metadata_start(ij_model_metadata *m, const ij_model_config *model,
     }
     add_real(m, "model.norm_eps", (double)model->norm_eps);
     add_real(m, "model.target_eps", (double)model->target_eps);
+    if (ij_model_position_scale(model) != 1)
+        add_real(m, position_key, (double)model->position_scale);
     if (epoch >= 0)
         ij_model_metadata_number(m, "epoch", epoch);
     if (iteration >= 0)

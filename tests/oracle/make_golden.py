@@ -21,6 +21,9 @@ CASES = {
     "averaged-targets": dict(crop=48, patch=8, dim=48, depth=3, heads=3, mlp=4, pdim=24, pdepth=1, B=2, nenc=2, npred=2, loss="smooth_l1", target_layers=2, seed=1401),
     # AdamW forgets a gradient's length but for eps, which is large here; the head for pixels has no part after step 1
     "clipped": dict(crop=48, patch=8, dim=48, depth=2, heads=3, mlp=4, pdim=24, pdepth=2, B=2, nenc=1, npred=4, loss="l2", pixels=dict(steps=1, weight=0), clip_grad=0.3, eps=1e-3, seed=1402),
+    "scaled-positions": dict(crop=48, patch=8, dim=48, depth=2, heads=3, mlp=4, pdim=24, pdepth=1, B=2, nenc=1, npred=4, loss="l2", position_scale=0.25, seed=1501),
+    "variance-covariance": dict(crop=40, patch=8, dim=48, depth=1, heads=3, mlp=4, pdim=24, pdepth=1, B=3, nenc=2, npred=2, loss="l2", variance_weight=0.004, covariance_weight=0.002, seed=1502),
+    "sigreg": dict(crop=40, patch=8, dim=48, depth=1, heads=3, mlp=4, pdim=24, pdepth=1, B=6, nenc=1, npred=2, loss="smooth_l1", sigreg_weight=0.5, seed=1503),
 }
 STEPS = [dict(lr=5e-4, wd=0.04, ema=0.996), dict(lr=1e-3, wd=0.1, ema=0.997), dict(lr=7e-4, wd=0.4, ema=0.999)]
 EPS = 1e-6
@@ -97,7 +100,7 @@ def make(name, c, seed, out):
         else:
             only = s <= pixels["steps"]
             w = dict(features=0, pixels=1) if only else dict(features=1, pixels=pixels["weight"])
-            loss, ge, gp, aux = O.train_step(img, e, ef, p, pf, t, c, me, mp, c["loss"], **w)
+            loss, ge, gp, aux = O.train_step(img, e, ef, p, pf, t, c, me, mp, c["loss"], step=s - 1, **w)
             h = {**h, "ema": 0} if only else h
         if s == 1:
             put("out", aux); put("grad.encoder", ge); put("grad.predictor", gp)
