@@ -56,20 +56,35 @@ static void take_sample(const solver *s, samples from, int64_t i, int row)
         target[c] = from.value ? from.value[i] : c == from.data->labels[i] ? 1 : -1;
 }
 
-/* Adds the block's rows; row i of X'X stays in the cache while all rows of the block pass by. */
+/* Four rows x [4, size] into rows i and i + 1 of X'X, from column i on: eight products for four loads of x. The element
+ * below the diagonal that row i + 1 gets is read by nobody. */
+static void add_four(const double *restrict x, size_t size, size_t i, double *restrict upper, double *restrict lower)
+{
+    const double *x0 = x, *x1 = x + size, *x2 = x + 2 * size, *x3 = x + 3 * size;
+    const double a0 = x0[i], a1 = x1[i], a2 = x2[i], a3 = x3[i];
+    const double b0 = x0[i + 1], b1 = x1[i + 1], b2 = x2[i + 1], b3 = x3[i + 1];
+    for (size_t j = i; j < size; j++) {
+        upper[j] += (a0 * x0[j] + a1 * x1[j]) + (a2 * x2[j] + a3 * x3[j]);
+        lower[j] += (b0 * x0[j] + b1 * x1[j]) + (b2 * x2[j] + b3 * x3[j]);
+    }
+}
+
+/* Adds the block's rows; rows of X'X stay in the cache while all rows of the block pass by. */
 static void add_block(const solver *s, int rows, sums *to)
 {
-    for (int i = 0; i < s->size; i++) {
-        double *xx = to->xx + (size_t)i * (size_t)s->size;
-        double *xy = to->xy + (size_t)i * (size_t)s->outputs;
-        for (int r = 0; r < rows; r++) {
-            const double *x = s->rows + (size_t)r * (size_t)s->size;
-            const double *y = s->targets + (size_t)r * (size_t)s->outputs, xi = x[i];
-            for (int j = i; j < s->size; j++)
-                xx[j] += xi * x[j];
-            for (int c = 0; c < s->outputs; c++)
-                xy[c] += xi * y[c];
-        }
+    const size_t size = (size_t)s->size, outputs = (size_t)s->outputs;
+    int whole = (rows + 3) / 4 * 4;
+    memset(s->rows + (size_t)rows * size, 0, (size_t)(whole - rows) * size * sizeof *s->rows);
+    for (size_t i = 0; i + 1 < size; i += 2)
+        for (int r = 0; r < whole; r += 4)
+            add_four(s->rows + (size_t)r * size, size, i, to->xx + i * size, to->xx + (i + 1) * size);
+    for (int r = 0; r < rows; r++) {
+        const double *x = s->rows + (size_t)r * size, *y = s->targets + (size_t)r * outputs;
+        if (size % 2)
+            to->xx[size * size - 1] += x[size - 1] * x[size - 1];
+        for (size_t i = 0; i < size; i++)
+            for (size_t c = 0; c < outputs; c++)
+                to->xy[i * outputs + c] += x[i] * y[c];
     }
     to->n += rows;
 }
@@ -90,24 +105,38 @@ static void accumulate(solver *s, samples from, bool held, sums *to)
     add_block(s, rows, to);
 }
 
-/* Factors X'X + lambda n into L L', L in the lower triangle of `factor`. */
-static bool factorise(solver *s, const sums *from, double lambda)
+/* Element (i, j <= i) of L, given those before it in its row and all rows before. */
+static bool factor_element(solver *s, const sums *from, double lambda, size_t i, size_t j)
 {
     const size_t size = (size_t)s->size;
-    for (size_t i = 0; i < size; i++)
-        for (size_t j = 0; j <= i; j++) {
-            double sum = from->xx[j * size + i];
-            if (i == j && i + 1 < size)
-                sum += lambda * (double)from->n;
-            const double *a = s->factor + i * size, *b = s->factor + j * size;
-            sum -= ij_dot_double(a, b, j);
-            if (i != j)
-                s->factor[i * size + j] = sum / b[j];
-            else if (sum > 0)
-                s->factor[i * size + i] = sqrt(sum);
-            else
-                return false;
-        }
+    const double *b = s->factor + j * size;
+    double *a = s->factor + i * size, sum = from->xx[j * size + i];
+    if (i == j && i + 1 < size)
+        sum += lambda * (double)from->n;
+    sum -= ij_dot_double(a, b, j);
+    if (i == j && !(sum > 0))
+        return false;
+    a[j] = i == j ? sqrt(sum) : sum / b[j];
+    return true;
+}
+
+/* Factors X'X + lambda n into L L', L in the lower triangle of `factor`. ROWS of its rows at a time, so that those above
+ * come from memory once for all of these. */
+static bool factorise(solver *s, const sums *from, double lambda)
+{
+    enum { ROWS = 16 };
+    const size_t size = (size_t)s->size;
+    for (size_t first = 0; first < size; first += ROWS) {
+        size_t end = first + ROWS < size ? first + ROWS : size;
+        for (size_t j = 0; j < first; j++)
+            for (size_t i = first; i < end; i++)
+                if (!factor_element(s, from, lambda, i, j))
+                    return false;
+        for (size_t i = first; i < end; i++)
+            for (size_t j = first; j <= i; j++)
+                if (!factor_element(s, from, lambda, i, j))
+                    return false;
+    }
     return true;
 }
 
