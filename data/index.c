@@ -4,6 +4,7 @@
 #include "data/index.h"
 
 #include "data/source.h"
+#include "engine/base/cache.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,30 +33,6 @@ _Static_assert(sizeof(header) == 80 && sizeof(ij_container) == 40 && sizeof(ij_s
 
 /* ---- Where ------------------------------------------------------------------------------------------------------ */
 
-/* The folder's path, made if need be; false where there is none. */
-static bool folder(char *path, size_t size)
-{
-    const char *own = getenv("IJEPA_CACHE"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    int length = -1;
-    if (own && strcmp(own, "off") == 0)
-        return false;
-    if (own && *own)
-        length = snprintf(path, size, "%s/index", own);
-    else if (xdg && *xdg)
-        length = snprintf(path, size, "%s/ijepa-cl/index", xdg);
-    else if (home && *home)
-        length = snprintf(path, size, "%s/.cache/ijepa-cl/index", home);
-    if (length < 0 || (size_t)length >= size)
-        return false;
-    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = 0;
-        mkdir(path, 0700);
-        *slash = '/';
-    }
-    mkdir(path, 0700);
-    return access(path, W_OK | X_OK) == 0;
-}
-
 /* What tells this data set from others: the root without links or dots, a line's end, the name. */
 static char *make_key(const char *root, const char *name)
 {
@@ -70,11 +47,9 @@ static char *make_key(const char *root, const char *name)
 
 static bool file_name(char *path, size_t size, const char *key)
 {
-    char in[3072];
-    if (!folder(in, sizeof in))
-        return false;
-    snprintf(path, size, "%s/%016llx", in, (unsigned long long)XXH64(key, strlen(key), 0));
-    return true;
+    char name[24];
+    snprintf(name, sizeof name, "%016llx", (unsigned long long)XXH64(key, strlen(key), 0));
+    return ij_cache_path(path, size, "index", name);
 }
 
 /* ---- Reading ---------------------------------------------------------------------------------------------------- */
@@ -252,18 +227,9 @@ static bool is_settled(const ij_listing *l, int64_t began)
 
 void ij_index_save(const char *root, const char *name, const ij_listing *listing, int64_t began)
 {
-    char path[3200], temporary[3300], *key = make_key(root, name);
-    if (key && is_settled(listing, began) && file_name(path, sizeof path, key)) {
-        snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
-        int descriptor = mkstemp(temporary);
-        FILE *file = descriptor >= 0 ? fdopen(descriptor, "wb") : NULL;
-        bool written = file && ij_index_write(file, key, listing);
-        if (file)
-            written = fclose(file) == 0 && written;
-        else if (descriptor >= 0)
-            close(descriptor);
-        if (descriptor >= 0 && (!written || rename(temporary, path) != 0))
-            unlink(temporary);
-    }
+    char path[3200], *key = make_key(root, name);
+    ij_cache_file out;
+    if (key && is_settled(listing, began) && file_name(path, sizeof path, key) && ij_cache_begin(&out, path))
+        ij_cache_end(&out, ij_index_write(out.file, key, listing));
     free(key);
 }

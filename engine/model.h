@@ -9,7 +9,7 @@
 #include "engine/ops/regularise.h"
 #include "engine/ops/tokens.h"
 #include "engine/params.h"
-#include "engine/trainer.h"
+#include "engine/trainer_config.h"
 #include "engine/transformer.h"
 
 /* One network: what comes before the blocks (patch embedding, or predictor_embed), the blocks, the norm after them. */

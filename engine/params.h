@@ -6,9 +6,10 @@
 #include "engine/initial.h"
 #include "engine/memory.h"
 #include "engine/model_config.h"
+#include "engine/objective.h"
 #include "engine/ops/gemm.h"
 #include "engine/ops/optimizer.h"
-#include "engine/trainer.h"
+#include "engine/store.h"
 
 typedef enum ij_network { IJ_ENCODER, IJ_PREDICTOR } ij_network;
 

@@ -1,10 +1,11 @@
 #include "engine/program_cache.h"
 
+#include "engine/base/cache.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 #include <xxhash.h>
 
 void ij_program_cache_key(const ij_device *device, const char *common, const char *body, const char *options,
@@ -21,36 +22,11 @@ void ij_program_cache_key(const ij_device *device, const char *common, const cha
             key[k] = XXH64(parts[i], strlen(parts[i]) + 1, key[k]);
 }
 
-/* The folder's path, made if need be; false where there is none. */
-static bool folder(char *path, size_t size)
-{
-    const char *own = getenv("IJEPA_CACHE"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    if (own && strcmp(own, "off") == 0)
-        return false;
-    if (own && *own)
-        snprintf(path, size, "%s", own);
-    else if (xdg && *xdg)
-        snprintf(path, size, "%s/ijepa-cl", xdg);
-    else if (home && *home)
-        snprintf(path, size, "%s/.cache/ijepa-cl", home);
-    else
-        return false;
-    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = 0;
-        mkdir(path, 0700);
-        *slash = '/';
-    }
-    mkdir(path, 0700);
-    return access(path, W_OK | X_OK) == 0;
-}
-
 static bool file_name(char *path, size_t size, const uint64_t key[2])
 {
-    char dir[3072];
-    if (!folder(dir, sizeof dir))
-        return false;
-    snprintf(path, size, "%s/%016llx%016llx.bin", dir, (unsigned long long)key[0], (unsigned long long)key[1]);
-    return true;
+    char name[40];
+    snprintf(name, sizeof name, "%016llx%016llx.bin", (unsigned long long)key[0], (unsigned long long)key[1]);
+    return ij_cache_path(path, size, "", name);
 }
 
 bool ij_program_cache_load(ij_device *device, const uint64_t key[2], const char *options, cl_program *program)
@@ -91,7 +67,8 @@ done:
 
 void ij_program_cache_store(ij_device *device, const uint64_t key[2], cl_program program)
 {
-    char path[3200], temporary[3264];
+    char path[3200];
+    ij_cache_file out;
     size_t size = 0;
     if (!file_name(path, sizeof path, key) ||
         clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof size, &size, NULL) != CL_SUCCESS || size == 0)
@@ -99,16 +76,10 @@ void ij_program_cache_store(ij_device *device, const uint64_t key[2], cl_program
     unsigned char *binary = malloc(size);
     if (!binary)
         return;
-    snprintf(temporary, sizeof temporary, "%s.%ld", path, (long)getpid());
-    FILE *file = NULL;
-    if (clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof binary, &binary, NULL) == CL_SUCCESS)
-        file = fopen(temporary, "wb");
-    if (file) {
+    if (clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof binary, &binary, NULL) == CL_SUCCESS &&
+        ij_cache_begin(&out, path)) {
         uint64_t check = XXH64(binary, size, key[0]);
-        bool good = fwrite(&check, sizeof check, 1, file) == 1 && fwrite(binary, 1, size, file) == size;
-        good = fclose(file) == 0 && good;
-        if (!good || rename(temporary, path) != 0)
-            unlink(temporary);
+        ij_cache_end(&out, fwrite(&check, sizeof check, 1, out.file) == 1 && fwrite(binary, 1, size, out.file) == size);
     }
     free(binary);
     (void)device;

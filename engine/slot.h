@@ -5,7 +5,7 @@
 #include "engine/base/batch.h"
 #include "engine/batch_index.h"
 #include "engine/memory.h"
-#include "engine/trainer.h"
+#include "engine/trainer_config.h"
 
 typedef struct ij_slot {
     ij_device *device;

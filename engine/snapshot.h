@@ -4,11 +4,9 @@
 #define IJ_SNAPSHOT_H
 
 #include "engine/base/error.h"
+#include "engine/store.h"
 
 #include <stdint.h>
-
-/* The networks that share a tensor layout. MOMENT1/2 and GRADIENT have the shape of ENCODER + PREDICTOR. */
-typedef enum ij_store { IJ_STORE_WEIGHT, IJ_STORE_GRADIENT, IJ_STORE_MOMENT1, IJ_STORE_MOMENT2 } ij_store;
 
 typedef struct ij_snapshot ij_snapshot;
 void ij_snapshot_destroy(ij_snapshot *snapshot); /* NULL is fine */

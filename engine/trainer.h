@@ -15,42 +15,16 @@
 #include "engine/base/error.h"
 #include "engine/device.h"
 #include "engine/encoder.h"
-#include "engine/initial.h"
-#include "engine/model_config.h"
 #include "engine/objective.h"
 #include "engine/schedule.h"
 #include "engine/snapshot.h"
+#include "engine/trainer_config.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
 typedef struct ij_trainer ij_trainer;
-
-typedef enum ij_loss { IJ_LOSS_L2, IJ_LOSS_SMOOTH_L1 } ij_loss;
-/* Whose matrix products: our kernels, CLBlast's, or whichever suits the device (AUTO). */
-typedef enum ij_gemm_backend { IJ_GEMM_AUTO, IJ_GEMM_OWN, IJ_GEMM_CLBLAST } ij_gemm_backend;
-
-typedef struct ij_trainer_config {
-    ij_model_config model;
-    int batch;              /* B */
-    int contexts;           /* context blocks per image */
-    int targets;            /* target blocks per image */
-    int context_capacity;   /* longest context block, in patches */
-    int64_t most_context;   /* context tokens of a whole batch, which memory is planned for; 0: all of the longest */
-    int64_t most_predictor; /* tokens of all its predictor sequences, likewise */
-    int target_capacity;    /* longest target block, in patches */
-    ij_loss loss;
-    ij_gemm_backend gemm;
-    double beta1, beta2, eps; /* AdamW: 0.9, 0.999, 1e-8 */
-    double clip_grad;         /* the gradient is shortened to this norm where it is longer; 0: never */
-    int target_layers;        /* the targets are the mean over so many last blocks; 0 is 1: the last one's alone */
-    double pixel_weight;      /* of the pixels' term beside the features'; above 0 only with model.pixel_head */
-    double variance_weight, covariance_weight, sigreg_weight; /* of regularisers of the pooled context features */
-    uint64_t seed; /* of the initial weights; this and the next two as in ij_drawing */
-    bool rescale_residual;
-    ij_init init;
-} ij_trainer_config;
 
 /* What one step measured. */
 typedef struct ij_step_result {

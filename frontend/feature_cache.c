@@ -1,10 +1,11 @@
 #include "frontend/feature_cache.h"
 
+#include "engine/base/cache.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <xxhash.h>
 
@@ -26,37 +27,11 @@ void ij_feature_table_free(ij_feature_table *t)
     *t = (ij_feature_table){0};
 }
 
-/* The folder's path, made if need be; false where there is none. */
-static bool folder(char *path, size_t size)
-{
-    const char *own = getenv("IJEPA_CACHE"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    int length = -1;
-    if (own && strcmp(own, "off") == 0)
-        return false;
-    if (own && *own)
-        length = snprintf(path, size, "%s/features", own);
-    else if (xdg && *xdg)
-        length = snprintf(path, size, "%s/ijepa-cl/features", xdg);
-    else if (home && *home)
-        length = snprintf(path, size, "%s/.cache/ijepa-cl/features", home);
-    if (length < 0 || (size_t)length >= size)
-        return false;
-    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = 0;
-        mkdir(path, 0700);
-        *slash = '/';
-    }
-    mkdir(path, 0700);
-    return access(path, W_OK | X_OK) == 0;
-}
-
 static bool file_name(char *path, size_t size, uint64_t key)
 {
-    char in[3072];
-    if (!folder(in, sizeof in))
-        return false;
-    snprintf(path, size, "%s/%016llx", in, (unsigned long long)key);
-    return true;
+    char name[24];
+    snprintf(name, sizeof name, "%016llx", (unsigned long long)key);
+    return ij_cache_path(path, size, "features", name);
 }
 
 static uint64_t checksum(const header *h, const ij_feature_table *t)
@@ -112,17 +87,8 @@ static bool write_table(FILE *file, uint64_t key, const ij_feature_table *t)
 
 void ij_feature_cache_store(uint64_t key, const ij_feature_table *t)
 {
-    char path[3200], temporary[3300];
-    if (!file_name(path, sizeof path, key))
-        return;
-    snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
-    int descriptor = mkstemp(temporary);
-    FILE *file = descriptor >= 0 ? fdopen(descriptor, "wb") : NULL;
-    bool written = file && write_table(file, key, t);
-    if (file)
-        written = fclose(file) == 0 && written;
-    else if (descriptor >= 0)
-        close(descriptor);
-    if (descriptor >= 0 && (!written || rename(temporary, path) != 0))
-        unlink(temporary);
+    char path[3200];
+    ij_cache_file out;
+    if (file_name(path, sizeof path, key) && ij_cache_begin(&out, path))
+        ij_cache_end(&out, write_table(out.file, key, t));
 }
