@@ -35,7 +35,7 @@ SINGLE_ITEM __kernel void variance(__global const float *restrict z, __global fl
                                    float scale, int vectors_per_item)
 {
     int begin = get_global_id(0) * vectors_per_item * VW, end = min(begin + vectors_per_item * VW, D);
-    float total = 0.0f;
+    float total = 0.0f, rest = max(n - 1, 1);
     for (int j = begin; j < end; j += VW) {
         int left = D - j;
         vec mean = (vec)(0.0f), var = (vec)(0.0f);
@@ -47,8 +47,8 @@ SINGLE_ITEM __kernel void variance(__global const float *restrict z, __global fl
             store_n(c, centred + (size_t)b * D + j, left);
             var = fma(c, c, var);
         }
-        vec sigma = sqrt(var / (n - 1.0f) + 1e-4f), hinge = fmax(1.0f - sigma, (vec)(0.0f));
-        vec slope = select(-scale / ((n - 1.0f) * sigma), (vec)(0.0f), hinge <= 0.0f);
+        vec sigma = sqrt(var / (rest) + 1e-4f), hinge = fmax(1.0f - sigma, (vec)(0.0f));
+        vec slope = select(-scale / ((rest)*sigma), (vec)(0.0f), hinge <= 0.0f);
         for (int b = 0; b < n; b++)
             store_n(slope * load_n(centred + (size_t)b * D + j, left), dz + (size_t)b * D + j, left);
         if (left < VW) { /* lanes beyond the last column */

@@ -73,7 +73,7 @@ static ij_status check_tables(ij_model_file *file)
         ij_status status = table_difference(file, tables[i].name, tables[i].dim, &most);
         if (status)
             return status;
-        bool same = most <= 1e-2; /* float16 and bfloat16 round to some thousandths */
+        bool same = most <= 1e-2 * (double)ij_model_position_scale(m); /* float16 and bfloat16 round to some thousandths */
         if (!same)
             ij_complain("note: its table %s is not the sine-cosine one that training here computes: it differs by "
                         "up to %.2g",

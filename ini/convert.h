@@ -5,7 +5,7 @@
 #include "data/loader.h"
 #include "engine/model_config.h"
 #include "engine/schedule.h"
-#include "engine/trainer.h"
+#include "engine/trainer_config.h"
 #include "ini/config.h"
 
 ij_model_config ij_config_model_shape(const ij_config *config);

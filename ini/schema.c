@@ -97,7 +97,7 @@ const ij_key ij_schema[] = {
     BOOL(meta, rescale_residual, 0, "false", "divide block l's first proj and fc2 by sqrt(2l), as the paper says"),
     CHOICE(meta, init, init_names, 0, "official",
            "first weights: normals of std 0.02, or uniform within Glorot's bound (xavier)"),
-    REAL(meta, position_scale, 0, 1000, IJ_OPEN_MIN, "1",
+    REAL(meta, position_scale, 1e-6, 1000, 0, "1",
          "what the position tables, sines and cosines, are multiplied by"),
 
     PAIR(optimization, ema, 0, 1, 0, "0.996, 1", "target encoder's momentum at the first and last step"),

@@ -80,6 +80,12 @@ check "clipping far above" "$(clipped "$work/clip-1e6")" 0
 check "the weights of both" "$(tensors "$work/clip-1e6/jepa-latest.safetensors")" "$(tensors "$work/clip-0/jepa-latest.safetensors")"
 check "clipping far below" "$(clipped "$work/clip-1e-3" | grep -c '^0\.9[0-9 .]*$')" 1
 
+# A file of another kind says by its table alone what positions were multiplied by.
+expect 0 'done: 6 of 6 steps' train "${tiny[@]}" --set optimization.epochs=2 --set meta.position_scale=0.5 --set "logging.folder=$work/scaled"
+expect 0 'written' export "$work/scaled/jepa-latest.safetensors" "$work/scaled-hf" --format huggingface
+expect 0 'done: 6 of 6 steps' train "${tiny[@]}" --set optimization.epochs=2 --set meta.position_scale=0.5 --init "$work/scaled-hf" --set "logging.folder=$work/scaled-2"
+expect 1 'position_scale is 0.5 there, 1 here' train "${tiny[@]}" --init "$work/scaled-hf" --set "logging.folder=$work/scaled-3"
+
 # Regularisers stand beside features, each in its column, and not beside pixels alone.
 expect 0 'done: 6 of 6 steps' train "${tiny[@]}" --set optimization.epochs=2 --set optimization.pixel_start=0.5 \
     --set optimization.variance_weight=1 --set optimization.covariance_weight=0.1 --set optimization.sigreg_weight=0.1 \

@@ -216,6 +216,7 @@ static void run_sigreg(check *c, int n, int dim, uint64_t seed, int64_t step, do
 
 static void sigreg(check *c)
 {
+    run_sigreg(c, 1, 8, 0, 0, 1);
     run_sigreg(c, 2, 4, 0, 0, 1);
     run_sigreg(c, 3, 12, UINT64_MAX, INT64_C(1) << 40, 0.02);
     for (int i = 0; i < 4; i++)

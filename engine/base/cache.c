@@ -39,13 +39,8 @@ bool ij_cache_path(char *path, size_t size, const char *part, const char *name)
 bool ij_cache_begin(ij_cache_file *f, const char *path)
 {
     snprintf(f->path, sizeof f->path, "%s", path);
-    snprintf(f->temporary, sizeof f->temporary, "%s.XXXXXX", f->path);
-    int descriptor = mkstemp(f->temporary);
-    f->file = descriptor >= 0 ? fdopen(descriptor, "wb") : NULL;
-    if (!f->file && descriptor >= 0) {
-        close(descriptor);
-        unlink(f->temporary);
-    }
+    snprintf(f->temporary, sizeof f->temporary, "%s.%ld", f->path, (long)getpid());
+    f->file = fopen(f->temporary, "wb");
     return f->file != NULL;
 }
 

@@ -11,10 +11,10 @@
 /* The path of the file `name` in the cache's folder `part` ("": the cache itself), which is made; false without one. */
 bool ij_cache_path(char *path, size_t size, const char *part, const char *name);
 
-/* A file that appears at `path` when it is whole, whoever else writes it meanwhile. */
+/* A file that appears at `path` when it is whole, whichever other process writes it meanwhile. */
 typedef struct ij_cache_file {
     FILE *file;
-    char path[3200], temporary[3208];
+    char path[3200], temporary[3232];
 } ij_cache_file;
 
 bool ij_cache_begin(ij_cache_file *f, const char *path);

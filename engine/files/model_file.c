@@ -132,6 +132,8 @@ ij_status ij_model_file_open(ij_model_file **out, const char *path)
         ij_model_file_close(file);
         return status;
     }
+    if (file->info.kind != IJ_MODEL_FILE_OWN)
+        ij_model_file_find_position_scale(file);
     *out = file;
     return IJ_OK;
 }

@@ -51,4 +51,8 @@ ij_status ij_model_file_add_note(ij_model_file *file, const char *format, ...) I
 
 ij_status ij_model_file_settle(ij_model_file *file);
 
+/* Sets the model's position_scale where only the table tells it: other formats have no place for the number. Leaves it
+ * alone where the table is none of ours, or cannot be read. */
+void ij_model_file_find_position_scale(ij_model_file *file);
+
 #endif

@@ -78,14 +78,16 @@ static void add_block(const solver *s, int rows, sums *to)
     for (size_t i = 0; i + 1 < size; i += 2)
         for (int r = 0; r < whole; r += 4)
             add_four(s->rows + (size_t)r * size, size, i, to->xx + i * size, to->xx + (i + 1) * size);
-    for (int r = 0; r < rows; r++) {
-        const double *x = s->rows + (size_t)r * size, *y = s->targets + (size_t)r * outputs;
-        if (size % 2)
-            to->xx[size * size - 1] += x[size - 1] * x[size - 1];
-        for (size_t i = 0; i < size; i++)
-            for (size_t c = 0; c < outputs; c++)
-                to->xy[i * outputs + c] += x[i] * y[c];
+    for (int r = 0; r < rows && size % 2; r++) {
+        double x = s->rows[(size_t)r * size + size - 1];
+        to->xx[size * size - 1] += x * x;
     }
+    for (size_t i = 0; i < size; i++)
+        for (int r = 0; r < rows; r++) {
+            double x = s->rows[(size_t)r * size + i];
+            for (size_t c = 0; c < outputs; c++)
+                to->xy[i * outputs + c] += x * s->targets[(size_t)r * outputs + c];
+        }
     to->n += rows;
 }
 
@@ -120,8 +122,8 @@ static bool factor_element(solver *s, const sums *from, double lambda, size_t i,
     return true;
 }
 
-/* Factors X'X + lambda n into L L', L in the lower triangle of `factor`. ROWS of its rows at a time, so that those above
- * come from memory once for all of these. */
+/* Factors X'X + lambda n into L L', L in the lower triangle of `factor`. ROWS of its rows at a time, so that those
+ * above come from memory once for all of these. */
 static bool factorise(solver *s, const sums *from, double lambda)
 {
     enum { ROWS = 16 };
