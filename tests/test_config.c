@@ -448,7 +448,8 @@ static void presets_load_and_round_trip(void **state)
         {"in22k_vitg16_ep44", 1408, 6144, 196, 16},
         {"vit_tiny", 192, 768, 64, 128},
         {"vit_small", 384, 1536, 144, 128},
-        {"cifar10", 192, 768, 64, 128},
+        {"cifar10", 128, 512, 64, 64},
+        {"small_photos", 192, 768, 64, 64},
         {"tiny", 16, 32, 36, 4},
         {"quickstart", 0, 0, 0, 0}, /* tuned: only that it loads */
     };

@@ -32,7 +32,7 @@ expect 1 'did you mean batch_size' train "$presets/tiny.ini" --set data.batch_si
 expect 1 'tiny.ini:[0-9]*: \[data\] crop_size = 24 is not a multiple' config "$presets/tiny.ini" --set mask.patch_size=5
 expect 1 'no valid masks exist' config "$presets/tiny.ini" --set mask.min_keep=30
 "$ijepa" config "$presets/cifar10.ini" >"$work/printed.ini"
-expect 0 '^width = 192' config "$work/printed.ini"
+expect 0 '^width = 128' config "$work/printed.ini"
 
 # ---- Data that is not there
 mkdir "$work/empty" "$work/text"
