@@ -249,8 +249,11 @@ ij_status ij_device_open(ij_device **device, const char *choice)
         return status;
     }
     ij_tuning tuning;
+    ij_pace pace;
     bool discrete;
     status = forced_memory(&discrete);
+    if (!status)
+        status = ij_pace_start(&pace, all[index].info.type);
     if (!status)
         status = default_tuning(&all[index], &tuning);
     if (status) {
@@ -267,6 +270,7 @@ ij_status ij_device_open(ij_device **device, const char *choice)
     d->platform = all[index].platform;
     d->id = all[index].id;
     d->tuning = tuning;
+    d->pace = pace;
     free(all);
 
     cl_int code;
@@ -292,6 +296,7 @@ void ij_device_close(ij_device *device)
     if (!device)
         return;
     ij_program_release_all(device);
+    ij_pace_end(&device->pace);
     for (int i = 0; i < device->record_count; i++)
         if (device->records[i].event)
             clReleaseEvent(device->records[i].event);

@@ -33,7 +33,8 @@ ij_status ij_device_list(ij_device_info **list, int *count);
  * GPUs get the GPU family of kernels, everything else the CPU family; environment variable IJEPA_FAMILY=cpu|gpu forces
  * one, for tests and experiments. Likewise IJEPA_VECTOR_WIDTH=4|8|16: the native width of vectors in floats, which the
  * CPU family's parameters begin with, whatever the processor has; and IJEPA_MEMORY=discrete: any device counts as one
- * with memory of its own, to which batches are copied. IJ_EINVAL for other values of these. */
+ * with memory of its own, to which batches are copied; and IJEPA_IN_FLIGHT (pace.h). IJ_EINVAL for other values of
+ * these. */
 ij_status ij_device_open(ij_device **device, const char *choice);
 void ij_device_close(ij_device *device);
 

@@ -335,7 +335,7 @@ ij_status ij_encoder_run(ij_encoder *e, const uint8_t *pixels, int images, float
 {
     TRY(check_images(e, images));
     ij_status status = run(e, pixels, images, features);
-    cl_int code = clFinish(e->device->compute); /* also after a failure: reads into the caller's memory are under way */
+    cl_int code = ij_pace_finish(e->device); /* also after a failure: reads into the caller's memory are under way */
     return status ? status : ij_cl_check(code, "computing features");
 }
 

@@ -21,5 +21,7 @@ ij_status ij_launch(ij_device *device, cl_kernel kernel, const char *name, ij_gr
         event = &r->event;
     }
     device->launches++;
-    return ij_cl_check(clEnqueueNDRangeKernel(device->compute, kernel, 2, NULL, global, local, 0, NULL, event), name);
+    ij_status status =
+        ij_cl_check(clEnqueueNDRangeKernel(device->compute, kernel, 2, NULL, global, local, 0, NULL, event), name);
+    return status ? status : ij_pace_launched(device);
 }

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct entry {
     const char *group;
@@ -91,6 +92,10 @@ void ij_plan_print(const ij_plan *plan, FILE *out)
     char text[4096];
     tabulate(plan, text, sizeof text);
     fputs(text, out);
+    const ij_device_info *d = plan->device ? &plan->device->info : NULL;
+    if (d && ij_plan_bytes(plan) > d->global_bytes)
+        fprintf(out, "  this is more than the %.1f MiB that %s says it has; it shares the host's memory, and gave it\n",
+                (double)d->global_bytes / 1048576.0, d->name);
 }
 
 bool ij_plan_fits(const ij_plan *plan, const ij_device *device, double share)
@@ -101,22 +106,32 @@ bool ij_plan_fits(const ij_plan *plan, const ij_device *device, double share)
     return fits;
 }
 
+/* A GPU that shares the host's memory may give more than it says it has: drivers for AMD's APUs tell of 256 MiB that
+ * are set aside for it. What the host has is the bound then, and the allocation decides. */
+static uint64_t most_bytes(const ij_device_info *d)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    uint64_t host = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : 0;
+    return d->type == IJ_DEVICE_GPU && d->unified_memory && host > d->global_bytes ? host : d->global_bytes;
+}
+
 static ij_status check_fit(const ij_plan *plan, const ij_device *device)
 {
     const ij_device_info *d = &device->info;
+    bool generous = most_bytes(d) > d->global_bytes;
     char text[4096], taken[64] = "";
     uint64_t sum = ij_plan_bytes(plan);
-    if (sum + device->planned > d->global_bytes) {
+    if (sum + device->planned > most_bytes(d)) {
         tabulate(plan, text, sizeof text);
         if (device->planned)
             snprintf(taken, sizeof taken, ", %.1f MiB of them in use", (double)device->planned / 1048576.0);
         return ij_fail(IJ_ENOMEM,
                        "this needs %.1f MiB on the device, and %s has %.1f MiB%s:\n%sUse a smaller batch_size, "
                        "crop_size or model, or a device with more memory.",
-                       (double)sum / 1048576.0, d->name, (double)d->global_bytes / 1048576.0, taken, text);
+                       (double)sum / 1048576.0, d->name, (double)most_bytes(d) / 1048576.0, taken, text);
     }
     for (int i = 0; i < plan->count; i++)
-        if (plan->entries[i].bytes > d->max_alloc_bytes)
+        if (plan->entries[i].bytes > d->max_alloc_bytes && !generous)
             return ij_fail(IJ_ENOMEM,
                            "the memory plan has a buffer (%s) of %.1f MiB, and %s gives at most %.1f MiB at once: use "
                            "a smaller batch_size, crop_size or model.",

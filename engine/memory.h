@@ -18,8 +18,9 @@ void ij_plan_destroy(ij_plan *plan);
 ij_status ij_plan_add(ij_plan *plan, const char *group, uint64_t bytes, cl_mem_flags flags, cl_mem *where);
 
 /* Makes all buffers, zeroed. IJ_ENOMEM, before anything is made, where one exceeds the device's largest allocation or
- * the sum, with what other plans made on it, its memory: the message holds the plan and what to make smaller. The
- * device must outlive the plan. */
+ * the sum, with what other plans made on it, its memory: the message holds the plan and what to make smaller. Of a GPU
+ * that shares the host's memory, which may give more than it says it has, the host's memory is the limit of both, and
+ * the plan, printed, says where it is more. The device must outlive the plan. */
 ij_status ij_plan_commit(ij_plan *plan, ij_device *device);
 
 /* Whether all buffers fit a device, with what other plans made on it in `share` of its memory: what ij_plan_commit

@@ -53,6 +53,12 @@ ij_status ij_cl_check(cl_int code, const char *what)
         status = IJ_ENOMEM;
         advice = "; the device ran out of memory: use a smaller batch or model, or close what else uses the device";
     }
+    if (code == CL_OUT_OF_RESOURCES)
+        advice =
+            "; the device ran out of memory (use a smaller batch or model, or close what else uses it), or its driver "
+            "reset it because it had worked for too long at once, as Intel's i915 does after some seconds (the "
+            "kernel's log then has \"GPU HANG\": set IJEPA_IN_FLIGHT=0.2, or write 0 to "
+            "/sys/class/drm/card*/engine/*/heartbeat_interval_ms)";
     return ij_fail(status, "%s: %s (%d)%s", what, ij_cl_name(code), code, advice);
 }
 

@@ -5,6 +5,7 @@
 
 #include "engine/device.h"
 #include "engine/operation.h"
+#include "engine/pace.h"
 #include "engine/tuning.h"
 
 #include <CL/cl.h>
@@ -26,6 +27,7 @@ struct ij_device {
     cl_context context;
     cl_command_queue compute;  /* in order */
     cl_command_queue transfer; /* in order; uploads run beside the kernels */
+    ij_pace pace;
     ij_tuning tuning;
     ij_tuned *clblast; /* product shapes for which the database prefers CLBlast; only their shapes count */
     int clblast_count;

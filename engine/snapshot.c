@@ -66,10 +66,21 @@ ij_status ij_snapshot_create(ij_snapshot **snapshot, const ij_params *params)
     return IJ_OK;
 }
 
-/* Until nothing writes into the memory any more. */
+/* Until nothing writes into the memory any more. All of the copies: one that failed in the middle would leave what was
+ * there before. */
+static cl_int wait(const ij_snapshot *s)
+{
+    cl_int code = CL_SUCCESS;
+    for (int i = 0; i < s->events; i++) {
+        cl_int this_one = ij_pace_wait(s->params->device, s->copied[i]);
+        code = code == CL_SUCCESS ? this_one : code;
+    }
+    return code;
+}
+
 static cl_int forget(ij_snapshot *s)
 {
-    cl_int code = s->events ? clWaitForEvents((cl_uint)s->events, s->copied) : CL_SUCCESS;
+    cl_int code = wait(s);
     while (s->events)
         clReleaseEvent(s->copied[--s->events]);
     return code;
@@ -124,8 +135,7 @@ ij_status ij_snapshot_wait(ij_snapshot *s)
 {
     if (!s->events)
         return ij_fail(IJ_EINVAL, "no copy of the training's state was taken");
-    /* All of them: one that failed in the middle would leave what was there before. */
-    return ij_cl_check(clWaitForEvents((cl_uint)s->events, s->copied), "waiting for a copy of the training's state");
+    return ij_cl_check(wait(s), "waiting for a copy of the training's state");
 }
 
 double ij_snapshot_seconds(const ij_snapshot *s)

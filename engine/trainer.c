@@ -71,9 +71,9 @@ ij_status ij_trainer_slot(ij_trainer *t, int number, ij_batch **batch)
     ij_slot *s = &t->slots[number];
     TRY(usable(t));
     if (s->uploaded)
-        TRY(check_wait(t, clWaitForEvents(1, &s->uploaded), "waiting for an upload"));
+        TRY(check_wait(t, ij_pace_wait(t->device, s->uploaded), "waiting for an upload"));
     if (s->consumed) /* also: the lists' copy on the host is free again */
-        TRY(check_wait(t, clWaitForEvents(1, &s->consumed), "waiting for the device to read a batch"));
+        TRY(check_wait(t, ij_pace_wait(t->device, s->consumed), "waiting for the device to read a batch"));
     ij_cl_forget(&s->uploaded);
     ij_cl_forget(&s->consumed);
     if (!s->batch.pixels)
@@ -301,7 +301,7 @@ static ij_status measure(ij_trainer *t, const int *partials, const ij_device_bat
     ij_model *m = &t->model;
     measurement *r = &t->measured[t->step % 2];
     if (r->ready)
-        TRY(check_wait(t, clWaitForEvents(1, &r->ready), "waiting for a result"));
+        TRY(check_wait(t, ij_pace_wait(t->device, r->ready), "waiting for a result"));
     ij_cl_forget(&r->ready);
     memcpy(r->partials, partials, sizeof r->partials);
     r->elements[IJ_TERM_FEATURE] = (int64_t)b->index->predictions * m->encoder.dim;
@@ -378,7 +378,7 @@ ij_status ij_trainer_result(ij_trainer *t, int64_t k, ij_step_result *result)
     const measurement *r = &t->measured[k & 1];
     if (k < 0 || r->step != k)
         return ij_fail(IJ_EINVAL, "the result of step %lld is not kept", (long long)k);
-    TRY(check_wait(t, clWaitForEvents(1, &r->ready), "waiting for a step"));
+    TRY(check_wait(t, ij_pace_wait(t->device, r->ready), "waiting for a step"));
     *result = (ij_step_result){.target_std = NAN, .clipped = NAN};
     if (t->config.clip_grad > 0)
         result->clipped = 1 - (double)r->clip;
@@ -402,7 +402,7 @@ ij_status ij_trainer_result(ij_trainer *t, int64_t k, ij_step_result *result)
 ij_status ij_trainer_finish(ij_trainer *t)
 {
     TRY(check_wait(t, clFinish(t->device->transfer), "waiting for the device"));
-    return check_wait(t, clFinish(t->device->compute), "waiting for the device");
+    return check_wait(t, ij_pace_finish(t->device), "waiting for the device");
 }
 
 /* ---- Weights ----------------------------------------------------------------------------------------------------- */
@@ -421,7 +421,7 @@ const ij_tensor_info *ij_trainer_tensor(const ij_trainer *t, int index)
 static ij_status settled(ij_trainer *t)
 {
     TRY(usable(t));
-    return t->updated ? check_wait(t, clWaitForEvents(1, &t->updated), "waiting for a step's end") : IJ_OK;
+    return t->updated ? check_wait(t, ij_pace_wait(t->device, t->updated), "waiting for a step's end") : IJ_OK;
 }
 
 ij_status ij_trainer_read(ij_trainer *t, int index, ij_store store, float *values)

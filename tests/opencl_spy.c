@@ -10,6 +10,7 @@
 static atomic_int counts[SPY_CALLS];
 static atomic_int countdown[SPY_CALLS]; /* calls left until one fails; 0: none will */
 static cl_int codes[SPY_CALLS];
+static atomic_int in_flight, most_in_flight; /* kernels since a wait */
 
 int spy_count(spy_call call)
 {
@@ -27,10 +28,19 @@ int spy_forget(spy_call call)
     return atomic_exchange(&countdown[call], 0) > 0;
 }
 
+int spy_most_in_flight(void)
+{
+    return atomic_exchange(&most_in_flight, 0);
+}
+
 /* Counts; CL_SUCCESS unless this call is to fail. */
 static cl_int note(spy_call call)
 {
     counts[call]++;
+    if (call == SPY_ENQUEUE_KERNEL && ++in_flight > most_in_flight)
+        most_in_flight = in_flight;
+    if (call == SPY_WAIT)
+        in_flight = 0;
     if (countdown[call] > 0 && --countdown[call] == 0)
         return codes[call];
     return CL_SUCCESS;

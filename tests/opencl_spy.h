@@ -26,6 +26,8 @@ typedef enum spy_call {
 int spy_count(spy_call call);
 /* The `after`-th call from now (0: the next) fails with `code`; the one before it and those behind it do not. */
 void spy_fail(spy_call call, int after, cl_int code);
+/* The most kernels that were enqueued between two waits for events, since this was asked the last time. */
+int spy_most_in_flight(void);
 /* Forgets a failure that has not happened yet; returns 1 if there was one. */
 int spy_forget(spy_call call);
 

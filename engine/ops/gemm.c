@@ -237,7 +237,7 @@ static ij_status blast(ij_gemm *gemm, product p, cl_mem a, cl_mem b, cl_mem c)
                                                         (size_t)p.k, 1.0f, a, 0, (size_t)p.lda, b, 0, (size_t)p.ldb,
                                                         0.0f, c, 0, (size_t)p.n, &queue, NULL, gemm->scratch);
     if (code == CLBlastSuccess)
-        return IJ_OK;
+        return ij_pace_launched(gemm->device);
     return ij_fail(IJ_EDEVICE, "CLBlast refused a product of %d x %d x %d: error %d (set gemm = own)", p.m, p.n, p.k,
                    (int)code);
 }
