@@ -143,10 +143,11 @@ GROUP(WGS) __kernel void draw_directions(__global float *restrict directions, __
 
 /* Epps and Pulley's statistic of each column of p [n, M] against a standard normal, by the trapezoid rule on [-3, 3] with
  * KNOTS points t a side: n sum_t w_t ((mean cos(t p) - e^(-t t / 2))^2 + (mean sin(t p))^2). partial [groups]: sums over
- * columns; p becomes scale times that sum's gradient. Work-groups: ceil(ceil(M / (4 COLS)) / columns_per_group). */
+ * columns; slope [n, M] is scale times that sum's gradient. Work-groups: ceil(ceil(M / (4 COLS)) / columns_per_group). */
 #define KNOTS 17
-GROUP(WGS) __kernel void epps_pulley(__global float *restrict p, __global float *restrict partial, int n, int M,
-                                     float scale, int columns_per_group)
+GROUP(WGS) __kernel void epps_pulley(__global const float *restrict p, __global float *restrict slope,
+                                     __global float *restrict partial, int n, int M, float scale,
+                                     int columns_per_group)
 {
     __local float4 room[WGS];
     __local float sums[WGS];
@@ -155,7 +156,7 @@ GROUP(WGS) __kernel void epps_pulley(__global float *restrict p, __global float 
     float total = 0.0f;
     for (int g = 0; g < columns_per_group; g++) {
         int j = first + (g * COLS + ITEM % COLS) * 4, left = M - j;
-        float4 real[KNOTS], imaginary[KNOTS], statistic = (float4)(0.0f);
+        float4 statistic = (float4)(0.0f);
         for (int k = 0; k < KNOTS; k++) {
             float t = k * dt, window = exp(-0.5f * t * t), weight = (k == 0 || k == KNOTS - 1 ? dt : 2 * dt) * window;
             float4 c = (float4)(0.0f), s = (float4)(0.0f);
@@ -167,16 +168,16 @@ GROUP(WGS) __kernel void epps_pulley(__global float *restrict p, __global float 
             c = sum_shares(c, room) / (float)n - window;
             s = sum_shares(s, room) / (float)n;
             statistic += weight * (c * c + s * s);
-            real[k] = 2.0f * weight * t * c;
-            imaginary[k] = 2.0f * weight * t * s;
+            c *= 2.0f * scale * weight * t;
+            s *= 2.0f * scale * weight * t;
+            for (int b = share; b < n; b += SHARES) { /* rows that this work-item alone writes */
+                float4 x = t * load4(p + (size_t)b * M + j, left);
+                __global float *to = slope + (size_t)b * M + j;
+                float4 before = k == 0 ? (float4)(0.0f) : load4(to, left);
+                store4(before + s * cos(x) - c * sin(x), to, left);
+            }
         }
         total += share == 0 && left > 0 ? sum_lanes(statistic) * n : 0.0f;
-        for (int b = share; b < n; b += SHARES) { /* rows that this work-item alone reads */
-            float4 x = load4(p + (size_t)b * M + j, left), slope = (float4)(0.0f);
-            for (int k = 0; k < KNOTS; k++)
-                slope += imaginary[k] * cos(k * dt * x) - real[k] * sin(k * dt * x);
-            store4(scale * slope, p + (size_t)b * M + j, left);
-        }
     }
     total = sum_items(total, WGS, sums);
     if (ITEM == 0)

@@ -146,17 +146,17 @@ SINGLE_ITEM __kernel void draw_directions(__global float *restrict directions, _
 
 /* Epps and Pulley's statistic of each column of p [n, M] against a standard normal, by the trapezoid rule on [-3, 3]
  * with KNOTS points t a side: n sum_t w_t ((mean cos(t p) - e^(-t t / 2))^2 + (mean sin(t p))^2). partial [items]: sums
- * over columns; p becomes scale times that sum's gradient. M a multiple of VW. Global size: items = ceil(M / VW /
+ * over columns; slope [n, M] is scale times that sum's gradient. M a multiple of VW. Global size: items = ceil(M / VW /
  * vectors_per_item). */
 #define KNOTS 17
-SINGLE_ITEM __kernel void epps_pulley(__global float *restrict p, __global float *restrict partial, int n, int M,
-                                      float scale, int vectors_per_item)
+SINGLE_ITEM __kernel void epps_pulley(__global const float *restrict p, __global float *restrict slope,
+                                      __global float *restrict partial, int n, int M, float scale, int vectors_per_item)
 {
     int begin = get_global_id(0) * vectors_per_item * VW, end = min(begin + vectors_per_item * VW, M);
     const float dt = 3.0f / (KNOTS - 1);
     float total = 0.0f;
     for (int j = begin; j < end; j += VW) {
-        vec real[KNOTS], imaginary[KNOTS], statistic = (vec)(0.0f);
+        vec statistic = (vec)(0.0f);
         for (int k = 0; k < KNOTS; k++) {
             float t = k * dt, window = exp(-0.5f * t * t), weight = (k == 0 || k == KNOTS - 1 ? dt : 2 * dt) * window;
             vec c = (vec)(0.0f), s = (vec)(0.0f);
@@ -168,16 +168,16 @@ SINGLE_ITEM __kernel void epps_pulley(__global float *restrict p, __global float
             c = c / (float)n - window;
             s /= (float)n;
             statistic += weight * (c * c + s * s);
-            real[k] = 2.0f * weight * t * c;
-            imaginary[k] = 2.0f * weight * t * s;
+            c *= 2.0f * scale * weight * t;
+            s *= 2.0f * scale * weight * t;
+            for (int b = 0; b < n; b++) {
+                vec x = t * LOAD(p + (size_t)b * M + j);
+                __global float *to = slope + (size_t)b * M + j;
+                vec before = k == 0 ? (vec)(0.0f) : LOAD(to);
+                STORE(before + s * cos(x) - c * sin(x), to);
+            }
         }
         total += sum_lanes(statistic) * n;
-        for (int b = 0; b < n; b++) {
-            vec x = LOAD(p + (size_t)b * M + j), slope = (vec)(0.0f);
-            for (int k = 0; k < KNOTS; k++)
-                slope += imaginary[k] * cos(k * dt * x) - real[k] * sin(k * dt * x);
-            STORE(scale * slope, p + (size_t)b * M + j);
-        }
     }
     partial[get_global_id(0)] = total;
 }

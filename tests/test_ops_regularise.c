@@ -29,6 +29,7 @@ static void make(check *c, ij_regularise *r, int n, int dim)
     r->direction = check_output(c, IJ_DIRECTIONS * (size_t)dim);
     r->across = check_output(c, IJ_DIRECTIONS * (size_t)dim);
     r->projected = check_output(c, IJ_DIRECTIONS * (size_t)n);
+    r->slope = check_output(c, IJ_DIRECTIONS * (size_t)n);
 }
 
 static double total(check *c, cl_mem partial, int partials)

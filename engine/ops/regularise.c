@@ -39,7 +39,8 @@ ij_status ij_regularise_plan(ij_regularise *r, ij_plan *plan)
                {width * width, &r->square},
                {IJ_DIRECTIONS * width, &r->direction},
                {IJ_DIRECTIONS * width, &r->across},
-               {rows * IJ_DIRECTIONS, &r->projected}};
+               {rows * IJ_DIRECTIONS, &r->projected},
+               {rows * IJ_DIRECTIONS, &r->slope}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         TRY(ij_plan_add(plan, "scratch", all[i].floats * sizeof(float), CL_MEM_READ_WRITE, all[i].memory));
     return IJ_OK;
@@ -132,7 +133,7 @@ ij_status ij_regularise_sigreg(ij_regularise *r, uint64_t seed, int64_t step, cl
                   IJ_ARG(r->across), IJ_ARG(count), IJ_ARG(r->dim), IJ_ARG(key), IJ_ARG(counter)));
     TRY(product(r, r->z, r->across, r->projected, IJ_DIRECTIONS, r->dim, 1, 0));
     *partials = sums_of(column_groups(r, IJ_DIRECTIONS), &each);
-    TRY(IJ_LAUNCH(r->device, r->epps_pulley, "epps_pulley", groups(r, *partials), IJ_ARG(r->projected), IJ_ARG(partial),
-                  IJ_ARG(r->n), IJ_ARG(count), IJ_ARG(scale), IJ_ARG(each)));
-    return product(r, r->projected, r->direction, r->dz, r->dim, IJ_DIRECTIONS, 1, 1);
+    TRY(IJ_LAUNCH(r->device, r->epps_pulley, "epps_pulley", groups(r, *partials), IJ_ARG(r->projected),
+                  IJ_ARG(r->slope), IJ_ARG(partial), IJ_ARG(r->n), IJ_ARG(count), IJ_ARG(scale), IJ_ARG(each)));
+    return product(r, r->slope, r->direction, r->dz, r->dim, IJ_DIRECTIONS, 1, 1);
 }

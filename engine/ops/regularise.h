@@ -19,6 +19,7 @@ typedef struct ij_regularise {
     cl_mem direction; /* [M, dim] */
     cl_mem across;    /* [dim, M] */
     cl_mem projected; /* [n, M] */
+    cl_mem slope;     /* [n, M] the gradient by those */
 } ij_regularise;
 
 ij_status ij_regularise_create(ij_regularise *r, ij_device *device, int n, int dim);
