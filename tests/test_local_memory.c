@@ -26,6 +26,7 @@ static const struct {
                 {"attention", "attention", "DH"},
                 {"layernorm", "layernorm", NULL},
                 {"optimizer", "adamw", NULL},
+                {"regularise", "variance", NULL},
                 {"tokens", "patchify", NULL},
                 {"loss", "loss", NULL},
                 {"rowmajor", "tail", "ALIGNED"},
