@@ -50,8 +50,8 @@ GROUP(WGS) __kernel void variance(__global const float *restrict z, __global flo
             var = fma(x, x, var);
         }
         var = sum_shares(var, room);
-        float4 sigma = sqrt(var / (rest) + 1e-4f), hinge = fmax(1.0f - sigma, (float4)(0.0f));
-        float4 slope = select(-scale / ((rest) * sigma), (float4)(0.0f), hinge <= 0.0f);
+        float4 sigma = sqrt(var / rest + 1e-4f), hinge = fmax(1.0f - sigma, (float4)(0.0f));
+        float4 slope = select(-scale / (rest * sigma), (float4)(0.0f), hinge <= 0.0f);
         for (int b = share; b < n; b += SHARES) /* what this work-item wrote */
             store4(slope * load4(centred + (size_t)b * D + j, left), dz + (size_t)b * D + j, left);
         total += share == 0 && left > 0 ? sum_lanes(hinge) : 0.0f;

@@ -47,8 +47,8 @@ SINGLE_ITEM __kernel void variance(__global const float *restrict z, __global fl
             store_n(c, centred + (size_t)b * D + j, left);
             var = fma(c, c, var);
         }
-        vec sigma = sqrt(var / (rest) + 1e-4f), hinge = fmax(1.0f - sigma, (vec)(0.0f));
-        vec slope = select(-scale / ((rest)*sigma), (vec)(0.0f), hinge <= 0.0f);
+        vec sigma = sqrt(var / rest + 1e-4f), hinge = fmax(1.0f - sigma, (vec)(0.0f));
+        vec slope = select(-scale / (rest * sigma), (vec)(0.0f), hinge <= 0.0f);
         for (int b = 0; b < n; b++)
             store_n(slope * load_n(centred + (size_t)b * D + j, left), dz + (size_t)b * D + j, left);
         if (left < VW) { /* lanes beyond the last column */

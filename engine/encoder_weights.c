@@ -126,19 +126,6 @@ static ij_status load_norm(loading *l, const char *prefix, const char *name, con
     return load_vector(l, prefix, part, norm->dim, norm->bias);
 }
 
-/* Whether l->values, a table of `side` x `side` positions, are the sine-cosine ones; uses up l->packed. */
-static bool is_computed(const loading *l, int side)
-{
-    int dim = l->model->dim;
-    float scale = ij_model_position_scale(l->model);
-    size_t n = (size_t)side * (size_t)side * (size_t)dim;
-    ij_position_table(l->packed, side, dim, scale);
-    for (size_t i = 0; i < n; i++)
-        if (!(fabsf(l->values[i] - l->packed[i]) <= 1e-2f * scale)) /* float16 and bfloat16 round to some thousandths */
-            return false;
-    return true;
-}
-
 /* The file's own table where it has one: other people's need not be sine-cosine. */
 static ij_status load_positions(loading *l)
 {
@@ -157,7 +144,7 @@ static ij_status load_positions(loading *l)
         ij_position_interpolate(l->values, own, l->packed, side, m->dim);
         return upload(l, l->w->position, l->packed, floats);
     }
-    if (there && side != own && !is_computed(l, own))
+    if (there && side != own && !ij_position_is_table(l->values, l->packed, own, m->dim, ij_model_position_scale(m)))
         return ij_fail(IJ_EINVAL,
                        "%s: its %d x %d positions are a table of its own, not the sine-cosine one: for images of %d "
                        "pixels they cannot be computed, only interpolated",

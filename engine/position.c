@@ -18,6 +18,16 @@ void ij_position_table(float *table, int side, int dim, float scale)
             }
 }
 
+bool ij_position_is_table(const float *table, float *room, int side, int dim, float scale)
+{
+    size_t n = (size_t)side * (size_t)side * (size_t)dim;
+    ij_position_table(room, side, dim, scale);
+    for (size_t i = 0; i < n; i++)
+        if (!(fabsf(table[i] - room[i]) <= 1e-2f * scale))
+            return false;
+    return true;
+}
+
 /* What the four samples around a point count, t = 0 .. 1 behind the second (Keys 1981, a = -0.75). */
 static void cubic_weights(double t, double weight[4])
 {

@@ -2,19 +2,7 @@
 #include "engine/position.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
-
-/* Whether a table [side side, width] is `scale` times the sine-cosine one; `computed` has room for that. */
-static bool matches(const float *table, float *computed, int side, int width, float scale)
-{
-    size_t n = (size_t)side * (size_t)side * (size_t)width;
-    ij_position_table(computed, side, width, scale);
-    for (size_t i = 0; i < n; i++)
-        if (!(fabsf(table[i] - computed[i]) <= 1e-2f * scale)) /* float16 and bfloat16 round to some thousandths */
-            return false;
-    return true;
-}
 
 void ij_model_file_find_position_scale(ij_model_file *file)
 {
@@ -29,7 +17,7 @@ void ij_model_file_find_position_scale(ij_model_file *file)
     if (table && ij_model_file_read(file, t, table) == IJ_OK) {
         float scale = table[m->dim / 4]; /* cos 0 */
         if (scale > 0 && fabsf(scale - 1) > 1e-2f &&
-            matches(table, table + t->elements, ij_model_side(m), m->dim, scale))
+            ij_position_is_table(table, table + t->elements, ij_model_side(m), m->dim, scale))
             m->position_scale = scale;
     }
     free(table);
