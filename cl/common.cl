@@ -1,5 +1,5 @@
-/* What every kernel of the CPU family shares: the vector type and the elementary functions. It is put before each of
- * their sources.
+/* What kernels that work by items have in common: the vector type and the elementary functions. It is put before each
+ * of their sources.
  *
  * VW, the width of a vector register in floats (4, 8 or 16), comes from the build options. A work-group is one
  * work-item; it owns a tile of the result, keeps it in registers and never meets a barrier. */
@@ -147,3 +147,6 @@ void store_n(vec v, __global float *p, int n)
     else
         store_part(v, p, n);
 }
+
+/* What follows a matrix product (tail.cl). */
+TAIL_FUNCTION(finish, vec, load_n, store_n, gelu, gelu_and_slope)

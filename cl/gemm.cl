@@ -7,40 +7,13 @@
 
 #define TV (TN / VW)
 
-/* What happens to a tile before it is stored; known when the kernel is compiled. */
-#define BIAS      1  /* + bias[n] */
-#define ADD       2  /* + add[m][n]: the residual */
-#define ADD_ROWS  4  /* + add[rows[m]][n]: positions, a residual of some rows */
-#define GELU      8  /* GELU of that */
-#define KEEP      16 /* pre[m][n] = the input of GELU */
-#define GELU_BACK 32 /* * GELU'(pre[m][n]); pre[m][n] = GELU(pre[m][n]), for the weight gradient */
-
-/* One vector of the result, `n` floats from the right end. */
-INLINE vec finish(vec c, const int flags, __global const float *bias, __global const float *add, __global float *pre,
-                  int n)
-{
-    if (flags & BIAS)
-        c += load_n(bias, n);
-    if (flags & (ADD | ADD_ROWS))
-        c += load_n(add, n);
-    if (flags & KEEP)
-        store_n(c, pre, n);
-    if (flags & GELU)
-        c = gelu(c);
-    if (flags & GELU_BACK) {
-        vec slope, x = gelu_and_slope(load_n(pre, n), &slope);
-        store_n(x, pre, n);
-        c *= slope;
-    }
-    return c;
-}
-
 INLINE void panel_product(__global const float *a, __global const float *b, __global float *c, int M, int N, int K,
-                          int rows_per_group, const int flags, __global const float *bias, __global const float *add,
+                          const int flags, __global const float *bias, __global const float *add,
                           __global const int *rows, __global float *pre, __local float *tile)
 {
     int panel = get_global_id(0), n0 = panel * TN;
-    int begin = get_global_id(1) * rows_per_group, end = min(begin + rows_per_group, M);
+    int tiles = (M + TM - 1) / TM, groups = get_num_groups(1), each = (tiles + groups - 1) / groups * TM;
+    int begin = get_group_id(1) * each, end = min(begin + each, M);
     __global const float *bp = b + (size_t)panel * K * TN;
 
     for (int m = begin; m < end; m += TM) {
@@ -100,15 +73,16 @@ INLINE void panel_product(__global const float *a, __global const float *b, __gl
     }
 }
 
-/* Global size: panels x ceil(M / rows_per_group). Arguments that a tail does not use may be any buffer. */
+/* Work-groups: panels x any number, which share the tiles of rows. Arguments that a tail does not use may be any
+ * buffer. */
 #define PANEL_KERNEL(name, flags)                                                                                      \
     SINGLE_ITEM __kernel void name(__global const float *restrict a, __global const float *restrict b,                 \
-                                   __global float *c, int M, int N, int K, int rows_per_group,                         \
+                                   __global float *c, int M, int N, int K,                                             \
                                    __global const float *restrict bias, __global const float *add,                     \
                                    __global const int *rows, __global float *pre)                                      \
     {                                                                                                                  \
         __local float tile[TM * TN];                                                                                   \
-        panel_product(a, b, c, M, N, K, rows_per_group, flags, bias, add, rows, pre, tile);                            \
+        panel_product(a, b, c, M, N, K, flags, bias, add, rows, pre, tile);                                            \
     }
 
 PANEL_KERNEL(gemm, 0)

@@ -18,11 +18,11 @@
 #define LR    (BR + 4)
 #define LC    (DH + 1)
 
-/* The rows of work-group `slot`: returns the first one's number within *sequence; past its end there is nothing to do.
- * Sequence s has slots from offset[s] / BR + s on, which is one too many at times but needs no list of lengths. */
-INLINE int find_rows(__global const int *offset, int sequences, int slot, int *sequence)
+/* The rows of this work-group: returns the first one's number within *sequence; past its end there is nothing to do.
+ * Sequence s has groups from offset[s] / BR + s on, which is one too many at times but needs no list of lengths. */
+INLINE int find_rows(__global const int *offset, int tokens, int *sequence)
 {
-    int low = 0, high = sequences - 1;
+    int slot = get_group_id(1), low = 0, high = get_num_groups(1) - tokens / BR - 1;
     while (low < high) {
         int middle = (low + high + 1) / 2;
         if (offset[middle] / BR + middle <= slot)
@@ -131,10 +131,10 @@ INLINE void combine(float v[TR], const int largest, __local float *room)
 
 TILE_GROUP(ITEMS) __kernel void attention(__global const float *restrict qkv, __global const int *restrict offset,
                                      __global float *restrict out, __global float *restrict stat, int H, int tokens,
-                                     float scale, int sequences)
+                                     float scale)
 {
     __local float qs[DH * LR], ks[BC * LC], vs[BC * LC], weights[BC * LR], room[8 * BR];
-    int sequence, r0 = find_rows(offset, sequences, get_group_id(1), &sequence);
+    int sequence, r0 = find_rows(offset, tokens, &sequence);
     int head = get_group_id(0), begin = offset[sequence], n = offset[sequence + 1] - begin;
     if (r0 >= n)
         return;
@@ -199,10 +199,10 @@ TILE_GROUP(ITEMS) __kernel void attention(__global const float *restrict qkv, __
 TILE_GROUP(ITEMS) __kernel void attention_backward_q(__global const float *restrict qkv, __global const int *restrict offset,
                                                 __global const float *restrict out, __global float *stat,
                                                 __global const float *restrict dout, __global float *restrict dqkv,
-                                                int H, int tokens, float scale, int sequences)
+                                                int H, int tokens, float scale)
 {
     __local float qs[DH * LR], gs[DH * LR], ks[BC * LC], vs[BC * LC], weights[BC * LR], room[8 * BR];
-    int sequence, r0 = find_rows(offset, sequences, get_group_id(1), &sequence);
+    int sequence, r0 = find_rows(offset, tokens, &sequence);
     int head = get_group_id(0), begin = offset[sequence], n = offset[sequence + 1] - begin;
     if (r0 >= n)
         return;
@@ -254,10 +254,10 @@ TILE_GROUP(ITEMS) __kernel void attention_backward_q(__global const float *restr
 TILE_GROUP(ITEMS) __kernel void attention_backward_kv(__global const float *restrict qkv,
                                                  __global const int *restrict offset, __global const float *stat,
                                                  __global const float *restrict dout, __global float *restrict dqkv,
-                                                 int H, int tokens, float scale, int sequences)
+                                                 int H, int tokens, float scale)
 {
     __local float ks[DH * LR], vs[DH * LR], qs[BC * LC], gs[BC * LC], weights[BC * LR], gradients[BC * LR];
-    int sequence, r0 = find_rows(offset, sequences, get_group_id(1), &sequence);
+    int sequence, r0 = find_rows(offset, tokens, &sequence);
     int head = get_group_id(0), begin = offset[sequence], n = offset[sequence + 1] - begin;
     if (r0 >= n)
         return;

@@ -1,5 +1,5 @@
-/* What every kernel of the GPU family shares: vector loads with ragged ends, the elementary functions, sums in a fixed
- * order. It is put before each of their sources.
+/* What kernels that work by groups have in common: vector loads with ragged ends, the elementary functions, sums in a
+ * fixed order. It is put before each of their sources.
  *
  * A work-group tiles through local memory; its work-items lie along dimension 0. Rows are float4 wide: every row starts
  * at a multiple of 16 bytes where its width is a multiple of 4. All widths are, but for those of some matrix products
@@ -115,33 +115,8 @@ INLINE float4 gelu_and_slope(float4 x, float4 *slope)
     return x * cdf;
 }
 
-/* What follows a matrix product; known when the kernel is compiled. */
-#define BIAS      1 /* + bias[n] */
-#define ADD       2 /* + add[m][n]: the residual */
-#define ADD_ROWS  4 /* + add[rows[m]][n]: positions */
-#define GELU      8 /* GELU of that */
-#define KEEP      16 /* pre[m][n] = the input of GELU */
-#define GELU_BACK 32 /* * GELU'(pre[m][n]); pre[m][n] = GELU(pre[m][n]), for the weight gradient */
-
-/* Four floats of the result, `n` from the right end. */
-INLINE float4 finish(float4 c, const int flags, __global const float *bias, __global const float *add,
-                     __global float *pre, int n)
-{
-    if (flags & BIAS)
-        c += load4(bias, n);
-    if (flags & (ADD | ADD_ROWS))
-        c += load4(add, n);
-    if (flags & KEEP)
-        store4(c, pre, n);
-    if (flags & GELU)
-        c = gelu(c);
-    if (flags & GELU_BACK) {
-        float4 slope, x = gelu_and_slope(load4(pre, n), &slope);
-        store4(x, pre, n);
-        c *= slope;
-    }
-    return c;
-}
+/* What follows a matrix product (tail.cl). */
+TAIL_FUNCTION(finish, float4, load4, store4, gelu, gelu_and_slope)
 
 #ifdef WGS
 /* ---- Passes over rows: WGS work-items ---------------------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /* The tails of matrix products that a library computed: what gpu_gemm.cl fuses, as passes of their own. Widths may be
  * multiples of nothing here: built with ALIGNED. */
 
-/* c [M, N] = tail(c); flags and arguments as in gpu_gemm.cl. Work-groups: M. */
+/* c [M, N] = tail(c); flags as in tail.cl, arguments as in gpu_gemm.cl. Work-groups: M. */
 GROUP(WGS) __kernel void tail(__global float *c, int N, int flags, __global const float *restrict bias,
                               __global const float *add, __global const int *rows, __global float *pre)
 {

@@ -56,7 +56,7 @@ SINGLE_ITEM __kernel void layernorm_backward(__global const float *restrict x, _
                                              __global float *restrict dx, __global const float *restrict gain,
                                              __global const int *restrict rows, int use_rows,
                                              __global float *restrict partial, int M, int D, float eps,
-                                             int rows_per_item, int accumulate)
+                                             int rows_per_item, int accumulate, __local float *unused)
 {
     int item = get_global_id(0);
     int begin = item * rows_per_item, end = min(begin + rows_per_item, M);

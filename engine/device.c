@@ -1,5 +1,6 @@
 #include "engine/device.h"
 
+#include "engine/device_info.h"
 #include "engine/opencl.h"
 #include "engine/program.h"
 #include "engine/tuning_db.h"
@@ -18,53 +19,6 @@ typedef struct found {
     cl_device_id id;
     ij_device_info info;
 } found;
-
-static void text(cl_device_id id, cl_device_info what, char *to, size_t size)
-{
-    char value[1024] = "";
-    clGetDeviceInfo(id, what, sizeof value - 1, value, NULL);
-    char *from = value;
-    while (isspace((unsigned char)*from))
-        from++;
-    size_t n = strlen(from);
-    while (n && isspace((unsigned char)from[n - 1]))
-        n--;
-    if (n >= size)
-        n = size - 1;
-    memcpy(to, from, n);
-    to[n] = 0;
-}
-
-static void describe(found *f, int index)
-{
-    ij_device_info *i = &f->info;
-    memset(i, 0, sizeof *i);
-    i->index = index;
-    text(f->id, CL_DEVICE_NAME, i->name, sizeof i->name);
-    text(f->id, CL_DEVICE_VENDOR, i->vendor, sizeof i->vendor);
-    text(f->id, CL_DRIVER_VERSION, i->driver, sizeof i->driver);
-    text(f->id, CL_DEVICE_VERSION, i->version, sizeof i->version);
-    clGetPlatformInfo(f->platform, CL_PLATFORM_NAME, sizeof i->platform - 1, i->platform, NULL);
-    cl_device_type type = 0;
-    clGetDeviceInfo(f->id, CL_DEVICE_TYPE, sizeof type, &type, NULL);
-    i->type = type & CL_DEVICE_TYPE_GPU ? IJ_DEVICE_GPU : type & CL_DEVICE_TYPE_CPU ? IJ_DEVICE_CPU : IJ_DEVICE_OTHER;
-    cl_bool unified = CL_FALSE;
-    clGetDeviceInfo(f->id, CL_DEVICE_HOST_UNIFIED_MEMORY, sizeof unified, &unified, NULL);
-    i->unified_memory = unified || i->type == IJ_DEVICE_CPU;
-    cl_uint units = 0, clock = 0;
-    clGetDeviceInfo(f->id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units, NULL);
-    clGetDeviceInfo(f->id, CL_DEVICE_MAX_CLOCK_FREQUENCY, sizeof clock, &clock, NULL);
-    i->compute_units = units;
-    i->max_clock_mhz = clock;
-    clGetDeviceInfo(f->id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof i->max_work_group, &i->max_work_group, NULL);
-    cl_ulong bytes = 0;
-    clGetDeviceInfo(f->id, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof bytes, &bytes, NULL);
-    i->global_bytes = bytes;
-    clGetDeviceInfo(f->id, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof bytes, &bytes, NULL);
-    i->max_alloc_bytes = bytes;
-    clGetDeviceInfo(f->id, CL_DEVICE_LOCAL_MEM_SIZE, sizeof bytes, &bytes, NULL);
-    i->local_bytes = bytes;
-}
 
 /* All devices in the loader's order, malloc'ed. */
 static ij_status find_all(found **list, int *count)
@@ -92,7 +46,7 @@ static ij_status find_all(found **list, int *count)
             found *f = &longer[*count];
             f->platform = platforms[p];
             f->id = ids[d];
-            describe(f, (*count)++);
+            ij_device_info_read(f->platform, f->id, (*count)++, &f->info);
         }
     }
     if (*count == 0) {
@@ -156,31 +110,20 @@ static int choose(const found *all, int count, const char *choice)
     return -1;
 }
 
-/* The sum of the sub-group sizes that kernels may ask for; 0 where they cannot (extension
- * cl_intel_required_subgroup_size). */
-static unsigned sub_groups(cl_device_id id)
+/* What implementations go by, or environment variables say that they do. */
+static ij_status start_tuning(ij_device *d)
 {
-    enum { SIZES = 0x4108 }; /* CL_DEVICE_SUB_GROUP_SIZES_INTEL */
-    static const char extension[] = "cl_intel_required_subgroup_size";
-    char names[16384] = "";
-    size_t sizes[8] = {0}, bytes = 0;
-    unsigned sum = 0;
-    if (clGetDeviceInfo(id, CL_DEVICE_EXTENSIONS, sizeof names - 1, names, NULL) != CL_SUCCESS ||
-        !strstr(names, extension) || clGetDeviceInfo(id, SIZES, sizeof sizes, sizes, &bytes) != CL_SUCCESS)
-        return 0;
-    for (size_t i = 0; i < bytes / sizeof *sizes; i++)
-        sum |= (unsigned)sizes[i];
-    return sum;
+    const char *words = getenv("IJEPA_IMPL");
+    ij_tuning_start(&d->tuning, &d->info);
+    const char *why = words ? ij_tuning_take(&d->tuning, words) : NULL;
+    return why ? ij_fail(IJ_EINVAL, "environment variable IJEPA_IMPL=\"%s\": %s", words, why) : IJ_OK;
 }
 
-/* The native width of the device's vectors in floats, or what IJEPA_VECTOR_WIDTH says that it is. */
-static ij_status vector_width(cl_device_id id, int *width)
+/* The native width of vectors, or what IJEPA_VECTOR_WIDTH says that it is. */
+static ij_status forced_width(int *width)
 {
     static const char *const known[] = {"4", "8", "16"};
     const char *forced = getenv("IJEPA_VECTOR_WIDTH");
-    cl_uint native = 0;
-    clGetDeviceInfo(id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof native, &native, NULL);
-    *width = (int)native;
     if (!forced || !*forced)
         return IJ_OK;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
@@ -189,26 +132,6 @@ static ij_status vector_width(cl_device_id id, int *width)
             return IJ_OK;
         }
     return ij_fail(IJ_EINVAL, "environment variable IJEPA_VECTOR_WIDTH is 4, 8 or 16, not \"%s\"", forced);
-}
-
-/* The family by the kind of device, and its default parameters; the tuning database refines them. The GPU family needs
- * work-groups of 64. */
-static ij_status default_tuning(const found *f, ij_tuning *tuning)
-{
-    ij_family family = f->info.type == IJ_DEVICE_GPU && f->info.max_work_group >= 64 ? IJ_FAMILY_GPU : IJ_FAMILY_CPU;
-    const char *forced = getenv("IJEPA_FAMILY");
-    if (forced && *forced) {
-        if (strcmp(forced, "gpu") != 0 && strcmp(forced, "cpu") != 0)
-            return ij_fail(IJ_EINVAL, "environment variable IJEPA_FAMILY is cpu or gpu, not \"%s\"", forced);
-        family = *forced == 'g' ? IJ_FAMILY_GPU : IJ_FAMILY_CPU;
-    }
-    int width;
-    ij_status status = vector_width(f->id, &width);
-    if (status)
-        return status;
-    *tuning = ij_tuning_default(family, width);
-    ij_tuning_fit(tuning, f->info.vendor, f->info.max_work_group, (size_t)f->info.local_bytes, sub_groups(f->id));
-    return IJ_OK;
 }
 
 /* Whether the device is to be treated as one with memory of its own. */
@@ -248,14 +171,13 @@ ij_status ij_device_open(ij_device **device, const char *choice)
         free(all);
         return status;
     }
-    ij_tuning tuning;
     ij_pace pace;
     bool discrete;
     status = forced_memory(&discrete);
     if (!status)
         status = ij_pace_start(&pace, all[index].info.type);
     if (!status)
-        status = default_tuning(&all[index], &tuning);
+        status = forced_width(&all[index].info.vector_width);
     if (status) {
         free(all);
         return status;
@@ -269,9 +191,13 @@ ij_status ij_device_open(ij_device **device, const char *choice)
     d->info.unified_memory = d->info.unified_memory && !discrete;
     d->platform = all[index].platform;
     d->id = all[index].id;
-    d->tuning = tuning;
     d->pace = pace;
     free(all);
+    status = start_tuning(d);
+    if (status) {
+        ij_device_close(d);
+        return status;
+    }
 
     cl_int code;
     cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, (cl_context_properties)d->platform, 0};
@@ -302,7 +228,6 @@ void ij_device_close(ij_device *device)
             clReleaseEvent(device->records[i].event);
     free(device->records);
     free(device->tuning.tuned);
-    free(device->clblast);
     free(device->notes);
     if (device->transfer)
         clReleaseCommandQueue(device->transfer);

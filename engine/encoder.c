@@ -157,9 +157,7 @@ static ij_status check(const ij_encoder *e)
 static ij_status create(ij_encoder *e, const ij_gemm *like)
 {
     const ij_model_config *m = &e->model;
-    TRY(ij_gemm_create(&e->gemm, e->device, like && like->clblast));
-    if (!like || like->mixed)
-        ij_gemm_mix(&e->gemm);
+    TRY(ij_gemm_create(&e->gemm, e->device, like ? like->backend : IJ_GEMM_AUTO));
     TRY(ij_attention_create(&e->attention, e->device, m->heads, m->dim / m->heads));
     TRY(ij_layernorm_create(&e->layernorm, e->device));
     TRY(ij_tokens_create(&e->tokens, e->device));

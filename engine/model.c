@@ -33,9 +33,7 @@ static int patch_floats(const ij_model_config *c)
 static ij_status make_kernels(ij_model *m)
 {
     const ij_model_config *c = &m->config.model;
-    TRY(ij_gemm_create(&m->gemm, m->device, m->config.gemm == IJ_GEMM_CLBLAST));
-    if (m->config.gemm == IJ_GEMM_AUTO)
-        ij_gemm_mix(&m->gemm);
+    TRY(ij_gemm_create(&m->gemm, m->device, m->config.gemm));
     TRY(ij_attention_create(&m->attention, m->device, c->heads, c->dim / c->heads));
     TRY(ij_attention_create(&m->predictor_attention, m->device, c->heads, c->pred_dim / c->heads));
     TRY(ij_layernorm_create(&m->layernorm, m->device));

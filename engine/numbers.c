@@ -5,30 +5,31 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <xxhash.h>
 
-static uint64_t add_tuned(const ij_tuned *tuned, int count, uint64_t sum)
+static uint64_t add(const ij_implementation *of, const int shape[2], const ij_choice *choice, uint64_t sum)
 {
-    for (int i = 0; i < count; i++) {
-        int group = (int)tuned[i].group;
-        sum = XXH64(&group, sizeof group, sum);
-        sum = XXH64(tuned[i].shape, sizeof tuned[i].shape, sum);
-        sum = XXH64(tuned[i].choice.value, sizeof tuned[i].choice.value, sum);
-    }
-    return sum;
+    int group = (int)of->group;
+    sum = XXH64(&group, sizeof group, sum);
+    sum = XXH64(of->name, strlen(of->name), sum);
+    sum = XXH64(shape, 2 * sizeof *shape, sum);
+    return XXH64(choice->value, sizeof choice->value, sum);
 }
 
 void ij_device_numbers(const ij_device *device, char *text, size_t size)
 {
+    static const int any_shape[2];
     const ij_tuning *t = &device->tuning;
-    int family = (int)t->family;
-    uint64_t sum = XXH64(&family, sizeof family, 0);
+    uint64_t sum = 0;
     for (int g = 0; g < IJ_GROUPS; g++) {
-        uint64_t sources = ij_tuning_db_sources(device, (ij_group)g);
-        sum = XXH64(&sources, sizeof sources, sum);
-        sum = XXH64(t->choice[g].value, sizeof t->choice[g].value, sum);
+        const ij_implementation *of = t->row[g];
+        uint64_t sources = ij_tuning_db_sources(device, of);
+        sum = add(of, any_shape, ij_choice_for(t, of, 0, 0), XXH64(&sources, sizeof sources, sum));
     }
-    sum = add_tuned(t->tuned, t->tuned_count, sum);
-    sum = add_tuned(device->clblast, device->clblast_count, sum);
+    for (int i = 0; i < t->tuned_count; i++) {
+        uint64_t sources = ij_tuning_db_sources(device, t->tuned[i].of);
+        sum = add(t->tuned[i].of, t->tuned[i].shape, &t->tuned[i].choice, XXH64(&sources, sizeof sources, sum));
+    }
     snprintf(text, size, "%s, driver %s, kernels %016" PRIx64, device->info.name, device->info.driver, sum);
 }

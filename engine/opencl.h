@@ -29,8 +29,6 @@ struct ij_device {
     cl_command_queue transfer; /* in order; uploads run beside the kernels */
     ij_pace pace;
     ij_tuning tuning;
-    ij_tuned *clblast; /* product shapes for which the database prefers CLBlast; only their shapes count */
-    int clblast_count;
     char *notes;                 /* see ij_device_notes; NULL for none */
     struct ij_program *programs; /* built so far, a list */
     uint64_t planned;            /* bytes of the plans that were committed and not destroyed */

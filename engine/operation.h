@@ -18,7 +18,7 @@ typedef enum ij_operation_kind {
 /* A product goes back in two forms; attention's two kernels going back, where it has two, are one. */
 typedef enum ij_form { IJ_FORWARD, IJ_BACKWARD, IJ_BACKWARD_INPUT, IJ_BACKWARD_WEIGHT, IJ_FORMS } ij_form;
 
-/* What is fused to a product's end: bits, as in cl/gemm.cl and cl/gpu_common.cl. */
+/* What is fused to a product's end: bits, as in cl/tail.cl. */
 enum {
     IJ_TAIL_BIAS = 1,
     IJ_TAIL_ADD = 2,      /* a residual */
@@ -27,6 +27,10 @@ enum {
     IJ_TAIL_KEEP = 16, /* of what the GELU sees */
     IJ_TAIL_GELU_BACKWARD = 32
 };
+
+/* Which implementations of products may compute: those that the device's tuning chooses, of them only our own, or only
+ * CLBlast's. */
+typedef enum ij_gemm_backend { IJ_GEMM_AUTO, IJ_GEMM_OWN, IJ_GEMM_CLBLAST } ij_gemm_backend;
 
 typedef struct ij_operation {
     ij_operation_kind kind;

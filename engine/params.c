@@ -45,7 +45,7 @@ static void vector(listing *l, const char *name, int n)
     t->shape[0] = n;
     t->rows = 1;
     t->columns = n;
-    t->layout = IJ_LAYOUT_VECTOR;
+    t->layout = IJ_LAYOUT_NONE;
     t->floats = (size_t)n;
 }
 
@@ -276,7 +276,7 @@ cl_mem ij_params_memory(const ij_params *p, int segment, ij_store store, bool ta
 /* Between the official order and the device's layout. */
 static void reorder(const ij_params *p, const ij_tensor *t, const float *from, float *to, bool to_device)
 {
-    if (t->layout == IJ_LAYOUT_VECTOR)
+    if (t->layout == IJ_LAYOUT_NONE)
         memcpy(to, from, (size_t)t->columns * sizeof *to);
     else if (to_device)
         ij_gemm_pack_rows(p->gemm, t->rows, t->columns, 0, t->rows, from, to);
@@ -288,7 +288,7 @@ int64_t ij_params_unpack_part(const ij_params *p, int index, const float *segmen
 {
     enum { PART = 1 << 17 };
     const ij_tensor *t = &p->tensors[index];
-    if (t->layout == IJ_LAYOUT_VECTOR) {
+    if (t->layout == IJ_LAYOUT_NONE) {
         memcpy(values, segment + t->offset, (size_t)t->columns * sizeof *values);
         return t->columns;
     }

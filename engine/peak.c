@@ -2,6 +2,7 @@
 
 #include "engine/base/try.h"
 #include "engine/launch.h"
+#include "engine/ops/implementations.h"
 #include "engine/profile.h"
 #include "engine/program.h"
 
@@ -34,13 +35,26 @@ static ij_status run_several(ij_device *device, cl_kernel kernel, const char *na
     return status ? status : stopped;
 }
 
+/* What the device's products have in common, and the work-items of a group of its kernels of peak.cl. */
+static const ij_implementation *common_of(const ij_device *device)
+{
+    return device->tuning.row[IJ_GROUP_DEVICE];
+}
+
+static size_t items_of(const ij_implementation *common)
+{
+    return common == &ij_common_item ? 1 : 64;
+}
+
 ij_status ij_measure_fma_peak(ij_device *device, double *gflops)
 {
     cl_kernel kernel;
-    TRY(ij_kernel_create(device, "peak", (ij_kernel_tuning){.group = IJ_GROUP_DEVICE}, "fma_peak", &kernel));
-    bool gpu = device->tuning.family == IJ_FAMILY_GPU; /* threads hide latencies there, and a thread does less */
-    cl_int code, rounds = gpu ? 20000 : 200000;
-    size_t local = gpu ? 64 : 1, groups = (gpu ? 64 : 8) * (size_t)device->info.compute_units, items = groups * local;
+    const ij_implementation *common = common_of(device);
+    TRY(ij_kernel_create(device, "peak", (ij_kernel_tuning){.of = common}, "fma_peak", &kernel));
+    bool alone = items_of(common) == 1; /* elsewhere threads hide latencies, and a thread does less */
+    cl_int code, rounds = alone ? 200000 : 20000;
+    size_t local = items_of(common), groups = (alone ? 8 : 64) * (size_t)device->info.compute_units,
+           items = groups * local;
     cl_mem out = clCreateBuffer(device->context, CL_MEM_READ_WRITE, items * 16 * sizeof(float), NULL, &code);
     ij_status status = ij_cl_check(code, "making a buffer");
     double seconds = 1.0;
@@ -48,7 +62,8 @@ ij_status ij_measure_fma_peak(ij_device *device, double *gflops)
     if (!status)
         status =
             run_several(device, kernel, "fma_peak", grid, (const ij_arg[]){IJ_ARG(out), IJ_ARG(rounds)}, 2, &seconds);
-    *gflops = 1e-9 * (double)items * rounds * 12.0 * ij_tuning_vw(&device->tuning) * 2.0 / seconds;
+    *gflops =
+        1e-9 * (double)items * rounds * 12.0 * ij_param_value(&device->tuning, common, "VW", 0, 0) * 2.0 / seconds;
     if (out)
         clReleaseMemObject(out);
     clReleaseKernel(kernel);
@@ -58,13 +73,14 @@ ij_status ij_measure_fma_peak(ij_device *device, double *gflops)
 ij_status ij_measure_copy_bandwidth(ij_device *device, size_t bytes, double *gbps)
 {
     cl_kernel kernel;
-    TRY(ij_kernel_create(device, "peak", (ij_kernel_tuning){.group = IJ_GROUP_DEVICE}, "copy", &kernel));
+    const ij_implementation *common = common_of(device);
+    TRY(ij_kernel_create(device, "peak", (ij_kernel_tuning){.of = common}, "copy", &kernel));
     cl_int code, code2, each = 8192, floats = (cl_int)(bytes / sizeof(float) / 8192 * 8192);
     cl_mem from = clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
     cl_mem to = clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &code2);
     ij_status status = ij_cl_check(code ? code : code2, "making a buffer");
     double seconds = 1.0;
-    ij_grid grid = {.x = (size_t)(floats / each), .y = 1, .local = device->tuning.family == IJ_FAMILY_GPU ? 64 : 1};
+    ij_grid grid = {.x = (size_t)(floats / each), .y = 1, .local = items_of(common)};
     cl_int zero = 0;
     if (!status)
         status = ij_cl_check(clEnqueueFillBuffer(device->compute, from, &zero, 4, 0, bytes, 0, NULL, NULL), "a fill");

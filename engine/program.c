@@ -100,11 +100,19 @@ static ij_status build_failed(ij_device *device, cl_program program, const char 
     return status;
 }
 
-ij_status ij_kernel_file(ij_family family, const char *source, char *name, size_t size)
+void ij_kernel_define(ij_kernel_tuning *tuning, const char *macro, int value)
 {
-    if ((size_t)snprintf(name, size, "%s%s", family == IJ_FAMILY_GPU ? "gpu_" : "", source) < size)
-        return IJ_OK;
-    return ij_fail(IJ_EINVAL, "the name of kernel source %s is too long", source);
+    int i = 0;
+    while (i < IJ_MOST_DEFINES && tuning->defines[i].macro)
+        i++;
+    tuning->defines[i] = (ij_define){macro, value};
+}
+
+void ij_kernel_align(ij_kernel_tuning *tuning, bool aligned)
+{
+    const ij_implementation *common = tuning->of->common;
+    if (!aligned && common && !common->any_width)
+        ij_kernel_define(tuning, "ALIGNED", 0);
 }
 
 static ij_status add_define(const char *define, char *options, size_t size)
@@ -117,26 +125,44 @@ static ij_status add_define(const char *define, char *options, size_t size)
 
 ij_status ij_kernel_options(const ij_tuning *t, ij_kernel_tuning tuning, char *options, size_t size)
 {
-    char value[IJ_KERNEL_OPTIONS];
-    size_t used = (size_t)snprintf(options, size, "-cl-std=CL1.2");
-    if (used >= size || !ij_tuning_options(t, tuning.group, tuning.shape[0], tuning.shape[1], options, size))
+    char define[IJ_KERNEL_OPTIONS];
+    const char *standard = tuning.of->standard ? tuning.of->standard : "CL1.2";
+    size_t used = (size_t)snprintf(options, size, "-cl-std=%s", standard);
+    if (used >= size || !ij_tuning_options(t, tuning.of, tuning.shape[0], tuning.shape[1], options, size))
         return ij_fail(IJ_EINVAL, "the build options of a kernel are longer than %zu bytes: %s", size - 1, options);
-    if (!tuning.define)
-        return IJ_OK;
-    if ((size_t)snprintf(value, sizeof value, "%s=%d", tuning.define, tuning.value) >= sizeof value)
-        return ij_fail(IJ_EINVAL, "a build option of a kernel is longer than %zu bytes: %s", sizeof value - 1, value);
-    return add_define(value, options, size);
+    for (const ij_define *d = tuning.defines; d->macro; d++) {
+        if ((size_t)snprintf(define, sizeof define, "%s=%d", d->macro, d->value) >= sizeof define)
+            return ij_fail(IJ_EINVAL, "a build option of a kernel is longer than %zu bytes: %s", sizeof define - 1,
+                           define);
+        TRY(add_define(define, options, size));
+    }
+    return IJ_OK;
 }
 
-static ij_status compile(ij_device *device, const char *source, const char *options, cl_program *program)
+/* The files that are put before a program, one after the other; malloc'ed. */
+static ij_status read_before(const ij_implementation *of, char **text)
+{
+    *text = calloc(1, 1);
+    ij_status status = *text ? IJ_OK : ij_fail(IJ_ENOMEM, "out of memory for kernel sources");
+    for (int i = 0; i < IJ_MOST_BEFORE && of->before[i] && !status; i++) {
+        char *part = NULL;
+        status = ij_kernel_source_read(of->before[i], &part);
+        char *longer = status ? NULL : realloc(*text, strlen(*text) + strlen(part) + 1);
+        if (longer)
+            *text = strcat(longer, part);
+        else if (!status)
+            status = ij_fail(IJ_ENOMEM, "out of memory for kernel sources");
+        free(part);
+    }
+    return status;
+}
+
+/* A file of cl/ behind those that its implementation has in common with others. */
+static ij_status compile(ij_device *device, const ij_implementation *of, const char *name, const char *options,
+                         cl_program *program)
 {
     char *common = NULL, *body = NULL;
-    char first[64], name[64];
-    ij_status status = ij_kernel_file(device->tuning.family, "common", first, sizeof first);
-    if (!status)
-        status = ij_kernel_file(device->tuning.family, source, name, sizeof name);
-    if (!status)
-        status = ij_kernel_source_read(first, &common);
+    ij_status status = read_before(ij_common_of(of), &common);
     if (!status)
         status = ij_kernel_source_read(name, &body);
     if (status)
@@ -171,26 +197,27 @@ ij_status ij_kernel_create(ij_device *device, const char *source, ij_kernel_tuni
 {
     char options[IJ_KERNEL_OPTIONS];
     *kernel = NULL;
-    const ij_group_info *group = ij_group_of(device->tuning.family, tuning.group);
-    if (!ij_group_has_source(group, source))
-        return ij_fail(IJ_EINVAL, "kernel source %s is not listed with the group %s (engine/tuning.c)", source,
-                       group->name);
+    const ij_implementation *of = tuning.of;
+    const char *file = ij_source_file(of, source);
+    if (!file)
+        return ij_fail(IJ_EINVAL, "kernel source %s is not listed with the implementation %s of %s", source, of->name,
+                       ij_group_name(of->group));
     TRY(ij_kernel_options(&device->tuning, tuning, options, sizeof options));
     if (device->info.type == IJ_DEVICE_CPU)
         TRY(add_define("CPU_DEVICE", options, sizeof options));
     program_entry *entry = device->programs;
-    while (entry && (strcmp(entry->source, source) != 0 || strcmp(entry->options, options) != 0))
+    while (entry && (strcmp(entry->source, file) != 0 || strcmp(entry->options, options) != 0))
         entry = entry->next;
     if (!entry) {
         entry = calloc(1, sizeof *entry);
         if (!entry)
             return ij_fail(IJ_ENOMEM, "out of memory for a program");
-        ij_status status = compile(device, source, options, &entry->program);
+        ij_status status = compile(device, of, file, options, &entry->program);
         if (status) {
             free(entry);
             return status;
         }
-        snprintf(entry->source, sizeof entry->source, "%s", source); /* compile refuses longer names */
+        snprintf(entry->source, sizeof entry->source, "%s", file);
         memcpy(entry->options, options, sizeof options);
         entry->next = device->programs;
         device->programs = entry;
@@ -200,7 +227,7 @@ ij_status ij_kernel_create(ij_device *device, const char *source, ij_kernel_tuni
     if (code != CL_SUCCESS) {
         *kernel = NULL;
         ij_cl_check(code, name);
-        return ij_fail_in(IJ_EBUILD, "kernel of cl/%s.cl: ", source);
+        return ij_fail_in(IJ_EBUILD, "kernel of cl/%s.cl: ", file);
     }
     return IJ_OK;
 }

@@ -18,27 +18,36 @@ extern const ij_kernel_source ij_kernel_sources[];
  * IJ_EFORMAT where a file holds a zero byte, which would end it for the compiler. */
 ij_status ij_kernel_source_read(const char *name, char **text);
 
-/* What a program is built with: the parameters of a group, chosen for a shape (see tuning.h), and one macro more that
- * the shape itself decides, such as the head width; NULL for none. */
-typedef struct ij_kernel_tuning {
-    ij_group group;
-    int shape[2];
-    const char *define;
+/* A macro that a shape itself decides, such as the head width. */
+typedef struct ij_define {
+    const char *macro;
     int value;
+} ij_define;
+
+/* What a program is built with: an implementation's parameters, chosen for a shape (see tuning.h), and macros more;
+ * these end with a NULL. */
+enum { IJ_MOST_DEFINES = 4 };
+typedef struct ij_kernel_tuning {
+    const ij_implementation *of;
+    int shape[2];
+    ij_define defines[IJ_MOST_DEFINES + 1];
 } ij_kernel_tuning;
+
+/* Adds a macro; there is room for IJ_MOST_DEFINES. */
+void ij_kernel_define(ij_kernel_tuning *tuning, const char *macro, int value);
+/* Says whether rows start at multiples of four floats, where the implementation's kernels want to know. */
+void ij_kernel_align(ij_kernel_tuning *tuning, bool aligned);
 
 /* Bytes that build options take at most, their final zero included. */
 enum { IJ_KERNEL_OPTIONS = 1024 };
 
-/* Creates `kernel` (the caller releases it) from program `source`: cl/SOURCE.cl behind cl/common.cl, or for the GPU
- * family cl/gpu_SOURCE.cl behind cl/gpu_common.cl. IJ_EBUILD with the build log and how to report it; IJ_EINVAL where
- * the options are longer than IJ_KERNEL_OPTIONS. */
+/* Creates `kernel` (the caller releases it) from a source of the implementation, behind the files that it has in common
+ * with others. IJ_EBUILD with the build log and how to report it; IJ_EINVAL where it is none of its sources, or the
+ * options are longer than IJ_KERNEL_OPTIONS. */
 ij_status ij_kernel_create(ij_device *device, const char *source, ij_kernel_tuning tuning, const char *name,
                            cl_kernel *kernel);
 
-/* What ij_kernel_create builds with: the name of a source's file in the family, without ".cl", and the options.
- * IJ_EINVAL where they do not fit. */
-ij_status ij_kernel_file(ij_family family, const char *source, char *name, size_t size);
+/* The options that ij_kernel_create builds with. IJ_EINVAL where they do not fit. */
 ij_status ij_kernel_options(const ij_tuning *t, ij_kernel_tuning tuning, char *options, size_t size);
 
 /* Releases every program of the device. */

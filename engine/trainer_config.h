@@ -4,13 +4,12 @@
 
 #include "engine/initial.h"
 #include "engine/model_config.h"
+#include "engine/operation.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 typedef enum ij_loss { IJ_LOSS_L2, IJ_LOSS_SMOOTH_L1 } ij_loss;
-/* Whose matrix products: our kernels, CLBlast's, or whichever suits the device (AUTO). */
-typedef enum ij_gemm_backend { IJ_GEMM_AUTO, IJ_GEMM_OWN, IJ_GEMM_CLBLAST } ij_gemm_backend;
 
 typedef struct ij_trainer_config {
     ij_model_config model;

@@ -28,93 +28,37 @@ bool ij_tuning_db_path(char *path, size_t size)
     return true;
 }
 
-static const char *family_name(ij_family family)
+/* ---- Lines as text ----------------------------------------------------------------------------------------------- */
+
+void ij_tuned_print(const ij_tuned *tuned, char *text, size_t size)
 {
-    return family == IJ_FAMILY_GPU ? "gpu" : "cpu";
+    size_t used = (size_t)snprintf(text, size, "%s%s", tuned->of->name, tuned->of->count ? " " : "");
+    if (used < size)
+        ij_choice_print(tuned->of, &tuned->choice, text + used, size - used);
 }
 
-/* ---- Choices as text --------------------------------------------------------------------------------------------- */
-
-void ij_choice_print(const ij_group_info *info, const ij_choice *choice, char *text, size_t size)
+const char *ij_tuned_parse(ij_group group, const char *text, ij_tuned *tuned)
 {
-    size_t used = 0;
-    *text = 0;
-    for (int i = 0; i < info->count && used < size; i++)
-        used += (size_t)snprintf(text + used, size - used, "%s%s=%d", i ? " " : "", info->params[i].macro,
-                                 choice->value[i]);
-}
-
-static bool offers(const ij_param *param, int value)
-{
-    for (int i = 0; i < IJ_MOST_VALUES && param->values[i]; i++)
-        if (param->values[i] == value)
-            return true;
-    return false;
-}
-
-const char *ij_choice_parse(const ij_group_info *info, const char *text, ij_choice *choice)
-{
-    int found = 0;
-    memset(choice, 0, sizeof *choice);
-    while (*(text += strspn(text, " \t"))) {
-        size_t name = strcspn(text, "= \t");
-        int i = 0;
-        while (i < info->count && (strlen(info->params[i].macro) != name || strncmp(info->params[i].macro, text, name)))
-            i++;
-        if (i == info->count)
-            return "a parameter that these kernels do not have";
-        if (text[name] != '=')
-            return "a parameter without a value";
-        char *end;
-        long value = strtol(text + name + 1, &end, 10);
-        if (end == text + name + 1 || (*end && *end != ' ' && *end != '\t') || !offers(&info->params[i], (int)value))
-            return "a value that the parameter does not have";
-        choice->value[i] = (int)value;
-        found |= 1 << i;
-        text = end;
-    }
-    return found == (1 << info->count) - 1 ? NULL : "a parameter is missing";
-}
-
-ij_choice ij_choice_first(const ij_group_info *info)
-{
-    ij_choice choice = {{0}};
-    for (int i = 0; i < info->count; i++)
-        choice.value[i] = info->params[i].values[0];
-    return choice;
-}
-
-bool ij_choice_next(const ij_group_info *info, ij_choice *choice)
-{
-    for (int i = info->count - 1; i >= 0; i--) {
-        const int *values = info->params[i].values;
-        int at = 0;
-        while (at < IJ_MOST_VALUES && values[at] && values[at] != choice->value[i])
-            at++;
-        if (at + 1 < IJ_MOST_VALUES && values[at + 1]) {
-            choice->value[i] = values[at + 1];
-            return true;
-        }
-        choice->value[i] = values[0];
-    }
-    return false;
+    size_t name = strcspn(text, " ");
+    tuned->of = ij_implementation_named(group, text, name);
+    return tuned->of ? ij_choice_parse(tuned->of, text + name, &tuned->choice) : "no implementation of this name";
 }
 
 /* "gemm 1152 384"; a shape of zeros is not written. */
-static void print_key(ij_family family, ij_group group, const int shape[2], const char *before, char *key, size_t size)
+static void print_key(ij_group group, const int shape[2], char *key, size_t size)
 {
-    int used = snprintf(key, size, "%s%s", before, ij_group_of(family, group)->name);
+    int used = snprintf(key, size, "%s", ij_group_name(group));
     for (int i = 0; i < 2 && shape[i]; i++)
         used += snprintf(key + used, size - (size_t)used, " %d", shape[i]);
 }
 
 /* The group and shape of "gemm 1152 384"; false where that is none. */
-static bool parse_key(ij_family family, const char *key, ij_group *group, int shape[2])
+static bool parse_key(const char *key, ij_group *group, int shape[2])
 {
     size_t name = strcspn(key, " ");
     for (int g = 0; g < IJ_GROUPS; g++) {
-        const char *known = ij_group_of(family, (ij_group)g)->name;
-        if (!known || strlen(known) != name || strncmp(known, key, name) != 0)
+        const char *known = ij_group_name((ij_group)g);
+        if (strlen(known) != name || strncmp(known, key, name) != 0)
             continue;
         char *end;
         *group = (ij_group)g;
@@ -125,31 +69,43 @@ static bool parse_key(ij_family family, const char *key, ij_group *group, int sh
     return false;
 }
 
-/* ---- What a group's kernels are made of -------------------------------------------------------------------------- */
-
-/* A source that cannot be read counts by its name alone; no kernel can be made of it. */
-static uint64_t add_source(ij_family family, const char *source, uint64_t hash)
+static void print_sources_key(const ij_implementation *of, char *key, size_t size)
 {
-    char name[64], *text;
-    if (ij_kernel_file(family, source, name, sizeof name))
-        return hash;
-    hash = XXH64(name, strlen(name), hash);
-    if (ij_kernel_source_read(name, &text))
+    snprintf(key, size, "sources %s %s", ij_group_name(of->group), of->name);
+}
+
+static void print_sources(const ij_device *device, const ij_implementation *of, char *text, size_t size)
+{
+    snprintf(text, size, "%016llx", (unsigned long long)ij_tuning_db_sources(device, of));
+}
+
+/* ---- What kernels are made of ------------------------------------------------------------------------------------ */
+
+/* A file that cannot be read counts by its name alone; no kernel can be made of it. */
+static uint64_t add_source(const char *file, uint64_t hash)
+{
+    char *text;
+    hash = XXH64(file, strlen(file), hash);
+    if (ij_kernel_source_read(file, &text))
         return hash;
     hash = XXH64(text, strlen(text), hash);
     free(text);
     return hash;
 }
 
-uint64_t ij_tuning_db_sources(const ij_device *device, ij_group group)
+uint64_t ij_tuning_db_sources(const ij_device *device, const ij_implementation *of)
 {
-    const ij_tuning *t = &device->tuning;
-    const ij_group_info *info = ij_group_of(t->family, group);
-    char layout[128] = "";
-    ij_choice_print(ij_group_of(t->family, IJ_GROUP_DEVICE), &t->choice[IJ_GROUP_DEVICE], layout, sizeof layout);
-    uint64_t hash = add_source(t->family, "common", XXH64(layout, strlen(layout), 0));
-    for (int i = 0; i < IJ_MOST_SOURCES && info->sources[i]; i++)
-        hash = add_source(t->family, info->sources[i], hash);
+    const ij_implementation *common = of->common;
+    uint64_t hash = XXH64(of->name, strlen(of->name), 0);
+    if (common) {
+        char shared[128];
+        ij_choice_print(common, ij_choice_for(&device->tuning, common, 0, 0), shared, sizeof shared);
+        hash = XXH64(shared, strlen(shared), hash);
+    }
+    for (int i = 0; i < IJ_MOST_BEFORE && ij_common_of(of)->before[i]; i++)
+        hash = add_source(ij_common_of(of)->before[i], hash);
+    for (int i = 0; i < IJ_MOST_SOURCES && of->sources[i]; i++)
+        hash = add_source(of->sources[i], hash);
     return hash;
 }
 
@@ -180,67 +136,64 @@ typedef struct loading {
     ij_device *device;
     const char *path;
     const ij_tuning_block *block;
-    bool stale[IJ_GROUPS];
-    int left_out[IJ_GROUPS]; /* stale lines */
+    int left_out[IJ_MOST_IMPLEMENTATIONS]; /* stale lines, in the table's order */
 } loading;
 
-static void put_choice(loading *l, const ij_tuning_line *line, ij_group group, const int shape[2])
+/* A choice that others begin with and that is not possible beside the common one gives way to the largest values that
+ * are. */
+static void make_legal(ij_tuning *t, const ij_implementation *of)
+{
+    ij_choice *start = ij_tuning_start_of(t, of);
+    if (!ij_choice_illegal(t, of, start))
+        return;
+    ij_choice choice = ij_choice_first(of);
+    do {
+        if (!ij_choice_illegal(t, of, &choice))
+            *start = choice;
+    } while (ij_choice_next(of, &choice));
+}
+
+void ij_tuning_db_set_common(ij_device *device, const ij_implementation *common, const ij_choice *choice)
+{
+    ij_tuning *t = &device->tuning;
+    *ij_tuning_start_of(t, common) = *choice;
+    t->tuned_count = 0;
+    for (const ij_implementation *const *i = ij_implementations; *i; i++)
+        if ((*i)->common == common)
+            make_legal(t, *i);
+}
+
+static bool is_stale(const loading *l, const ij_implementation *of)
+{
+    char key[64], now[32];
+    print_sources_key(of, key, sizeof key);
+    print_sources(l->device, of, now, sizeof now);
+    const char *then = ij_tuning_block_get(l->block, key);
+    return of->group != IJ_GROUP_DEVICE && (!then || strcmp(then, now) != 0);
+}
+
+static void put_line(loading *l, const ij_tuning_line *line, ij_group group, const int shape[2])
 {
     ij_tuning *t = &l->device->tuning;
-    ij_tuned tuned = {.group = group, .shape = {shape[0], shape[1]}};
-    const char *why = ij_choice_parse(ij_group_of(t->family, group), line->value, &tuned.choice);
+    ij_tuned tuned = {.shape = {shape[0], shape[1]}};
+    const char *why = ij_tuned_parse(group, line->value, &tuned);
+    if (tuned.of && !ij_tuning_allows(t, tuned.of))
+        return;
+    if (tuned.of && is_stale(l, tuned.of)) {
+        int i = 0;
+        while (ij_implementations[i] != tuned.of)
+            i++;
+        l->left_out[i]++;
+        return;
+    }
     if (!why)
-        why = ij_choice_illegal(t, group, &tuned.choice, l->device->info.local_bytes);
+        why = ij_choice_illegal(t, tuned.of, &tuned.choice);
     if (why)
         note(l->device, "%s: \"%s: %s\" is ignored: %s", l->path, line->key, line->value, why);
     else if (group == IJ_GROUP_DEVICE)
-        ij_tuning_db_set_layout(l->device, &tuned.choice);
+        ij_tuning_db_set_common(l->device, tuned.of, &tuned.choice);
     else
         ij_tuning_put(t, tuned); /* where memory is short the default serves */
-}
-
-/* A default that is not possible beside the device's choice gives way to the largest values that are. */
-static void make_default_legal(ij_device *device, ij_group group)
-{
-    ij_tuning *t = &device->tuning;
-    const ij_group_info *info = ij_group_of(t->family, group);
-    if (!ij_choice_illegal(t, group, &t->choice[group], device->info.local_bytes))
-        return;
-    ij_choice choice = ij_choice_first(info);
-    do {
-        if (!ij_choice_illegal(t, group, &choice, device->info.local_bytes))
-            t->choice[group] = choice;
-    } while (ij_choice_next(info, &choice));
-}
-
-void ij_tuning_db_set_layout(ij_device *device, const ij_choice *choice)
-{
-    device->tuning.choice[IJ_GROUP_DEVICE] = *choice;
-    device->tuning.tuned_count = 0;
-    for (int g = IJ_GROUP_DEVICE + 1; g < IJ_GROUPS; g++)
-        make_default_legal(device, (ij_group)g);
-}
-
-static void compare_sources(loading *l)
-{
-    for (int g = 0; g < IJ_GROUPS; g++) {
-        const char *name = ij_group_of(l->device->tuning.family, (ij_group)g)->name;
-        char key[64], now[32];
-        snprintf(key, sizeof key, "sources %s", name ? name : "");
-        snprintf(now, sizeof now, "%016llx", (unsigned long long)ij_tuning_db_sources(l->device, (ij_group)g));
-        const char *then = ij_tuning_block_get(l->block, key);
-        l->stale[g] = g != IJ_GROUP_DEVICE && (!then || strcmp(then, now) != 0);
-    }
-}
-
-static void put_clblast(loading *l, ij_group group, const int shape[2])
-{
-    ij_device *d = l->device;
-    ij_tuned *longer = realloc(d->clblast, (size_t)(d->clblast_count + 1) * sizeof *longer);
-    if (!longer)
-        return;
-    d->clblast = longer;
-    longer[d->clblast_count++] = (ij_tuned){.group = group, .shape = {shape[0], shape[1]}};
 }
 
 ij_status ij_tuning_db_override_clblast(const ij_device *device, const char *kernel, const char *parameters)
@@ -272,43 +225,45 @@ static void load_clblast_parameters(loading *l, const char *kernel, const ij_tun
 
 static void load_line(loading *l, const ij_tuning_line *line)
 {
-    ij_family family = l->device->tuning.family;
     ij_group group;
     int shape[2];
-    if (!*line->key || starts(line->key, "sources ") || !strcmp(line->key, "device"))
+    if (!*line->key || starts(line->key, "sources ") || strcmp(line->key, "device") == 0)
         return;
-    if (starts(line->key, "clblast ")) {
-        const char *what = line->key + strlen("clblast ");
-        if (!parse_key(family, what, &group, shape))
-            load_clblast_parameters(l, what, line);
-        else if (!strcmp(line->value, "faster") && !l->stale[group])
-            put_clblast(l, group, shape);
-        return;
-    }
-    if (!parse_key(family, line->key, &group, shape))
-        note(l->device, "%s: \"%s\" is ignored: no kernels of this name", l->path, line->key);
-    else if (l->stale[group])
-        l->left_out[group]++;
+    if (starts(line->key, "clblast "))
+        load_clblast_parameters(l, line->key + strlen("clblast "), line);
+    else if (parse_key(line->key, &group, shape))
+        put_line(l, line, group, shape);
     else
-        put_choice(l, line, group, shape);
+        note(l->device, "%s: \"%s\" is ignored: no kernels of this name", l->path, line->key);
+}
+
+/* Blocks of earlier versions say of which family of kernels they are. */
+static bool is_old(const ij_tuning_block *block)
+{
+    return ij_tuning_block_get(block, "family") != NULL;
 }
 
 static void load_block(ij_device *device, const char *path, const ij_tuning_block *block)
 {
     loading l = {.device = device, .path = path, .block = block};
     static const int none[2];
-    for (int i = 0; i < block->count; i++) /* the device's group comes first: others are legal, or not, beside it */
-        if (!strcmp(block->lines[i].key, "device"))
-            put_choice(&l, &block->lines[i], IJ_GROUP_DEVICE, none);
-    compare_sources(&l);
+    if (is_old(block)) {
+        note(device,
+             "%s: the tuning of this device was written by an earlier version and is ignored: run autotune again",
+             path);
+        return;
+    }
+    for (int i = 0; i < block->count; i++) /* what is common comes first: others are legal, or not, beside it */
+        if (strcmp(block->lines[i].key, "device") == 0)
+            put_line(&l, &block->lines[i], IJ_GROUP_DEVICE, none);
     for (int i = 0; i < block->count; i++)
         load_line(&l, &block->lines[i]);
-    for (int g = 0; g < IJ_GROUPS; g++)
-        if (l.left_out[g])
+    for (int i = 0; ij_implementations[i]; i++)
+        if (l.left_out[i])
             note(device,
-                 "%s: %d line%s of %s %s stale (the kernels have changed since) and ignored: run autotune again", path,
-                 l.left_out[g], l.left_out[g] == 1 ? "" : "s", ij_group_of(device->tuning.family, (ij_group)g)->name,
-                 l.left_out[g] == 1 ? "is" : "are");
+                 "%s: %d line%s of %s %s %s stale (the kernels have changed since) and ignored: run autotune again",
+                 path, l.left_out[i], l.left_out[i] == 1 ? "" : "s", ij_group_name(ij_implementations[i]->group),
+                 ij_implementations[i]->name, l.left_out[i] == 1 ? "is" : "are");
 }
 
 void ij_tuning_db_load(ij_device *device)
@@ -317,15 +272,14 @@ void ij_tuning_db_load(ij_device *device)
     ij_tuning_file file;
     if (!ij_tuning_db_path(path, sizeof path))
         return;
-    const char *family = family_name(device->tuning.family);
     if (ij_tuning_file_read(&file, path)) {
         note(device, "the tuning database is ignored: %s", ij_error());
     } else {
-        const ij_tuning_block *block = ij_tuning_file_find(&file, device->info.name, device->info.driver, family);
+        const ij_tuning_block *block = ij_tuning_file_find(&file, device->info.name, device->info.driver);
         if (block)
             load_block(device, path, block);
         for (int i = 0; i < file.count && !block; i++)
-            if (!strcmp(file.blocks[i].device, device->info.name) && !strcmp(file.blocks[i].family, family)) {
+            if (strcmp(file.blocks[i].device, device->info.name) == 0) {
                 note(device,
                      "%s: the tuning of this device is stale (driver %s, and now it is %s) and ignored: run "
                      "autotune again",
@@ -336,25 +290,27 @@ void ij_tuning_db_load(ij_device *device)
     ij_tuning_file_free(&file);
 }
 
-bool ij_tuning_db_clblast(const ij_device *device, ij_group group, int shape0, int shape1)
-{
-    for (int i = 0; i < device->clblast_count; i++) {
-        const ij_tuned *c = &device->clblast[i];
-        if (c->group == group && c->shape[0] == shape0 && c->shape[1] == shape1)
-            return true;
-    }
-    return false;
-}
-
 /* ---- Keeping ----------------------------------------------------------------------------------------------------- */
 
-/* Others may write too, and a person edit: the file is read again each time, and only one line of it changed. `group`
- * IJ_GROUPS: the line belongs to none. */
-static ij_status keep(const ij_device *device, const char *path, ij_group group, const char *key, const char *value,
-                      const char *remark)
+/* Lines of an implementation's other sources make room. */
+static ij_status renew_sources(const ij_device *device, ij_tuning_block *block, const ij_implementation *of)
+{
+    char key[64], now[32];
+    print_sources_key(of, key, sizeof key);
+    print_sources(device, of, now, sizeof now);
+    const char *then = ij_tuning_block_get(block, key);
+    if (!then || strcmp(then, now) != 0)
+        ij_tuning_block_remove(block, ij_group_name(of->group), of->name);
+    return ij_tuning_block_set(block, key, now, NULL);
+}
+
+/* Others may write too, and a person edit: the file is read again each time, and only one line of it changed. `of`
+ * NULL: the line is no implementation's. */
+static ij_status keep(const ij_device *device, const char *path, const ij_implementation *of, const char *key,
+                      const char *value, const char *remark)
 {
     ij_tuning_file file;
-    char full[128], today[16] = "", sources[64], now[32];
+    char full[128], today[16] = "";
     time_t seconds = time(NULL);
     struct tm day;
     if (gmtime_r(&seconds, &day))
@@ -364,18 +320,13 @@ static ij_status keep(const ij_device *device, const char *path, ij_group group,
     ij_status status = ij_tuning_file_read(&file, path);
     ij_tuning_block *block = NULL;
     if (!status) {
-        block = ij_tuning_file_make(&file, device->info.name, device->info.driver, family_name(device->tuning.family));
+        block = ij_tuning_file_make(&file, device->info.name, device->info.driver);
         status = block ? IJ_OK : ij_fail(IJ_ENOMEM, "out of memory for the tuning database");
     }
-    if (!status && group != IJ_GROUPS && group != IJ_GROUP_DEVICE) {
-        const char *name = ij_group_of(device->tuning.family, group)->name;
-        snprintf(sources, sizeof sources, "sources %s", name);
-        snprintf(now, sizeof now, "%016llx", (unsigned long long)ij_tuning_db_sources(device, group));
-        const char *then = ij_tuning_block_get(block, sources);
-        if (!then || strcmp(then, now) != 0)
-            ij_tuning_block_remove(block, name);
-        status = ij_tuning_block_set(block, sources, now, NULL);
-    }
+    if (!status && is_old(block))
+        block->count = 0;
+    if (!status && of && of->group != IJ_GROUP_DEVICE)
+        status = renew_sources(device, block, of);
     if (!status)
         status = ij_tuning_block_set(block, key, value, full);
     if (!status)
@@ -387,17 +338,9 @@ static ij_status keep(const ij_device *device, const char *path, ij_group group,
 ij_status ij_tuning_db_keep(const ij_device *device, const char *path, const ij_tuned *tuned, const char *remark)
 {
     char key[64], value[256];
-    print_key(device->tuning.family, tuned->group, tuned->shape, "", key, sizeof key);
-    ij_choice_print(ij_group_of(device->tuning.family, tuned->group), &tuned->choice, value, sizeof value);
-    return keep(device, path, tuned->group, key, value, remark);
-}
-
-ij_status ij_tuning_db_keep_clblast(const ij_device *device, const char *path, ij_group group, const int shape[2],
-                                    bool faster, const char *remark)
-{
-    char key[64];
-    print_key(device->tuning.family, group, shape, "clblast ", key, sizeof key);
-    return keep(device, path, group, key, faster ? "faster" : "slower", remark);
+    print_key(tuned->of->group, tuned->shape, key, sizeof key);
+    ij_tuned_print(tuned, value, sizeof value);
+    return keep(device, path, tuned->of, key, value, remark);
 }
 
 ij_status ij_tuning_db_keep_clblast_parameters(const ij_device *device, const char *path, const char *kernel,
@@ -405,5 +348,5 @@ ij_status ij_tuning_db_keep_clblast_parameters(const ij_device *device, const ch
 {
     char key[64];
     snprintf(key, sizeof key, "clblast %s", kernel);
-    return keep(device, path, IJ_GROUPS, key, parameters, remark);
+    return keep(device, path, NULL, key, parameters, remark);
 }

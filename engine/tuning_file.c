@@ -1,6 +1,7 @@
 #include "engine/tuning_file.h"
 
 #include "engine/base/try.h"
+#include "engine/files/whole_file.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -8,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 static const char heading[] = "# Tuning of ijepa-cl: the kernel parameters that tools/autotune measured, for each "
                               "device. The engine reads it when\n"
@@ -46,24 +46,23 @@ static ij_tuning_line *add_line(ij_tuning_block *block)
     return grow((void **)&block->lines, block->count, sizeof *block->lines) ? &block->lines[block->count++] : NULL;
 }
 
-ij_tuning_block *ij_tuning_file_find(ij_tuning_file *file, const char *device, const char *driver, const char *family)
+ij_tuning_block *ij_tuning_file_find(ij_tuning_file *file, const char *device, const char *driver)
 {
     for (int i = 0; i < file->count; i++) {
         ij_tuning_block *b = &file->blocks[i];
-        if (!strcmp(b->device, device) && !strcmp(b->driver, driver) && !strcmp(b->family, family))
+        if (!strcmp(b->device, device) && !strcmp(b->driver, driver))
             return b;
     }
     return NULL;
 }
 
-ij_tuning_block *ij_tuning_file_make(ij_tuning_file *file, const char *device, const char *driver, const char *family)
+ij_tuning_block *ij_tuning_file_make(ij_tuning_file *file, const char *device, const char *driver)
 {
-    ij_tuning_block *b = ij_tuning_file_find(file, device, driver, family);
+    ij_tuning_block *b = ij_tuning_file_find(file, device, driver);
     if (b || !(b = add_block(file)))
         return b;
     snprintf(b->device, sizeof b->device, "%s", device);
     snprintf(b->driver, sizeof b->driver, "%s", driver);
-    snprintf(b->family, sizeof b->family, "%s", family);
     return b;
 }
 
@@ -89,16 +88,18 @@ ij_status ij_tuning_block_set(ij_tuning_block *block, const char *key, const cha
     return IJ_OK;
 }
 
-void ij_tuning_block_remove(ij_tuning_block *block, const char *word)
+static bool starts_with(const char *text, const char *word)
 {
     size_t length = strlen(word);
+    return strncmp(text, word, length) == 0 && (text[length] == 0 || text[length] == ' ');
+}
+
+void ij_tuning_block_remove(ij_tuning_block *block, const char *key, const char *value)
+{
     int kept = 0;
-    for (int i = 0; i < block->count; i++) {
-        const char *key = block->lines[i].key;
-        bool goes = !strncmp(key, word, length) && (key[length] == 0 || key[length] == ' ');
-        if (!goes)
+    for (int i = 0; i < block->count; i++)
+        if (!starts_with(block->lines[i].key, key) || !starts_with(block->lines[i].value, value))
             block->lines[kept++] = block->lines[i];
-    }
     block->count = kept;
 }
 
@@ -137,8 +138,6 @@ static ij_status read_line(ij_tuning_block *block, char *text)
     char *key = trim(text), *value = trim(colon + 1);
     if (!strcmp(key, "driver"))
         snprintf(block->driver, sizeof block->driver, "%s", value);
-    else if (!strcmp(key, "family"))
-        snprintf(block->family, sizeof block->family, "%s", value);
     else
         return ij_tuning_block_set(block, key, value, remark);
     return IJ_OK;
@@ -183,7 +182,7 @@ static void print(const ij_tuning_file *file, FILE *out)
     fputs(heading, out);
     for (int i = 0; i < file->count; i++) {
         const ij_tuning_block *b = &file->blocks[i];
-        fprintf(out, "\n[%s]\ndriver: %s\nfamily: %s\n", b->device, b->driver, b->family);
+        fprintf(out, "\n[%s]\ndriver: %s\n", b->device, b->driver);
         for (int j = 0; j < b->count; j++) {
             const ij_tuning_line *l = &b->lines[j];
             if (!*l->key)
@@ -205,22 +204,37 @@ static void make_folders(const char *path)
     }
 }
 
+/* All of the file as text, malloc'ed; NULL where memory is short. */
+static char *text_of(const ij_tuning_file *file, size_t *bytes)
+{
+    char *text = NULL;
+    FILE *out = open_memstream(&text, bytes);
+    if (!out)
+        return NULL;
+    print(file, out);
+    bool good = !ferror(out);
+    if (fclose(out) == 0 && good)
+        return text;
+    free(text);
+    return NULL;
+}
+
 ij_status ij_tuning_file_write(const ij_tuning_file *file, const char *path)
 {
-    char temporary[4160];
+    size_t bytes;
+    char *text = text_of(file, &bytes);
+    if (!text)
+        return ij_fail(IJ_ENOMEM, "out of memory for the tuning database");
     make_folders(path);
-    snprintf(temporary, sizeof temporary, "%s.%ld", path, (long)getpid());
-    FILE *out = fopen(temporary, "w");
-    if (!out)
-        return ij_fail(IJ_EIO, "%s: cannot write the tuning database: %s", temporary, strerror(errno));
-    print(file, out);
-    bool good = !ferror(out) && fflush(out) == 0 && fsync(fileno(out)) == 0;
-    int error = errno;
-    good = fclose(out) == 0 && good;
-    if (good && rename(temporary, path) == 0)
-        return IJ_OK;
-    error = good ? errno : error;
-    unlink(temporary);
-    return ij_fail(IJ_EIO, "%s: cannot write the tuning database: %s; what was there before is untouched", path,
-                   strerror(error));
+    ij_whole_file *whole;
+    ij_status status = ij_whole_file_create(&whole, path);
+    if (!status) {
+        status = ij_whole_file_write(whole, text, bytes);
+        if (status)
+            ij_whole_file_abandon(whole);
+        else
+            status = ij_whole_file_finish(whole);
+    }
+    free(text);
+    return status ? ij_fail_in(status, "the tuning database: ") : IJ_OK;
 }

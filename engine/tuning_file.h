@@ -1,4 +1,4 @@
-/* The tuning database as text: blocks of "key: value  # remark" lines, one block a device, driver and family. Knows
+/* The tuning database as text: blocks of "key: value  # remark" lines, one block a device and driver. Knows
  * nothing of what the lines mean; tuning_db.h does. What it does not understand it keeps as it is. */
 #ifndef IJ_TUNING_FILE_H
 #define IJ_TUNING_FILE_H
@@ -11,7 +11,7 @@ typedef struct ij_tuning_line {
 } ij_tuning_line;
 
 typedef struct ij_tuning_block {
-    char device[256], driver[128], family[16];
+    char device[256], driver[128];
     ij_tuning_line *lines; /* own */
     int count;
 } ij_tuning_block;
@@ -29,15 +29,15 @@ void ij_tuning_file_free(ij_tuning_file *file);
 ij_status ij_tuning_file_write(const ij_tuning_file *file, const char *path);
 
 /* The block of a device, or NULL. */
-ij_tuning_block *ij_tuning_file_find(ij_tuning_file *file, const char *device, const char *driver, const char *family);
+ij_tuning_block *ij_tuning_file_find(ij_tuning_file *file, const char *device, const char *driver);
 /* The same, made if need be; NULL where memory is short. */
-ij_tuning_block *ij_tuning_file_make(ij_tuning_file *file, const char *device, const char *driver, const char *family);
+ij_tuning_block *ij_tuning_file_make(ij_tuning_file *file, const char *device, const char *driver);
 
 /* The value of a key, or NULL. */
 const char *ij_tuning_block_get(const ij_tuning_block *block, const char *key);
 /* Adds or replaces a line. IJ_ENOMEM. */
 ij_status ij_tuning_block_set(ij_tuning_block *block, const char *key, const char *value, const char *remark);
-/* Removes the lines whose key starts with the word `word`. */
-void ij_tuning_block_remove(ij_tuning_block *block, const char *word);
+/* Removes the lines whose key starts with the word `key` and whose value starts with the word `value`. */
+void ij_tuning_block_remove(ij_tuning_block *block, const char *key, const char *value);
 
 #endif

@@ -16,6 +16,28 @@ static void print_help(void)
          "Without a name it takes the first GPU, or else the first device.");
 }
 
+/* What implementations go by (engine/implementation.h). */
+static void print_abilities(const ij_device_info *d)
+{
+    static const char *const units[] = {[IJ_MATRIX_NONE] = "",
+                                        [IJ_MATRIX_MMA] = ", matrix units (mma)",
+                                        [IJ_MATRIX_MFMA] = ", matrix units (mfma)",
+                                        [IJ_MATRIX_WMMA] = ", matrix units (wmma)",
+                                        [IJ_MATRIX_DPAS] = ", matrix units (dpas)"};
+    printf("   vectors of %d floats", d->vector_width);
+    const char *before = ", sub-groups of ";
+    for (unsigned size = 1; size && size <= d->sub_groups; size *= 2)
+        if (d->sub_groups & size) {
+            printf("%s%u", before, size);
+            before = ", ";
+        }
+    printf("%s%s%s%s", d->fp16 ? ", fp16" : "", d->bf16 ? ", bf16" : "", d->integer_dot ? ", integer dot products" : "",
+           units[d->matrix_unit]);
+    if (d->generation)
+        printf(", architecture %x", d->generation);
+    puts("");
+}
+
 static void print_device(const ij_device_info *d)
 {
     static const char *const types[] = {[IJ_DEVICE_CPU] = "CPU", [IJ_DEVICE_GPU] = "GPU", [IJ_DEVICE_OTHER] = "other"};
@@ -27,6 +49,7 @@ static void print_device(const ij_device_info *d)
     printf("   %.1f GiB of memory%s, %.1f GiB in one piece; %llu KiB local\n", (double)d->global_bytes / gib,
            d->unified_memory ? " shared with the host" : "", (double)d->max_alloc_bytes / gib,
            (unsigned long long)(d->local_bytes / 1024));
+    print_abilities(d);
 }
 
 int ij_command_devices(int argc, char **argv)

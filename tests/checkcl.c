@@ -1,7 +1,10 @@
 /* The runner: checkcl [--list] [FILTER]... runs the cases whose "case variant" contains a filter, or only names them.
  * IJEPA_TEST_SEED chooses other random shapes and numbers, IJEPA_TEST_EVERY=1 all that take long to compile,
- * IJEPA_VECTOR_WIDTH and IJEPA_FAMILY what the variant "device" is, IJEPA_CL_DIR other kernel sources. */
+ * IJEPA_VECTOR_WIDTH and IJEPA_IMPL what the variant "device" is, IJEPA_CL_DIR other kernel sources. */
 #include "tests/checkcl.h"
+
+#include "engine/ops/common.h"
+#include "engine/ops/implementations.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,8 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Tiles unlike the defaults': four vectors wide; one vector wide, with keys and tokens in other blocks; and the GPU
- * family's smallest, without double buffering. */
+/* Tiles unlike those that implementations begin with: four vectors wide; one vector wide, with keys and tokens in other
+ * blocks; and the smallest of work-groups, without double buffering. */
 static const check_change wide[] = {{IJ_GROUP_DEVICE, "TN", 64},
                                     {IJ_GROUP_GEMM, "TM", 6},
                                     {IJ_GROUP_GRADIENT, "TM", 6},
@@ -44,23 +47,28 @@ static const check_change small[] = {{IJ_GROUP_GEMM, "WGM", 32},
                                      {IJ_GROUP_ATTENTION_BACKWARD, "BR", 8},
                                      {0}};
 
-/* A family or a tuning more is one line more here. "device": what the engine takes on this device. */
+#define BY_ITEMS  "panel item"
+#define BY_GROUPS "tile group"
+
+/* An implementation or a tuning more is one line more here; what the device cannot build is left out. "device": what
+ * the engine takes on this device. */
 /* clang-format off */
 static const check_variant variants[] = {
-    {"device", IJ_FAMILY_CPU, 0, NULL, false}, /* the family is the device's, too */
-    {"cpu-16", IJ_FAMILY_CPU, 16, NULL, false},
-    {"cpu-16-wide", IJ_FAMILY_CPU, 16, wide, false},
-    {"cpu-8", IJ_FAMILY_CPU, 8, NULL, false},
-    {"cpu-8-narrow", IJ_FAMILY_CPU, 8, narrow, false},
-    {"cpu-4", IJ_FAMILY_CPU, 4, NULL, false},
-    {"gpu", IJ_FAMILY_GPU, 4, NULL, false},
-    {"gpu-small", IJ_FAMILY_GPU, 4, small, false},
-    {"clblast", IJ_FAMILY_CPU, 16, NULL, true},
-    {"gpu-clblast", IJ_FAMILY_GPU, 4, NULL, true},
+    {"device", NULL, 0, NULL, IJ_GEMM_OWN},
+    {"cpu-16", BY_ITEMS, 16, NULL, IJ_GEMM_OWN},
+    {"cpu-16-wide", BY_ITEMS, 16, wide, IJ_GEMM_OWN},
+    {"cpu-8", BY_ITEMS, 8, NULL, IJ_GEMM_OWN},
+    {"cpu-8-narrow", BY_ITEMS, 8, narrow, IJ_GEMM_OWN},
+    {"cpu-4", BY_ITEMS, 4, NULL, IJ_GEMM_OWN},
+    {"gpu", BY_GROUPS, 0, NULL, IJ_GEMM_OWN},
+    {"gpu-small", BY_GROUPS, 0, small, IJ_GEMM_OWN},
+    {"gpu-subgroup", BY_GROUPS " gemm=subgroup", 0, NULL, IJ_GEMM_OWN},
+    {"clblast", BY_ITEMS, 16, NULL, IJ_GEMM_CLBLAST},
+    {"gpu-clblast", BY_GROUPS, 0, NULL, IJ_GEMM_CLBLAST},
 };
 /* clang-format on */
 
-static const check_case *const operations[] = {check_gemm, check_layernorm, check_attention, check_tokens,
+static const check_case *const operations[] = {check_gemm, check_layernorm, check_attention,  check_tokens,
                                                check_loss, check_optimizer, check_regularise, check_probe};
 
 /* One case with one variant: a CMocka test. */
@@ -76,40 +84,55 @@ static uint64_t seed = 1;
 
 static void change(ij_tuning *t, const check_change *c)
 {
-    const ij_group_info *info = ij_group_of(t->family, c->group);
-    for (int i = 0; i < info->count; i++)
-        if (strcmp(info->params[i].macro, c->macro) == 0) {
-            t->choice[c->group].value[i] = c->value;
+    const ij_implementation *of = t->row[c->group];
+    for (int i = 0; i < of->count; i++)
+        if (strcmp(of->params[i].macro, c->macro) == 0) {
+            ij_tuning_start_of(t, of)->value[i] = c->value;
             return;
         }
-    fail_msg("group %s has no parameter %s", info->name, c->macro);
+    fail_msg("%s %s has no parameter %s", ij_group_name(c->group), of->name, c->macro);
+}
+
+/* What a variant begins with; NULL, or why the device cannot build it. */
+static const char *begin(const check_variant *v, ij_tuning *t)
+{
+    static ij_device_info said; /* what the device is said to be */
+    *t = own;
+    if (v->vector || v->take) {
+        said = device->info;
+        said.vector_width = v->vector ? v->vector : said.vector_width;
+        ij_tuning_start(t, &said);
+    }
+    return v->take ? ij_tuning_take(t, v->take) : NULL;
 }
 
 /* Sets the kernels' parameters and sees to it that they are legal together. */
 static void use(const check_variant *v)
 {
-    const char *width = getenv("IJEPA_VECTOR_WIDTH");
-    ij_tuning t = v->vector ? ij_tuning_default(v->family, v->vector) : own;
-    if (v->vector && v->family == IJ_FAMILY_CPU)
-        t.local_bytes = (size_t)device->info.local_bytes;
-    if (!v->vector && t.family == IJ_FAMILY_CPU && width && *width)
+    const char *width = getenv("IJEPA_VECTOR_WIDTH"), *why;
+    ij_tuning t;
+    if ((why = begin(v, &t))) {
+        print_message("             left out: %s\n", why);
+        skip();
+    }
+    if (!v->take && width && *width && t.row[IJ_GROUP_DEVICE] == &ij_common_item)
         assert_int_equal(ij_tuning_vw(&t), atoi(width)); /* the width that a test asks for is the one it gets */
     for (const check_change *c = v->change; c && c->macro; c++)
         change(&t, c);
     for (ij_group g = 0; g < IJ_GROUPS; g++) {
-        const char *illegal = ij_choice_illegal(&t, g, &t.choice[g], (size_t)device->info.local_bytes);
+        const char *illegal = ij_choice_illegal(&t, t.row[g], ij_choice_for(&t, t.row[g], 0, 0));
         if (illegal)
             fail_msg("variant %s: %s", v->name, illegal);
     }
     device->tuning = t;
 }
 
-/* The widest choice of shapes only where they are at home: what the engine takes on this device. Compiling the GPU
- * family for a CPU takes seconds a kernel. IJEPA_TEST_EVERY widens all. */
+/* The widest choice of shapes only where they are at home: what the engine takes on this device. Compiling kernels for
+ * groups on a CPU takes seconds each. IJEPA_TEST_EVERY widens all. */
 static bool runs_every(const check_variant *v)
 {
-    bool at_home = (device->info.type == IJ_DEVICE_GPU) == (own.family == IJ_FAMILY_GPU);
-    return getenv("IJEPA_TEST_EVERY") || (!v->vector && at_home);
+    bool at_home = (device->info.type == IJ_DEVICE_GPU) == (own.row[IJ_GROUP_DEVICE] == &ij_common_group);
+    return getenv("IJEPA_TEST_EVERY") || (!v->take && at_home);
 }
 
 static void run_job(void **state)
@@ -155,7 +178,7 @@ static size_t find_jobs(int filters, char **filter, job *jobs)
             for (size_t v = 0; v < sizeof variants / sizeof *variants; v++) {
                 job j = {.what = what, .variant = &variants[v]};
                 snprintf(j.name, sizeof j.name, "%s %s", what->name, variants[v].name);
-                if ((variants[v].clblast && !what->products) || !wanted(j.name, filters, filter))
+                if ((variants[v].products == IJ_GEMM_CLBLAST && !what->products) || !wanted(j.name, filters, filter))
                     continue;
                 if (jobs)
                     jobs[count] = j;
@@ -172,7 +195,8 @@ static int run_jobs(job *jobs, size_t count)
     for (size_t i = 0; i < count; i++)
         tests[i] = (struct CMUnitTest){jobs[i].name, run_job, NULL, drop_job, &jobs[i]};
     own = device->tuning;
-    printf("checkcl: %s, vectors of %d, seed %llu\n", device->info.name, ij_tuning_vw(&own), (unsigned long long)seed);
+    printf("checkcl: %s, vectors of %d, seed %llu\n", device->info.name, device->info.vector_width,
+           (unsigned long long)seed);
     int failed = _cmocka_run_group_tests("checkcl", tests, count, NULL, NULL);
     device->tuning = own;
     free(tests);

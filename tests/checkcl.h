@@ -16,20 +16,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Another value than the family's default for a parameter. */
+/* Another value than the one that an operation's implementation begins with. */
 typedef struct check_change {
     ij_group group;
     const char *macro;
     int value;
 } check_change;
 
-/* A family of kernels with its parameters. */
+/* Implementations with their parameters. */
 typedef struct check_variant {
     const char *name;
-    ij_family family;
-    int vector; /* native vector width in floats, from which the defaults follow; 0: all as on the device */
+    const char *take;           /* other implementations than the device's, as for ij_tuning_take; NULL: none */
+    int vector;                 /* another native vector width in floats, from which parameters follow; 0: none */
     const check_change *change; /* ends with an empty one; NULL: none */
-    bool clblast;               /* the matrix products are CLBlast's */
+    ij_gemm_backend products;
 } check_variant;
 
 typedef struct check_buffer {

@@ -37,7 +37,7 @@ read -r tried left failed <<<"$(counts attention)"
 [[ $tried == 5 && $failed == 4 ]] || fail "$tried tried and $failed failed, expected 5 and 4"
 [[ $left -ge 1 ]] || fail "nothing is left for --resume: this test needs six candidates"
 total=$((tried + left))
-grep -qE '^attention 8: TM=[0-9]+ KB=[0-9]+  # [0-9.]+ GFLOP/s' "$IJEPA_TUNING" || fail "nothing was kept"
+grep -qE '^attention 8: panel TM=[0-9]+ KB=[0-9]+  # [0-9.]+ GFLOP/s' "$IJEPA_TUNING" || fail "nothing was kept"
 for word in ran crashed wrong failed hung; do
     grep -q ": $word" "$IJEPA_TUNING.tried" || fail "\"$word\" is not remembered"
 done
@@ -77,15 +77,15 @@ grep -q '^attention 8: ' "$IJEPA_TUNING" || fail "the interruption lost what was
 expect '^attention 8: '
 expect ' 1 line of it holds'
 
-# What all kernels of a CPU share, and the GPU family's passes over rows: the engine takes what was found.
+# What kernels have in common, and passes over rows by groups: the engine takes what was found.
 rm -r "$folder/deep"
 "$autotune" "$config" --kernels device --candidates 2 --minutes 5 >"$folder/out" 2>&1 || fail "device: status $?"
 expect '^device .* 2 +[0-9]+ +0 .*GFLOP/s'
-IJEPA_FAMILY=gpu "$autotune" "$config" --kernels rows --candidates 2 --minutes 5 >"$folder/out" 2>&1 ||
+IJEPA_IMPL=group "$autotune" "$config" --kernels rows --candidates 2 --minutes 5 >"$folder/out" 2>&1 ||
     fail "rows: status $?"
 expect '^rows .* 2 +[0-9]+ +0 .*GB/s'
-grep -qE '^rows: WGS=[0-9]+ LANES=[0-9]+ COLS=[0-9]+  # [0-9.]+ GB/s' "$IJEPA_TUNING" || fail "no rows were kept"
-IJEPA_FAMILY=gpu "$autotune" --show >"$folder/out" 2>&1 || fail "--show: status $?"
+grep -qE '^rows: (item|group WGS=[0-9]+ LANES=[0-9]+ COLS=[0-9]+)  # [0-9.]+ GB/s' "$IJEPA_TUNING" || fail "no rows were kept"
+IJEPA_IMPL=group "$autotune" --show >"$folder/out" 2>&1 || fail "--show: status $?"
 expect ' 1 line of it holds'
 
 # Every product of a step is tried with the tail that the step gives it; a trial that runs another one fails.
@@ -99,6 +99,20 @@ expect "^$jobs candidates: $jobs timed"
 IJEPA_AUTOTUNE_FAULTS="stray stray stray stray stray stray stray stray" "$autotune" "$config" --kernels gemm \
     --candidates 1 --no-clblast --minutes 5 >"$folder/out" 2>&1 || fail "stray: status $?"
 expect 'the trial launched gemm.*, which is not the step.s operation'
+
+# Every implementation that can compute a shape is tried, what each begins with first: the better one is kept.
+rm -r "$folder/deep"
+IJEPA_IMPL=product=tile "$autotune" "$config" --kernels gradient --candidates 2 --minutes 5 >"$folder/out" 2>&1 ||
+    fail "two implementations: status $?"
+shapes=$(grep -cE '^gradient ' "$folder/out")
+for name in tile clblast; do
+    tried=$(grep -cE "^[0-9a-f]+ gradient [0-9]+ [0-9]+ $name( .*)?: ran" "$IJEPA_TUNING.tried" || true)
+    [[ $tried == "$shapes" ]] || fail "$name ran for $tried of $shapes gradients"
+done
+[[ $(grep -cE '^gradient [0-9]+ [0-9]+: (tile WGM=|clblast  #)' "$IJEPA_TUNING") == "$shapes" ]] ||
+    fail "not every gradient was kept"
+IJEPA_IMPL=product=tile "$autotune" --show >"$folder/out" 2>&1 || fail "--show: status $?"
+expect " $shapes lines of it hold"
 
 # Wrong usage.
 for arguments in "" "--minutes x $config" "$config $config" "--unknown" "$config --watchdog 0"; do

@@ -1,5 +1,8 @@
-/* What engine/tuning.c says that kernels take of local memory, which decides what is legal and what fits, against what
- * the built kernels report: both families, every group, choices from one end of its list to the other. */
+/* What implementations say that their kernels take of local memory, which decides what is legal and what fits, against
+ * what the built kernels report: every implementation that the device can build, choices from one end of its list to
+ * the other. */
+#include "engine/ops/common.h"
+#include "engine/ops/implementations.h"
 #include "engine/program.h"
 #include "engine/tuning_db.h"
 #include "tests/skip.h"
@@ -18,54 +21,56 @@
 
 enum { CHOICES = 3, SHAPE0 = 64, SHAPE1 = 32, WIDEST = 1408 }; /* WIDEST: a row of LayerNorm, ViT-g's */
 
-/* A kernel by which a source's program is made. */
+/* A kernel by which a source's program is made; others are found in it. */
 static const struct {
-    const char *source, *kernel, *define;
-} programs[] = {{"gemm", "gemm", "ALIGNED"},
-                {"gradient", "gemm_gradient", "ALIGNED"},
-                {"attention", "attention", "DH"},
-                {"layernorm", "layernorm", NULL},
-                {"optimizer", "adamw", NULL},
-                {"regularise", "variance", NULL},
-                {"tokens", "patchify", NULL},
-                {"loss", "loss", NULL},
-                {"rowmajor", "tail", "ALIGNED"},
-                {"panels", "panel_transpose", NULL},
-                {"softmax_probe", "softmax_gradient", NULL},
-                {"nearest", "nearest", NULL},
-                {"peak", "fma_peak", NULL}};
+    const char *source, *kernel;
+} programs[] = {{"gemm", "gemm"},
+                {"gradient", "gemm_gradient"},
+                {"gpu_gemm", "gemm"},
+                {"subgroup_gemm", "gemm"},
+                {"gpu_gradient", "gemm_gradient"},
+                {"panels", "panel_transpose"},
+                {"layernorm", "layernorm"},
+                {"optimizer", "adamw"},
+                {"regularise", "variance"},
+                {"tokens", "patchify"},
+                {"loss", "loss"},
+                {"rowmajor", "tail"},
+                {"softmax_probe", "softmax_gradient"},
+                {"nearest", "nearest"},
+                {"peak", "fma_peak"}};
 
-/* One choice of a group under test. */
+/* One choice of an implementation under test. */
 typedef struct probe {
     ij_device *device;
-    ij_group group;
+    const ij_implementation *of;
     int width; /* as ij_tuning_local_bytes wants it */
     char choice[128];
     size_t estimate, most; /* what the kernels report, of all of them */
 } probe;
 
-/* How a group's estimates compare, for people: what is too much is memory that is not used. */
+/* How estimates compare, for people: what is too much is memory that is not used. */
 typedef struct summary {
     int compared, too_much;
     size_t most_too_much;
     char where[256];
 } summary;
 
-static bool has_word(const char *words, const char *word)
+static bool is_attention(const ij_implementation *of)
 {
-    const char *at = strstr(words, word);
-    size_t length = strlen(word);
-    return at && (at == words || at[-1] == ' ') && (at[length] == ' ' || at[length] == 0);
+    return of->group == IJ_GROUP_ATTENTION || of->group == IJ_GROUP_ATTENTION_BACKWARD;
 }
 
-/* Whether the engine uses a kernel with this group: attention's are all in one source. */
-static bool is_used(ij_group group, const char *kernel)
+/* Whether the engine uses a kernel with this implementation: attention's are all in one source. */
+static bool is_used(const ij_implementation *of, const char *kernel)
 {
-    if (group == IJ_GROUP_ATTENTION)
-        return strcmp(kernel, "attention") == 0;
-    if (group == IJ_GROUP_ATTENTION_BACKWARD)
-        return has_word("attention_backward attention_backward_q attention_backward_kv", kernel);
-    return true;
+    if (!is_attention(of))
+        return true;
+    const ij_attention_row *row = (const ij_attention_row *)of; /* its first member */
+    for (int i = 0; i < IJ_ATTENTION_KERNELS && row->names[i]; i++)
+        if (strcmp(row->names[i], kernel) == 0)
+            return true;
+    return false;
 }
 
 static void compare(probe *p, cl_kernel kernel)
@@ -73,36 +78,44 @@ static void compare(probe *p, cl_kernel kernel)
     char name[128] = "";
     cl_ulong bytes = 0;
     assert_int_equal(clGetKernelInfo(kernel, CL_KERNEL_FUNCTION_NAME, sizeof name - 1, name, NULL), CL_SUCCESS);
-    if (!is_used(p->group, name))
+    if (!is_used(p->of, name))
         return;
-    if (p->device->tuning.family == IJ_FAMILY_GPU && strcmp(name, "layernorm_backward") == 0)
+    if (p->of == &ij_rows_group && strcmp(name, "layernorm_backward") == 0)
         assert_int_equal(clSetKernelArg(kernel, 12, 2 * WIDEST * sizeof(float), NULL), CL_SUCCESS);
     assert_int_equal(
         clGetKernelWorkGroupInfo(kernel, p->device->id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof bytes, &bytes, NULL),
         CL_SUCCESS);
     if (bytes > p->estimate)
-        fail_msg("%s, %s, width %d: %s takes %llu bytes of local memory, and the engine thinks %zu",
-                 ij_group_of(p->device->tuning.family, p->group)->name, p->choice, p->width, name,
-                 (unsigned long long)bytes, p->estimate);
+        fail_msg("%s %s, %s, width %d: %s takes %llu bytes of local memory, and the engine thinks %zu",
+                 ij_group_name(p->of->group), p->of->name, p->choice, p->width, name, (unsigned long long)bytes,
+                 p->estimate);
     p->most = bytes > p->most ? (size_t)bytes : p->most;
+}
+
+static const char *kernel_of(const probe *p, const char *source)
+{
+    if (is_attention(p->of))
+        return ((const ij_attention_row *)p->of)->names[0];
+    const char *prefix = ij_common_of(p->of)->prefix ? ij_common_of(p->of)->prefix : "";
+    const char *short_name = strncmp(source, prefix, strlen(prefix)) == 0 ? source + strlen(prefix) : source;
+    for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
+        if (strcmp(programs[i].source, source) == 0 || strcmp(programs[i].source, short_name) == 0)
+            return programs[i].kernel;
+    fail_msg("this test does not know the source %s", source);
+    return NULL;
 }
 
 /* All kernels of one source. */
 static void compare_source(probe *p, const char *source)
 {
-    size_t i = 0;
-    while (i < sizeof programs / sizeof *programs && strcmp(programs[i].source, source) != 0)
-        i++;
-    if (i == sizeof programs / sizeof *programs)
-        fail_msg("this test does not know the source %s", source);
-    bool heads = strcmp(source, "attention") == 0, gpu = p->device->tuning.family == IJ_FAMILY_GPU;
-    ij_kernel_tuning tuning = {.group = p->group, .define = heads || gpu ? programs[i].define : NULL, .value = 1};
-    if (heads)
-        tuning.shape[0] = tuning.value = p->width;
-    else if (p->group == IJ_GROUP_GEMM || p->group == IJ_GROUP_GRADIENT)
+    ij_kernel_tuning tuning = {.of = p->of};
+    if (is_attention(p->of)) {
+        tuning.shape[0] = p->width;
+        ij_kernel_define(&tuning, "DH", p->width);
+    } else if (p->of->group == IJ_GROUP_GEMM || p->of->group == IJ_GROUP_GRADIENT) {
         tuning.shape[0] = SHAPE0, tuning.shape[1] = SHAPE1;
-    const char *name =
-        heads && gpu && p->group == IJ_GROUP_ATTENTION_BACKWARD ? "attention_backward_q" : programs[i].kernel;
+    }
+    const char *name = kernel_of(p, source);
     cl_kernel kernel, all[32];
     cl_program program;
     cl_uint count = 0;
@@ -118,26 +131,21 @@ static void compare_source(probe *p, const char *source)
     clReleaseKernel(kernel);
 }
 
-static void compare_choice(ij_device *d, ij_group group, const ij_choice *choice, int width, summary *s)
+static void compare_choice(ij_device *d, const ij_implementation *of, const ij_choice *choice, int width, summary *s)
 {
-    bool product = group == IJ_GROUP_GEMM || group == IJ_GROUP_GRADIENT, rows = group == IJ_GROUP_ROWS;
-    const ij_group_info *info = ij_group_of(d->tuning.family, group);
-    probe p = {.device = d, .group = group, .width = width};
-    p.estimate = ij_tuning_local_bytes(&d->tuning, group, choice, width);
+    bool product = of->group == IJ_GROUP_GEMM || of->group == IJ_GROUP_GRADIENT;
+    probe p = {.device = d, .of = of, .width = width};
+    p.estimate = ij_tuning_local_bytes(&d->tuning, of, choice, width);
     if (p.estimate > d->info.local_bytes)
         return; /* nothing that the engine would build here */
-    ij_tuned tuned = {.group = group,
-                      .shape = {product ? SHAPE0
-                                : rows  ? 0
-                                        : width,
-                                product ? SHAPE1 : 0},
-                      .choice = *choice};
-    if (group != IJ_GROUP_DEVICE)
+    ij_tuned tuned = {.of = of, .choice = *choice};
+    tuned.shape[0] = product ? SHAPE0 : is_attention(of) ? width : 0;
+    tuned.shape[1] = product ? SHAPE1 : 0;
+    if (of->group != IJ_GROUP_DEVICE)
         assert_true(ij_tuning_put(&d->tuning, tuned));
-    ij_choice_print(info, choice, p.choice, sizeof p.choice);
-    for (int i = 0; i < IJ_MOST_SOURCES && info->sources[i]; i++)
-        if (group != IJ_GROUP_DEVICE || strcmp(info->sources[i], "peak") == 0)
-            compare_source(&p, info->sources[i]);
+    ij_choice_print(of, choice, p.choice, sizeof p.choice);
+    for (int i = 0; i < IJ_MOST_SOURCES && of->sources[i]; i++)
+        compare_source(&p, of->sources[i]);
     if (p.estimate > 0) /* else what they report says nothing */
         assert_true(p.most > 0);
     s->compared++;
@@ -150,53 +158,56 @@ static void compare_choice(ij_device *d, ij_group group, const ij_choice *choice
 }
 
 /* Choices evenly spread over the legal ones, the first and the last among them. */
-static void compare_group(ij_device *d, ij_group group, int width, summary *s)
+static void compare_some(ij_device *d, const ij_implementation *of, int width, summary *s)
 {
-    const ij_group_info *info = ij_group_of(d->tuning.family, group);
-    ij_choice choice = ij_choice_first(info);
+    ij_choice choice = ij_choice_first(of);
     int legal = 0, at = 0;
     do
-        legal += !ij_choice_illegal(&d->tuning, group, &choice, d->info.local_bytes);
-    while (ij_choice_next(info, &choice));
+        legal += !ij_choice_illegal(&d->tuning, of, &choice);
+    while (ij_choice_next(of, &choice));
     assert_true(legal > 0);
     int steps = legal < CHOICES ? legal : CHOICES, next = 0;
-    choice = ij_choice_first(info);
+    choice = ij_choice_first(of);
     do {
-        if (ij_choice_illegal(&d->tuning, group, &choice, d->info.local_bytes))
+        if (ij_choice_illegal(&d->tuning, of, &choice))
             continue;
         if (at++ == (steps > 1 ? next * (legal - 1) / (steps - 1) : 0)) {
-            compare_choice(d, group, &choice, width, s);
+            compare_choice(d, of, &choice, width, s);
             next++;
         }
-    } while (ij_choice_next(info, &choice));
+    } while (ij_choice_next(of, &choice));
     assert_int_equal(next, steps);
 }
 
-static void compare_groups(ij_device *d, const char *title)
+static void compare_implementation(ij_device *d, const ij_implementation *of, const char *title)
 {
     static const int heads[] = {8, 24, 128}, none[] = {WIDEST};
-    for (int g = 0; g < IJ_GROUPS; g++) {
-        bool attention = g == IJ_GROUP_ATTENTION || g == IJ_GROUP_ATTENTION_BACKWARD;
-        summary s = {0};
-        for (size_t i = 0; i < (attention ? sizeof heads / sizeof *heads : 1); i++)
-            if (g == IJ_GROUP_DEVICE)
-                compare_choice(d, (ij_group)g, &d->tuning.choice[g], WIDEST, &s);
-            else
-                compare_group(d, (ij_group)g, attention ? heads[i] : none[0], &s);
-        assert_true(s.compared > 0);
-        print_message("%-14s %-18s %2d choices, %d estimated too high%s\n", title,
-                      ij_group_of(d->tuning.family, (ij_group)g)->name, s.compared, s.too_much, s.where);
-    }
+    summary s = {0};
+    for (size_t i = 0; i < (is_attention(of) ? sizeof heads / sizeof *heads : 1); i++)
+        if (of->group == IJ_GROUP_DEVICE)
+            compare_choice(d, of, ij_choice_for(&d->tuning, of, 0, 0), WIDEST, &s);
+        else
+            compare_some(d, of, is_attention(of) ? heads[i] : none[0], &s);
+    assert_true(s.compared > 0);
+    print_message("%-14s %-18s %-8s %2d choices, %d estimated too high%s\n", title, ij_group_name(of->group), of->name,
+                  s.compared, s.too_much, s.where);
 }
 
-/* ---- Families ---------------------------------------------------------------------------------------------------- */
+/* All that have `common` in common, and that itself. */
+static void compare_all(ij_device *d, const ij_implementation *common, const char *title)
+{
+    for (const ij_implementation *const *of = ij_implementations; *of; of++)
+        if ((*of == common || (*of)->common == common) && (!(*of)->lacks || !(*of)->lacks(&d->info)))
+            compare_implementation(d, *of, title);
+}
+
+/* ---- What implementations have in common ------------------------------------------------------------------------- */
 
 static bool device_found = true;
 
-static ij_device *open_device(const char *family)
+static ij_device *open_device(void)
 {
     ij_device *device;
-    setenv("IJEPA_FAMILY", family, 1);
     if (ij_device_open(&device, NULL)) {
         skip_without_device();
         device_found = false;
@@ -205,31 +216,31 @@ static ij_device *open_device(const char *family)
     return device;
 }
 
-static void cpu_family(void **state)
+static void by_items(void **state)
 {
     static const ij_choice layouts[] = {{{4, 8}}, {{8, 16}}, {{16, 64}}};
     (void)state;
     for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++) {
         char title[32];
-        ij_device *d = open_device("cpu");
-        ij_tuning_db_set_layout(d, &layouts[i]);
+        ij_device *d = open_device();
+        ij_tuning_db_set_common(d, &ij_common_item, &layouts[i]);
         snprintf(title, sizeof title, "VW=%d TN=%d", layouts[i].value[0], layouts[i].value[1]);
-        compare_groups(d, title);
+        compare_all(d, &ij_common_item, title);
         ij_device_close(d);
     }
 }
 
-static void gpu_family(void **state)
+static void by_groups(void **state)
 {
     (void)state;
-    ij_device *d = open_device("gpu");
-    compare_groups(d, "GPU family");
+    ij_device *d = open_device();
+    compare_all(d, &ij_common_group, "groups");
     ij_device_close(d);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(cpu_family), cmocka_unit_test(gpu_family)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(by_items), cmocka_unit_test(by_groups)};
     setenv("IJEPA_TUNING", "off", 1);
     int failed = cmocka_run_group_tests_name("local memory", tests, NULL, NULL);
     return failed || device_found ? failed : 77; /* ctest shows it as skipped */

@@ -1,6 +1,7 @@
 /* From kernel sources to programs: the build log where one does not compile, and the cache on disk, which must never be
  * the reason that something fails. */
 #include "engine/opencl.h"
+#include "engine/ops/common.h"
 #include "engine/ops/loss.h"
 #include "engine/program.h"
 
@@ -61,7 +62,7 @@ static int remove_folder(void **state)
     char path[512];
     unsetenv("IJEPA_CACHE");
     unsetenv("IJEPA_CL_DIR");
-    unsetenv("IJEPA_FAMILY");
+    unsetenv("IJEPA_IMPL");
     unsetenv("IJEPA_VECTOR_WIDTH");
     while (any_file(path))
         unlink(path);
@@ -77,6 +78,14 @@ static void write_file(const char *name, const char *text)
     assert_non_null(f);
     fputs(text, f);
     fclose(f);
+}
+
+/* Whatever the device's kernels have in common. */
+static void write_nothing_in_common(void)
+{
+    static const char *const names[] = {"tail.cl", "common.cl", "gpu_common.cl"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        write_file(names[i], "/* nothing */\n");
 }
 
 /* A new device's loss kernels: two kernels of one program. */
@@ -105,8 +114,7 @@ static void broken_kernel(void **state)
     (void)state;
     setenv("IJEPA_CACHE", "off", 1);
     setenv("IJEPA_CL_DIR", folder, 1);
-    write_file("common.cl", "/* nothing */\n");
-    write_file("gpu_common.cl", "/* nothing */\n");
+    write_nothing_in_common();
     const char *broken = "__kernel void loss(__global float *x) { x[0] = no_such_name; }\n";
     write_file("loss.cl", broken);
     write_file("gpu_loss.cl", broken);
@@ -123,8 +131,7 @@ static void missing_kernel(void **state)
     (void)state;
     setenv("IJEPA_CACHE", "off", 1);
     setenv("IJEPA_CL_DIR", folder, 1);
-    write_file("common.cl", "/* nothing */\n");
-    write_file("gpu_common.cl", "/* nothing */\n");
+    write_nothing_in_common();
     write_file("loss.cl", "__kernel void lost(__global float *x) { x[0] = 0.0f; }\n");
     write_file("gpu_loss.cl", "__kernel void lost(__global float *x) { x[0] = 0.0f; }\n");
     assert_int_equal(make_kernels(), IJ_EBUILD);
@@ -138,9 +145,8 @@ static void missing_source(void **state)
     setenv("IJEPA_CL_DIR", folder, 1);
     assert_int_equal(make_kernels(), IJ_EIO);
     says("IJEPA_CL_DIR");
-    says("common.cl");
-    write_file("common.cl", "");
-    write_file("gpu_common.cl", "");
+    says("tail.cl");
+    write_file("tail.cl", "");
     assert_int_equal(make_kernels(), IJ_EIO);
     says("empty");
 }
@@ -201,8 +207,7 @@ static void long_log(void **state)
     static char source[LENGTH + 128];
     setenv("IJEPA_CACHE", "off", 1);
     setenv("IJEPA_CL_DIR", folder, 1);
-    write_file("common.cl", "/* nothing */\n");
-    write_file("gpu_common.cl", "/* nothing */\n");
+    write_nothing_in_common();
     size_t used = (size_t)snprintf(source, sizeof source, "#error first_words ");
     memset(source + used, 'x', LENGTH);
     write_file("loss.cl", source);
@@ -226,7 +231,7 @@ static void long_options(void **state)
     for (size_t length = IJ_KERNEL_OPTIONS - 40; length < sizeof name; length += 20) {
         memset(name, 'A', length);
         name[length] = 0;
-        ij_kernel_tuning tuning = {.group = IJ_GROUP_ROWS, .define = name};
+        ij_kernel_tuning tuning = {.of = device->tuning.row[IJ_GROUP_ROWS], .defines = {{name, 0}}};
         assert_int_equal(ij_kernel_create(device, "loss", tuning, "loss", &kernel), IJ_EINVAL);
         assert_null(kernel);
         says("longer than 1023 bytes");
@@ -235,14 +240,14 @@ static void long_options(void **state)
 
     /* Every size but one that suffices is refused, and that one holds all. */
     for (int group = 0; group < IJ_GROUPS; group++) {
-        ij_kernel_tuning tuning = {.group = (ij_group)group, .define = "LAST", .value = 7};
+        ij_kernel_tuning tuning = {.of = device->tuning.row[group], .defines = {{"LAST", 7}}};
         case_ok(ij_kernel_options(&device->tuning, tuning, options, sizeof options));
         size_t needed = strlen(options) + 1;
         assert_string_equal(options + needed - 1 - strlen(" -DLAST=7"), " -DLAST=7");
         for (size_t size = 1; size < needed; size++)
             assert_int_equal(ij_kernel_options(&device->tuning, tuning, options, size), IJ_EINVAL);
         case_ok(ij_kernel_options(&device->tuning, tuning, options, needed));
-        tuning.define = NULL;
+        tuning.defines[0].macro = NULL;
         assert_int_equal(ij_kernel_options(&device->tuning, tuning, options, needed - strlen(" -DLAST=7") - 1),
                          IJ_EINVAL);
     }
@@ -396,8 +401,10 @@ static void what_the_key_holds(void **state)
     ij_device *device;
     case_ok(ij_device_open(&device, NULL));
     ij_tuning own = device->tuning;
-    int vw = ij_tuning_vw(&own);
-    device->tuning = ij_tuning_default(IJ_FAMILY_CPU, vw == 16 ? 8 : 16);
+    ij_device_info other = device->info;
+    other.vector_width = ij_tuning_vw(&own) == 16 ? 8 : 16;
+    ij_tuning_start(&device->tuning, &other);
+    assert_null(ij_tuning_take(&device->tuning, "panel item"));
     ij_loss_op op;
     case_ok(ij_loss_create(&op, device, 16));
     assert_int_equal(files(), 2);
@@ -406,13 +413,13 @@ static void what_the_key_holds(void **state)
     ij_device_close(device);
 }
 
-/* Another width of vectors is another build of the CPU family's kernels, and the same one the same. */
+/* Another width of vectors is another build of kernels that work by items, and the same one the same. */
 static void vector_widths(void **state)
 {
     static const char *const widths[] = {"4", "8", "16"};
     (void)state;
     setenv("IJEPA_CACHE", folder, 1);
-    setenv("IJEPA_FAMILY", "cpu", 1);
+    setenv("IJEPA_IMPL", "panel item", 1);
     for (int i = 0; i < 6; i++) {
         setenv("IJEPA_VECTOR_WIDTH", widths[i % 3], 1);
         expect_programs(i < 3, i >= 3);

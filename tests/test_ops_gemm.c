@@ -54,7 +54,7 @@ static void make_layer(check *c, layer *l, shape s)
 {
     memset(l, 0, sizeof *l);
     l->s = s;
-    check_ok(c, ij_gemm_create(&l->gemm, c->device, c->variant->clblast));
+    check_ok(c, ij_gemm_create(&l->gemm, c->device, c->variant->products));
     size_t scratch = ij_gemm_scratch(&l->gemm, s.rows, s.out, s.in); /* its guards prove that it suffices */
     if (scratch)
         l->gemm.scratch = check_output(c, scratch / sizeof(float));
@@ -164,7 +164,7 @@ static void forward(check *c)
         run_forward(c, &l, at_position, with_position, false);
         run_forward(c, &l, (ij_tail){.gelu = true}, none, false);
         run_forward(c, &l, (ij_tail){.gelu = true}, none, true);
-        if (!c->variant->clblast)
+        if (c->variant->products != IJ_GEMM_CLBLAST)
             run_in_place(c, &l, residual);
         end_layer(c, &l);
     }

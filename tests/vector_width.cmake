@@ -1,4 +1,4 @@
-# The CPU family as it runs on processors with other vectors than this one's: kernels, model and golden steps with vectors
+# Kernels that work by items as they run on processors with other vectors than this one's: kernels, model and golden steps with vectors
 # of 4, 8 and 16 floats, and a search from those that most processors have. Included by tests/CMakeLists.txt after
 # tools.cmake. One test a width runs all of checkcl: what OpenCL compiles for one case it need not compile for the next.
 foreach(width 4 8 16)
@@ -12,5 +12,5 @@ foreach(width 4 8 16)
     list(APPEND tests autotune-width${width})
   endif()
   set_tests_properties(${tests} PROPERTIES SKIP_RETURN_CODE 77
-                       ENVIRONMENT "${device_environment};IJEPA_FAMILY=cpu;IJEPA_VECTOR_WIDTH=${width}")
+                       ENVIRONMENT "${device_environment};IJEPA_IMPL=panel item;IJEPA_VECTOR_WIDTH=${width}")
 endforeach()

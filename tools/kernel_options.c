@@ -1,6 +1,7 @@
 /* Prints what the engine would build on a device, without one: for tools/portability. A line a program, its fields
  * parted by tabs: a label, the files of cl/ in their order, the build options, the kernels that are used ("*": all). */
 #include "engine/base/try.h"
+#include "engine/ops/implementations.h"
 #include "engine/program.h"
 
 #include <stdio.h>
@@ -10,90 +11,91 @@
 static const char usage[] =
     "usage: kernel-options cpu|gpu [VENDOR [WORK-GROUP LOCAL-BYTES SUB-GROUPS]]\n"
     "\n"
-    "The programs of that family of kernels with the parameters that the engine's heuristics choose for a device of\n"
-    "VENDOR (as CL_DEVICE_VENDOR says it), of work-groups up to WORK-GROUP (256), LOCAL-BYTES (32768) and SUB-GROUPS,\n"
-    "the sum of the sub-group sizes that a kernel may ask for (0: it may not).\n";
+    "The programs of all implementations that a CPU or a GPU offers, with the parameters that they begin with on a\n"
+    "device of VENDOR (as CL_DEVICE_VENDOR says it), of work-groups up to WORK-GROUP (256), LOCAL-BYTES (32768) and\n"
+    "SUB-GROUPS, the sum of the sub-group sizes that a kernel may ask for (0: it may not).\n";
 
-/* Every program the engine creates, see engine/ops; DH: built for a head width, ALIGNED: for widths of rows that are or
- * are not multiples of four. */
+/* What the engine creates of a source: DH, built for a head width, or ALIGNED, for widths of rows that are or are not
+ * multiples of four. */
 typedef struct program {
-    const char *source;
-    ij_group group;
-    const char *define;
-    int values[12]; /* ends with -1 */
-    const char *kernels;
+    const ij_implementation *of;
+    const char *file, *kernels;
 } program;
 
-#define HEAD_WIDTHS                                                                                                    \
-    {                                                                                                                  \
-        8, 16, 24, 32, 48, 64, 80, 88, 128, -1                                                                         \
-    }
-
-static const program cpu[] = {
-    {"gemm", IJ_GROUP_GEMM, NULL, {0, -1}, "*"},
-    {"gradient", IJ_GROUP_GRADIENT, NULL, {0, -1}, "*"},
-    {"panels", IJ_GROUP_ROWS, NULL, {0, -1}, "*"},
-    {"rowmajor", IJ_GROUP_ROWS, NULL, {0, -1}, "*"},
-    {"attention", IJ_GROUP_ATTENTION, "DH", HEAD_WIDTHS, "attention"},
-    {"attention", IJ_GROUP_ATTENTION_BACKWARD, "DH", HEAD_WIDTHS, "attention_backward"},
-    {"layernorm", IJ_GROUP_ROWS, NULL, {0, -1}, "*"},
-    {"tokens", IJ_GROUP_ROWS, NULL, {0, -1}, "*"},
-    {"loss", IJ_GROUP_ROWS, NULL, {0, -1}, "*"},
-    {"optimizer", IJ_GROUP_ROWS, NULL, {0, -1}, "*"},
-    {"regularise", IJ_GROUP_ROWS, NULL, {0, -1}, "*"},
-    {"softmax_probe", IJ_GROUP_ROWS, NULL, {0, -1}, "*"},
-    {"nearest", IJ_GROUP_ROWS, NULL, {0, -1}, "*"},
-    {.source = NULL},
-};
-
-static const program gpu[] = {
-    {"gemm", IJ_GROUP_GEMM, "ALIGNED", {1, 0, -1}, "*"},
-    {"gradient", IJ_GROUP_GRADIENT, "ALIGNED", {1, 0, -1}, "*"},
-    {"rowmajor", IJ_GROUP_ROWS, "ALIGNED", {0, -1}, "*"},
-    {"attention", IJ_GROUP_ATTENTION, "DH", HEAD_WIDTHS, "attention"},
-    {"attention", IJ_GROUP_ATTENTION_BACKWARD, "DH", HEAD_WIDTHS, "attention_backward_q attention_backward_kv"},
-    {"layernorm", IJ_GROUP_ROWS, NULL, {0, -1}, "*"},
-    {"tokens", IJ_GROUP_ROWS, NULL, {0, -1}, "*"},
-    {"loss", IJ_GROUP_ROWS, "ALIGNED", {1, 0, -1}, "*"},
-    {"optimizer", IJ_GROUP_ROWS, NULL, {0, -1}, "*"},
-    {"regularise", IJ_GROUP_ROWS, NULL, {0, -1}, "*"},
-    {"softmax_probe", IJ_GROUP_ROWS, NULL, {0, -1}, "*"},
-    {"nearest", IJ_GROUP_ROWS, NULL, {0, -1}, "*"},
-    {.source = NULL},
-};
-
-static ij_status print(const ij_tuning *t, const program *p, int value)
+static ij_status print(const ij_tuning *t, const program *p, const char *define, int value, int head_width)
 {
-    char first[64], name[64], options[IJ_KERNEL_OPTIONS], label[64] = "";
-    TRY(ij_kernel_file(t->family, "common", first, sizeof first));
-    TRY(ij_kernel_file(t->family, p->source, name, sizeof name));
-    ij_kernel_tuning tuning = {.group = p->group, .define = p->define, .value = value};
-    if (p->define && strcmp(p->define, "DH") == 0)
-        tuning.shape[0] = value;
+    char options[IJ_KERNEL_OPTIONS], label[96] = "";
+    const ij_implementation *common = p->of->common;
+    const char *prefix = common->prefix ? common->prefix : "";
+    const char *name = p->file + (strncmp(p->file, prefix, strlen(prefix)) == 0 ? strlen(prefix) : 0);
+    ij_kernel_tuning tuning = {.of = p->of, .shape = {head_width, 0}};
+    if (define)
+        ij_kernel_define(&tuning, define, value);
     TRY(ij_kernel_options(t, tuning, options, sizeof options));
-    if (p->define)
-        snprintf(label, sizeof label, " %s=%d", p->define, value);
-    printf("%s%s\tcl/%s.cl cl/%s.cl\t%s\t%s\n", p->source, label, first, name, options, p->kernels);
+    if (define)
+        snprintf(label, sizeof label, " %s=%d", define, value);
+    printf("%s%s\t", name, label);
+    for (int i = 0; i < IJ_MOST_BEFORE && common->before[i]; i++)
+        printf("cl/%s.cl ", common->before[i]);
+    printf("cl/%s.cl\t%s\t%s\n", p->file, options, p->kernels);
     return IJ_OK;
+}
+
+static ij_status print_heads(const ij_tuning *t, const ij_implementation *of)
+{
+    static const int widths[] = {8, 16, 24, 32, 48, 64, 80, 88, 128};
+    const ij_attention_row *row = (const ij_attention_row *)of; /* its first member */
+    char kernels[96] = "";
+    for (int i = 0; i < IJ_ATTENTION_KERNELS && row->names[i]; i++)
+        snprintf(kernels + strlen(kernels), sizeof kernels - strlen(kernels), "%s%s", i ? " " : "", row->names[i]);
+    program p = {of, row->source, kernels};
+    for (size_t i = 0; i < sizeof widths / sizeof *widths; i++)
+        TRY(print(t, &p, "DH", widths[i], widths[i]));
+    return IJ_OK;
+}
+
+static ij_status print_all(const ij_tuning *t, const ij_implementation *of)
+{
+    if (of->group == IJ_GROUP_ATTENTION || of->group == IJ_GROUP_ATTENTION_BACKWARD)
+        return print_heads(t, of);
+    for (int i = 0; i < IJ_MOST_SOURCES && of->sources[i]; i++) {
+        program p = {of, of->sources[i], "*"};
+        TRY(print(t, &p, NULL, 0, 0));
+        if (!of->common->any_width)
+            TRY(print(t, &p, "ALIGNED", 0, 0));
+    }
+    return IJ_OK;
+}
+
+/* On a GPU those that offer themselves to it, on a CPU those that every device takes. */
+static bool is_wanted(const ij_device_info *device, const ij_implementation *of)
+{
+    bool built = of->common && (!of->lacks || !of->lacks(device));
+    return built && (device->type == IJ_DEVICE_GPU ? of->offers && of->offers(device) : !of->offers);
 }
 
 int main(int argc, char **argv)
 {
-    bool is_gpu = argc > 1 && strcmp(argv[1], "gpu") == 0;
-    if (argc < 2 || argc == 4 || argc == 5 || argc > 6 || (!is_gpu && strcmp(argv[1], "cpu") != 0)) {
+    bool gpu = argc > 1 && strcmp(argv[1], "gpu") == 0;
+    if (argc < 2 || argc == 4 || argc == 5 || argc > 6 || (!gpu && strcmp(argv[1], "cpu") != 0)) {
         fputs(usage, stderr);
         return 2;
     }
-    ij_tuning t = ij_tuning_default(is_gpu ? IJ_FAMILY_GPU : IJ_FAMILY_CPU, 16);
     size_t limit[3] = {256, 32768, 0};
     for (int i = 0; argc == 6 && i < 3; i++)
         limit[i] = strtoul(argv[3 + i], NULL, 10);
-    ij_tuning_fit(&t, argc > 2 ? argv[2] : "", limit[0], limit[1], (unsigned)limit[2]);
-    for (const program *p = is_gpu ? gpu : cpu; p->source; p++)
-        for (int i = 0; p->values[i] >= 0; i++)
-            if (print(&t, p, p->values[i])) {
-                fprintf(stderr, "kernel-options: %s\n", ij_error());
-                return 1;
-            }
+    ij_device_info device = {.type = gpu ? IJ_DEVICE_GPU : IJ_DEVICE_CPU,
+                             .max_work_group = limit[0],
+                             .local_bytes = limit[1],
+                             .sub_groups = (unsigned)limit[2],
+                             .vector_width = 16};
+    snprintf(device.vendor, sizeof device.vendor, "%s", argc > 2 ? argv[2] : "");
+    ij_tuning t;
+    ij_tuning_start(&t, &device);
+    for (const ij_implementation *const *of = ij_implementations; *of; of++)
+        if (is_wanted(&device, *of) && print_all(&t, *of)) {
+            fprintf(stderr, "kernel-options: %s\n", ij_error());
+            return 1;
+        }
     return 0;
 }

@@ -1,6 +1,7 @@
 /* Replays golden training steps through the engine on a device and reports, for every group of tensors, the worst
  * relative error |a - b| / |b| and where it is. Trains nothing else and writes nothing. */
 #include "engine/device.h"
+#include "engine/ops/implementations.h"
 #include "engine/trainer.h"
 #include "tools/golden.h"
 
@@ -15,13 +16,15 @@
 static const double tolerance = 1e-5;
 
 static const char usage[] =
-    "usage: replay [--device D] [--gemm auto|own|clblast] [--tuning FILE] FILE...\n"
+    "usage: replay [--device D] [--gemm auto|own|clblast] [--implementations] [--tuning FILE] FILE...\n"
     "\n"
     "Runs the training steps of each golden FILE (safetensors) and compares outputs, gradients, losses and weights\n"
     "with the file's. The last line is \"N passed, M failed\"; the exit status is 0 only if nothing failed.\n"
     "\n"
     "  --device D   index, type (cpu, gpu) or part of a name; default: IJEPA_DEVICE, or the first GPU, or the first\n"
     "  --gemm G     whose matrix products: the project's own, CLBlast's, or what suits the device (auto)\n"
+    "  --implementations\n"
+    "               with every implementation of every operation that the device can build, one after the other\n"
     "  --tuning F   the tuning database; default: IJEPA_TUNING, or the XDG data folder's; off: none\n";
 
 /* ---- Comparing -------------------------------------------------------------------------------------------------- */
@@ -300,48 +303,99 @@ static bool parse_gemm(const char *text, ij_gemm_backend *gemm)
     return false;
 }
 
+/* What the command line asks for. */
+typedef struct request {
+    const char *device;
+    ij_gemm_backend gemm;
+    bool implementations;
+    char **files;
+    int count, passed, failed;
+} request;
+
+static bool replay_files(request *q)
+{
+    ij_device *device;
+    if (ij_device_open(&device, q->device)) {
+        fprintf(stderr, "replay: %s\n", ij_error());
+        return false;
+    }
+    printf("device: %s, tolerance %g\n", ij_device_describe(device)->name, tolerance);
+    if (*ij_device_notes(device))
+        printf("note: %s\n", ij_device_notes(device));
+    for (int i = 0; i < q->count; i++)
+        if (replay_file(device, q->gemm, q->files[i]))
+            q->passed++;
+        else
+            q->failed++;
+    fflush(stdout);
+    ij_device_close(device);
+    return true;
+}
+
+/* The first implementation of products that wants weights in the layout. */
+static const char *product_with(ij_layout layout)
+{
+    const ij_implementation *const *i = ij_implementations;
+    while ((*i)->group != IJ_GROUP_GEMM || (*i)->layout != layout)
+        i++;
+    return (*i)->name;
+}
+
+/* Each in its turn, beside what the device takes for the rest; what it cannot build is said. */
+static bool replay_implementations(request *q)
+{
+    ij_device *device;
+    for (const ij_implementation *const *i = ij_implementations; *i; i++) {
+        char words[96], also[48] = "";
+        if ((*i)->group == IJ_GROUP_DEVICE)
+            continue;
+        if ((*i)->group == IJ_GROUP_GRADIENT) /* it writes what products read */
+            snprintf(also, sizeof also, "gemm=%s ", product_with((*i)->layout));
+        snprintf(words, sizeof words, "%s%s=%s", also, ij_group_name((*i)->group), (*i)->name);
+        setenv("IJEPA_IMPL", words, 1);
+        printf("\n%s\n", words);
+        if (ij_device_open(&device, q->device) == IJ_EINVAL && strstr(ij_error(), "cannot be built on this device")) {
+            printf("left out: %s\n", ij_error());
+            continue;
+        }
+        ij_device_close(device);
+        if (!replay_files(q))
+            return false;
+    }
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     static const struct option options[] = {{"device", required_argument, NULL, 'd'},
                                             {"gemm", required_argument, NULL, 'g'},
+                                            {"implementations", no_argument, NULL, 'i'},
                                             {"tuning", required_argument, NULL, 't'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
-    const char *choice = NULL;
-    ij_gemm_backend gemm = IJ_GEMM_AUTO;
+    request q = {.gemm = IJ_GEMM_AUTO};
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (option == 'h') {
             fputs(usage, stdout);
             return 0;
         }
-        if (option == '?' || (option == 'g' && !parse_gemm(optarg, &gemm)))
+        if (option == '?' || (option == 'g' && !parse_gemm(optarg, &q.gemm)))
             return 2;
         if (option == 'd')
-            choice = optarg;
+            q.device = optarg;
+        if (option == 'i')
+            q.implementations = true;
         if (option == 't')
             setenv("IJEPA_TUNING", optarg, 1); /* where the engine looks */
     }
-    if (optind == argc) {
+    q.files = argv + optind;
+    q.count = argc - optind;
+    if (q.count == 0) {
         fputs(usage, stderr);
         return 2;
     }
-    ij_device *device;
-    if (ij_device_open(&device, choice)) {
-        fprintf(stderr, "replay: %s\n", ij_error());
+    if (!(q.implementations ? replay_implementations : replay_files)(&q))
         return 1;
-    }
-    printf("device: %s, tolerance %g\n", ij_device_describe(device)->name, tolerance);
-    if (*ij_device_notes(device))
-        printf("note: %s\n", ij_device_notes(device));
-    int passed = 0, failed = 0;
-    for (int i = optind; i < argc; i++) {
-        if (replay_file(device, gemm, argv[i]))
-            passed++;
-        else
-            failed++;
-        fflush(stdout);
-    }
-    ij_device_close(device);
-    printf("%d passed, %d failed\n", passed, failed);
-    return failed > 0;
+    printf("%d passed, %d failed\n", q.passed, q.failed);
+    return q.failed > 0;
 }

@@ -1,14 +1,16 @@
-/* Attention within the sequences of a packed batch (cl/attention.cl, cl/gpu_attention.cl). */
+/* Attention within the sequences of a packed batch, computed by one of several implementations (attention_row.h). */
 #ifndef IJ_OPS_ATTENTION_H
 #define IJ_OPS_ATTENTION_H
 
 #include "engine/opencl.h"
 
+enum { IJ_ATTENTION_KERNELS = 2 };
+
 typedef struct ij_attention {
     ij_device *device;
     int heads, head_dim;
-    cl_kernel forward, backward; /* GPU: backward makes dq, */
-    cl_kernel backward_kv;       /* and this dk and dv */
+    const struct ij_attention_row *forward_row, *backward_row;               /* what computes */
+    cl_kernel forward[IJ_ATTENTION_KERNELS], backward[IJ_ATTENTION_KERNELS]; /* as many as their implementation has */
 } ij_attention;
 
 ij_status ij_attention_create(ij_attention *a, ij_device *device, int heads, int head_dim);

@@ -1,6 +1,5 @@
-/* The linear layer: products with a weight W [out, in] and what is fused to their ends (cl/gemm.cl and
- * cl/gradient.cl, the same of the GPU family, or CLBlast with cl/rowmajor.cl). x [rows, in], y [rows, out], row-major.
- */
+/* The linear layer: products with a weight W [out, in] and what is fused to their ends, computed by one of several
+ * implementations (product.h). x [rows, in], y [rows, out], row-major. */
 #ifndef IJ_OPS_GEMM_H
 #define IJ_OPS_GEMM_H
 
@@ -8,33 +7,13 @@
 
 #include <stdbool.h>
 
-enum { IJ_GEMM_TAILS = 8 }; /* kernels of cl/gemm.cl that differ in what follows the product */
-
-/* The kernels of one product shape, built with the parameters that suit it. */
-typedef struct ij_gemm_kernels {
-    bool gradient;
-    int n, k;
-    cl_kernel kernel[IJ_GEMM_TAILS]; /* a gradient has one, on GPUs one more that adds splits up */
-    int tm;                          /* CPU: rows of a register tile */
-    int wgm, wgn, wgk;               /* GPU: a work-group's tile and step */
-    int items;                       /* GPU: its work-items */
-} ij_gemm_kernels;
-
 typedef struct ij_gemm {
     ij_device *device;
-    bool clblast;
-    bool mixed; /* CLBlast's where the tuning database says so; set by the caller, only where both want weights in rows
-                 */
-    ij_gemm_kernels *shapes; /* own; made at a shape's first use */
-    int shape_count;
-    cl_kernel transpose;
-    cl_kernel tail, column_sum; /* after CLBlast */
-    cl_mem scratch;             /* ij_gemm_scratch bytes, planned by the caller; without it nothing is split */
+    ij_gemm_backend backend;
+    struct ij_gemm_kernel *kernels; /* own; made at their first use */
+    int kernel_count;
+    cl_mem scratch; /* ij_gemm_scratch bytes, planned by the caller; without it nothing is split */
 } ij_gemm;
-
-/* How the weights of a linear layer lie in memory. ROWS: [out][in]. PANELS: [ceil(out/tn)][in][tn], the order in which
- * gemm_panel reads them; lanes beyond `out` are padding. */
-typedef enum ij_layout { IJ_LAYOUT_VECTOR, IJ_LAYOUT_ROWS, IJ_LAYOUT_PANELS } ij_layout;
 
 /* A linear layer's memory. weight_t: the panels of W^T, where the layout is PANELS and backward_input is wanted. */
 typedef struct ij_linear {
@@ -50,25 +29,10 @@ typedef struct ij_tail {
     cl_mem pre;  /* [rows, out] */
 } ij_tail;
 
-ij_status ij_gemm_create(ij_gemm *gemm, ij_device *device, bool clblast);
+ij_status ij_gemm_create(ij_gemm *gemm, ij_device *device, ij_gemm_backend backend);
 void ij_gemm_destroy(ij_gemm *gemm);
 
-ij_layout ij_gemm_layout(const ij_gemm *gemm);
-/* Lets the tuning database choose between our products and CLBlast's, shape by shape. Nothing happens where the two
- * want weights in different layouts. Before ij_gemm_scratch. */
-void ij_gemm_mix(ij_gemm *gemm);
-/* Floats that W [out, in] takes in this layout, and where its element (o, i) lies. */
-size_t ij_gemm_weight_floats(const ij_gemm *gemm, int out, int in);
-size_t ij_gemm_weight_at(const ij_gemm *gemm, int in, int o, int i);
-/* Rows first .. first+rows-1 of W [out, in] between the official order, `official` [rows, in], and this layout,
- * `packed` the whole W; padding is left as it is. first is a multiple of ij_gemm_rows_together, the rows that lie
- * together in the layout; rows too, or they are the last ones. */
-void ij_gemm_pack_rows(const ij_gemm *gemm, int out, int in, int first, int rows, const float *official, float *packed);
-void ij_gemm_unpack_rows(const ij_gemm *gemm, int out, int in, int first, int rows, const float *packed,
-                         float *official);
-int ij_gemm_rows_together(const ij_gemm *gemm);
-/* Bytes of temporary memory for a product of these sizes or fewer rows, all three forms: CLBlast's own, or the parts of
- * a weight gradient that is split over the rows. */
+/* Bytes of temporary memory for a product of these sizes or fewer rows, all three forms. */
 size_t ij_gemm_scratch(const ij_gemm *gemm, int rows, int out, int in);
 
 /* y = tail(x W^T + bias) */
@@ -86,5 +50,19 @@ ij_status ij_gemm_backward_weight(ij_gemm *gemm, const ij_linear *l, cl_mem x, c
 
 /* Makes weight_t from weight, before backward_input; nothing to do where weight_t is NULL. */
 ij_status ij_gemm_transpose_weight(ij_gemm *gemm, const ij_linear *l);
+
+/* ---- How weights lie (weight_layout.c) ---- */
+
+ij_layout ij_gemm_layout(const ij_gemm *gemm);
+/* Floats that W [out, in] takes in this layout, and where its element (o, i) lies. */
+size_t ij_gemm_weight_floats(const ij_gemm *gemm, int out, int in);
+size_t ij_gemm_weight_at(const ij_gemm *gemm, int in, int o, int i);
+/* Rows first .. first+rows-1 of W [out, in] between the official order, `official` [rows, in], and this layout,
+ * `packed` the whole W; padding is left as it is. first is a multiple of ij_gemm_rows_together, the rows that lie
+ * together in the layout; rows too, or they are the last ones. */
+void ij_gemm_pack_rows(const ij_gemm *gemm, int out, int in, int first, int rows, const float *official, float *packed);
+void ij_gemm_unpack_rows(const ij_gemm *gemm, int out, int in, int first, int rows, const float *packed,
+                         float *official);
+int ij_gemm_rows_together(const ij_gemm *gemm);
 
 #endif

@@ -1,17 +1,14 @@
 #include "engine/ops/loss.h"
 
-#include "engine/launch.h"
-#include "engine/program.h"
+#include "engine/ops/rows.h"
 
 #include <string.h>
 
 ij_status ij_loss_create(ij_loss_op *l, ij_device *device, int width)
 {
-    ij_kernel_tuning tuning = {.group = IJ_GROUP_ROWS};
+    ij_kernel_tuning tuning = ij_rows_tuning_for(device, width);
     memset(l, 0, sizeof *l);
     l->device = device;
-    if (device->tuning.family == IJ_FAMILY_GPU && width % 4) /* rows do not start at multiples of a float4 */
-        tuning.define = "ALIGNED";
     ij_status status = ij_kernel_create(device, "loss", tuning, "loss", &l->loss);
     return status ? status : ij_kernel_create(device, "loss", tuning, "batch_std", &l->batch_std);
 }
@@ -31,7 +28,7 @@ ij_status ij_loss_run(ij_loss_op *l, cl_mem z, cl_mem h, cl_mem dz, cl_mem parti
     cl_int each = ij_ceil_div(rows, IJ_LOSS_PARTIALS);
     cl_float scale = (cl_float)(weight / ((double)rows * dim));
     *partials = ij_ceil_div(rows, each);
-    ij_grid grid = {.x = (size_t)*partials, .y = 1, .local = (size_t)ij_tuning_row_items(&l->device->tuning)};
+    ij_grid grid = ij_rows_grid(l->device, *partials, 1);
     return IJ_LAUNCH(l->device, l->loss, "loss", grid, IJ_ARG(z), IJ_ARG(h), IJ_ARG(dz), IJ_ARG(partial), IJ_ARG(rows),
                      IJ_ARG(dim), IJ_ARG(contexts), IJ_ARG(rows_per_block), IJ_ARG(smooth_l1), IJ_ARG(scale),
                      IJ_ARG(each));
@@ -39,9 +36,7 @@ ij_status ij_loss_run(ij_loss_op *l, cl_mem z, cl_mem h, cl_mem dz, cl_mem parti
 
 ij_status ij_batch_std(ij_loss_op *l, cl_mem features, cl_mem std, int batch, int dim)
 {
-    const ij_tuning *tuning = &l->device->tuning;
-    ij_grid grid = {.x = (size_t)ij_ceil_div(dim, ij_tuning_columns(tuning)), .y = 1};
-    grid.local = (size_t)ij_tuning_row_items(tuning);
+    ij_grid grid = ij_rows_grid(l->device, ij_ceil_div(dim, ij_rows_columns(l->device)), 1);
     return IJ_LAUNCH(l->device, l->batch_std, "batch_std", grid, IJ_ARG(features), IJ_ARG(std), IJ_ARG(batch),
                      IJ_ARG(dim));
 }

@@ -1,7 +1,6 @@
 #include "engine/ops/nearest.h"
 
-#include "engine/launch.h"
-#include "engine/program.h"
+#include "engine/ops/rows.h"
 
 #include <string.h>
 
@@ -9,7 +8,7 @@ ij_status ij_nearest_create(ij_nearest *n, ij_device *device)
 {
     memset(n, 0, sizeof *n);
     n->device = device;
-    return ij_kernel_create(device, "nearest", (ij_kernel_tuning){.group = IJ_GROUP_ROWS}, "nearest", &n->nearest);
+    return ij_kernel_create(device, "nearest", ij_rows_tuning(device), "nearest", &n->nearest);
 }
 
 void ij_nearest_destroy(ij_nearest *n)
@@ -24,9 +23,8 @@ ij_status ij_nearest_merge(ij_nearest *n, cl_mem similarity, cl_mem value, cl_me
 {
     if (k < 1 || k > IJ_NEAREST_MOST)
         return ij_fail(IJ_EINVAL, "%d nearest neighbours were asked for: 1 to %d can be found", k, IJ_NEAREST_MOST);
-    const ij_tuning *t = &n->device->tuning;
-    cl_int each = t->family == IJ_FAMILY_GPU ? 1 : 4;
-    ij_grid grid = {.x = (size_t)ij_ceil_div(queries, each), .y = 1, .local = (size_t)ij_tuning_row_items(t)};
+    cl_int each = ij_rows_items(n->device) == 1 ? 4 : 1;
+    ij_grid grid = ij_rows_grid(n->device, ij_ceil_div(queries, each), 1);
     return IJ_LAUNCH(n->device, n->nearest, "nearest", grid, IJ_ARG(similarity), IJ_ARG(value), IJ_ARG(index),
                      IJ_ARG(queries), IJ_ARG(stride), IJ_ARG(count), IJ_ARG(base), IJ_ARG(k), IJ_ARG(each));
 }

@@ -1,8 +1,7 @@
 #include "engine/ops/optimizer.h"
 
 #include "engine/base/try.h"
-#include "engine/launch.h"
-#include "engine/program.h"
+#include "engine/ops/rows.h"
 
 #include <math.h>
 #include <string.h>
@@ -11,7 +10,7 @@ ij_status ij_optimizer_create(ij_optimizer *o, ij_device *device)
 {
     memset(o, 0, sizeof *o);
     o->device = device;
-    ij_kernel_tuning tuning = {.group = IJ_GROUP_ROWS};
+    ij_kernel_tuning tuning = ij_rows_tuning(device);
     TRY(ij_kernel_create(device, "optimizer", tuning, "adamw", &o->adamw));
     TRY(ij_kernel_create(device, "optimizer", tuning, "square_sums", &o->squares));
     return ij_kernel_create(device, "optimizer", tuning, "clip_factor", &o->factor);
@@ -28,8 +27,7 @@ void ij_optimizer_destroy(ij_optimizer *o)
 
 static ij_grid grid_of(const ij_optimizer *o, int count, int each)
 {
-    return (ij_grid){
-        .x = (size_t)ij_ceil_div(count, each), .y = 1, .local = (size_t)ij_tuning_row_items(&o->device->tuning)};
+    return (ij_grid){.x = (size_t)ij_ceil_div(count, each), .y = 1, .local = (size_t)ij_rows_items(o->device)};
 }
 
 /* ---- Clipping ---------------------------------------------------------------------------------------------------- */
@@ -37,7 +35,7 @@ static ij_grid grid_of(const ij_optimizer *o, int count, int each)
 /* Floats whose squares are one sum. */
 static int floats_a_sum(const ij_optimizer *o)
 {
-    int items = ij_tuning_row_items(&o->device->tuning);
+    int items = ij_rows_items(o->device);
     return items == 1 ? 8192 : 64 * items;
 }
 
@@ -73,7 +71,7 @@ static cl_float2 with_rest(double x)
 ij_status ij_optimizer_step(ij_optimizer *o, const ij_segment *s, const ij_adamw *a)
 {
     cl_int with_target = s->target != NULL, count = (cl_int)s->floats, decayed = (cl_int)s->decayed;
-    int items = ij_tuning_row_items(&o->device->tuning);
+    int items = ij_rows_items(o->device);
     cl_int each = items == 1 ? 8192 : 16 * items; /* GPU: four rounds of a float4 for each work-item */
     cl_float lr = (cl_float)a->lr, keep = (cl_float)(1.0 - a->lr * a->wd), eps = (cl_float)a->eps;
     cl_float c1 = (cl_float)(1.0 / (1.0 - pow(a->beta1, (double)a->step)));

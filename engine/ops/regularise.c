@@ -2,15 +2,14 @@
 
 #include "engine/base/random.h"
 #include "engine/base/try.h"
-#include "engine/launch.h"
 #include "engine/ops/loss.h"
-#include "engine/program.h"
+#include "engine/ops/rows.h"
 
 #include <string.h>
 
 ij_status ij_regularise_create(ij_regularise *r, ij_device *device, int n, int dim)
 {
-    const ij_kernel_tuning tuning = {.group = IJ_GROUP_ROWS};
+    const ij_kernel_tuning tuning = ij_rows_tuning(device);
     memset(r, 0, sizeof *r);
     r->device = device;
     r->n = n;
@@ -57,7 +56,7 @@ void ij_regularise_destroy(ij_regularise *r)
 
 static ij_grid groups(const ij_regularise *r, int count)
 {
-    return (ij_grid){.x = (size_t)count, .y = 1, .local = (size_t)ij_tuning_row_items(&r->device->tuning)};
+    return ij_rows_grid(r->device, count, 1);
 }
 
 ij_status ij_regularise_pool(ij_regularise *r, cl_mem x, cl_mem offset)
@@ -82,7 +81,7 @@ static int sums_of(int whole, cl_int *each)
 /* Times that a work-group's columns go into `width`. */
 static int column_groups(const ij_regularise *r, int width)
 {
-    return ij_ceil_div(width, ij_tuning_columns(&r->device->tuning));
+    return ij_ceil_div(width, ij_rows_columns(r->device));
 }
 
 ij_status ij_regularise_variance(ij_regularise *r, cl_mem partial, double weight, int *partials)

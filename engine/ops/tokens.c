@@ -1,7 +1,6 @@
 #include "engine/ops/tokens.h"
 
-#include "engine/launch.h"
-#include "engine/program.h"
+#include "engine/ops/rows.h"
 
 #include <string.h>
 
@@ -18,8 +17,7 @@ ij_status ij_tokens_create(ij_tokens *t, ij_device *device)
                {"sum_rows", &t->sum_rows},       {"mean_pool", &t->mean_pool}};
     ij_status status = IJ_OK;
     for (size_t i = 0; i < sizeof all / sizeof *all && !status; i++)
-        status =
-            ij_kernel_create(device, "tokens", (ij_kernel_tuning){.group = IJ_GROUP_ROWS}, all[i].name, all[i].kernel);
+        status = ij_kernel_create(device, "tokens", ij_rows_tuning(device), all[i].name, all[i].kernel);
     return status;
 }
 
@@ -43,19 +41,6 @@ size_t ij_tokens_partial(const ij_device *device, int dim)
     return (size_t)most_items(device) * (size_t)dim;
 }
 
-/* A work-group a row; `y` where rows are shared out by columns too. */
-static ij_grid row_grid(const ij_tokens *t, int rows, int y)
-{
-    return (ij_grid){.x = (size_t)rows, .y = (size_t)y, .local = (size_t)ij_tuning_row_items(&t->device->tuning)};
-}
-
-/* Work-groups along the columns of sums over rows: on CPUs one takes them all. */
-static int column_groups(const ij_tokens *t, int dim)
-{
-    const ij_tuning *tuning = &t->device->tuning;
-    return tuning->family == IJ_FAMILY_CPU ? 1 : ij_ceil_div(dim, ij_tuning_columns(tuning));
-}
-
 /* (x/255 - mean)/std = x scale + shift, with ImageNet's mean and std. */
 static void pixel_scale(cl_float4 *scale, cl_float4 *shift)
 {
@@ -72,8 +57,9 @@ ij_status ij_patchify(ij_tokens *t, cl_mem pixels, cl_mem image, cl_mem patch, c
 {
     cl_float4 scale, shift;
     pixel_scale(&scale, &shift);
-    return IJ_LAUNCH(t->device, t->patchify, "patchify", row_grid(t, count, 1), IJ_ARG(pixels), IJ_ARG(image),
-                     IJ_ARG(patch), IJ_ARG(out), IJ_ARG(crop), IJ_ARG(patch_size), IJ_ARG(scale), IJ_ARG(shift));
+    return IJ_LAUNCH(t->device, t->patchify, "patchify", ij_rows_grid(t->device, count, 1), IJ_ARG(pixels),
+                     IJ_ARG(image), IJ_ARG(patch), IJ_ARG(out), IJ_ARG(crop), IJ_ARG(patch_size), IJ_ARG(scale),
+                     IJ_ARG(shift));
 }
 
 ij_status ij_pixel_targets(ij_tokens *t, cl_mem pixels, cl_mem rows, cl_mem out, int count, int crop, int patch_size,
@@ -81,51 +67,54 @@ ij_status ij_pixel_targets(ij_tokens *t, cl_mem pixels, cl_mem rows, cl_mem out,
 {
     cl_float4 scale, shift;
     pixel_scale(&scale, &shift);
-    return IJ_LAUNCH(t->device, t->pixel_targets, "pixel_targets", row_grid(t, count, 1), IJ_ARG(pixels), IJ_ARG(rows),
-                     IJ_ARG(out), IJ_ARG(crop), IJ_ARG(patch_size), IJ_ARG(scale), IJ_ARG(shift), IJ_ARG(eps));
+    return IJ_LAUNCH(t->device, t->pixel_targets, "pixel_targets", ij_rows_grid(t->device, count, 1), IJ_ARG(pixels),
+                     IJ_ARG(rows), IJ_ARG(out), IJ_ARG(crop), IJ_ARG(patch_size), IJ_ARG(scale), IJ_ARG(shift),
+                     IJ_ARG(eps));
 }
 
 ij_status ij_assemble(ij_tokens *t, cl_mem context, cl_mem mask_token, cl_mem position, cl_mem source, cl_mem out,
                       int count, int dim)
 {
-    return IJ_LAUNCH(t->device, t->assemble, "assemble", row_grid(t, count, 1), IJ_ARG(context), IJ_ARG(mask_token),
-                     IJ_ARG(position), IJ_ARG(source), IJ_ARG(out), IJ_ARG(dim));
+    return IJ_LAUNCH(t->device, t->assemble, "assemble", ij_rows_grid(t->device, count, 1), IJ_ARG(context),
+                     IJ_ARG(mask_token), IJ_ARG(position), IJ_ARG(source), IJ_ARG(out), IJ_ARG(dim));
 }
 
 ij_status ij_disassemble(ij_tokens *t, cl_mem d, cl_mem place, cl_mem dcontext, int tokens, int blocks, int stride,
                          int dim)
 {
-    return IJ_LAUNCH(t->device, t->disassemble, "disassemble", row_grid(t, tokens, 1), IJ_ARG(d), IJ_ARG(place),
-                     IJ_ARG(dcontext), IJ_ARG(blocks), IJ_ARG(stride), IJ_ARG(dim));
+    return IJ_LAUNCH(t->device, t->disassemble, "disassemble", ij_rows_grid(t->device, tokens, 1), IJ_ARG(d),
+                     IJ_ARG(place), IJ_ARG(dcontext), IJ_ARG(blocks), IJ_ARG(stride), IJ_ARG(dim));
 }
 
 ij_status ij_gather_rows(ij_tokens *t, cl_mem x, cl_mem rows, cl_mem out, int count, int dim)
 {
-    return IJ_LAUNCH(t->device, t->gather_rows, "gather_rows", row_grid(t, count, 1), IJ_ARG(x), IJ_ARG(rows),
-                     IJ_ARG(out), IJ_ARG(dim));
+    return IJ_LAUNCH(t->device, t->gather_rows, "gather_rows", ij_rows_grid(t->device, count, 1), IJ_ARG(x),
+                     IJ_ARG(rows), IJ_ARG(out), IJ_ARG(dim));
 }
 
 ij_status ij_scatter_rows(ij_tokens *t, cl_mem x, cl_mem rows, cl_mem out, int count, int dim, bool add)
 {
     cl_int adds = add;
-    return IJ_LAUNCH(t->device, t->scatter_rows, "scatter_rows", row_grid(t, count, 1), IJ_ARG(x), IJ_ARG(rows),
-                     IJ_ARG(out), IJ_ARG(dim), IJ_ARG(adds));
+    return IJ_LAUNCH(t->device, t->scatter_rows, "scatter_rows", ij_rows_grid(t->device, count, 1), IJ_ARG(x),
+                     IJ_ARG(rows), IJ_ARG(out), IJ_ARG(dim), IJ_ARG(adds));
 }
 
 ij_status ij_sum_rows(ij_tokens *t, cl_mem d, cl_mem rows, cl_mem sum, int count, int dim)
 {
     cl_int each = ij_ceil_div(count, most_items(t->device)), items = ij_ceil_div(count, each), one = 1, no = 0;
-    ij_status status =
-        IJ_LAUNCH(t->device, t->sum_rows, "sum_rows", row_grid(t, items, column_groups(t, dim)), IJ_ARG(d),
-                  IJ_ARG(rows), IJ_ARG(one), IJ_ARG(t->partial), IJ_ARG(count), IJ_ARG(dim), IJ_ARG(each));
+    ij_status status = IJ_LAUNCH(
+        t->device, t->sum_rows, "sum_rows", ij_rows_grid(t->device, items, ij_rows_column_groups(t->device, dim)),
+        IJ_ARG(d), IJ_ARG(rows), IJ_ARG(one), IJ_ARG(t->partial), IJ_ARG(count), IJ_ARG(dim), IJ_ARG(each));
     if (status)
         return status;
-    return IJ_LAUNCH(t->device, t->sum_rows, "sum_rows", row_grid(t, 1, column_groups(t, dim)), IJ_ARG(t->partial),
+    return IJ_LAUNCH(t->device, t->sum_rows, "sum_rows",
+                     ij_rows_grid(t->device, 1, ij_rows_column_groups(t->device, dim)), IJ_ARG(t->partial),
                      IJ_ARG(rows), IJ_ARG(no), IJ_ARG(sum), IJ_ARG(items), IJ_ARG(dim), IJ_ARG(items));
 }
 
 ij_status ij_mean_pool(ij_tokens *t, cl_mem x, cl_mem features, int images, int side, int cells, int dim)
 {
-    return IJ_LAUNCH(t->device, t->mean_pool, "mean_pool", row_grid(t, images * cells * cells, column_groups(t, dim)),
-                     IJ_ARG(x), IJ_ARG(features), IJ_ARG(side), IJ_ARG(cells), IJ_ARG(dim));
+    return IJ_LAUNCH(t->device, t->mean_pool, "mean_pool",
+                     ij_rows_grid(t->device, images * cells * cells, ij_rows_column_groups(t->device, dim)), IJ_ARG(x),
+                     IJ_ARG(features), IJ_ARG(side), IJ_ARG(cells), IJ_ARG(dim));
 }

@@ -72,8 +72,7 @@ static ij_status plan(search *s)
 
 static ij_status prepare(search *s)
 {
-    TRY(ij_gemm_create(&s->gemm, s->device, false));
-    ij_gemm_mix(&s->gemm);
+    TRY(ij_gemm_create(&s->gemm, s->device, IJ_GEMM_AUTO));
     TRY(ij_nearest_create(&s->op, s->device));
     TRY(ij_plan_create(&s->plan));
     TRY(plan(s));

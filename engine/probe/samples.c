@@ -105,8 +105,7 @@ ij_status ij_samples_create(ij_samples *s, ij_device *device, const ij_labelled 
                             const ij_standard *standard, int most, int rank)
 {
     *s = (ij_samples){.device = device, .data = data, .order = order, .standard = standard, .most = most};
-    TRY(ij_gemm_create(&s->gemm, device, false));
-    ij_gemm_mix(&s->gemm);
+    TRY(ij_gemm_create(&s->gemm, device, IJ_GEMM_AUTO));
     TRY(ij_softmax_probe_create(&s->op, device));
     TRY(ij_plan_create(&s->plan));
     TRY(plan(s, rank));

@@ -1,13 +1,13 @@
 /* autotune: measures which kernel parameters are the fastest on a device, for the shapes that a configuration uses, and
  * keeps them in the tuning database. */
 #include "engine/base/try.h"
+#include "engine/peak.h"
 #include "engine/tuning_db.h"
 #include "engine/tuning_file.h"
 #include "tools/autotune/blast.h"
 #include "tools/autotune/candidate.h"
 #include "tools/autotune/show.h"
-#include "tools/autotune/tune.h"
-#include "engine/peak.h"
+#include "tools/autotune/turns.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -25,11 +25,11 @@ static const char usage[] =
     "\n"
     "  --minutes M       how long in all (10)\n"
     "  --resume          leaves out what an earlier run has tried\n"
-    "  --kernels NAMES   some only: gemm, gradient, attention, attention_backward. Only by name: `device`, the layout\n"
-    "                    of all weights, after which the others have to be tuned again; `clblast`, the parameters of\n"
-    "                    CLBlast's product kernel\n"
+    "  --kernels NAMES   some only: gemm, gradient, attention, attention_backward, rows. Only by name: `device`, what\n"
+    "                    kernels have in common and the layout of weights, after which the others have to be tuned\n"
+    "                    again; `clblast`, the parameters of CLBlast's product kernel\n"
     "  --candidates N    at most N for each kernel and shape\n"
-    "  --no-clblast      does not compare CLBlast's products\n"
+    "  --no-clblast      does not try CLBlast's products\n"
     "  --watchdog S      seconds that one candidate may take (60)\n"
     "  --tuning FILE     the database; default: IJEPA_TUNING, or ijepa-cl/tuning.txt in the XDG data folder\n"
     "  --show            prints the database, and which of its lines hold\n";

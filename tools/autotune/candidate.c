@@ -49,10 +49,10 @@ static bool suffers(int number, const char *fault)
 
 /* ---- The trial --------------------------------------------------------------------------------------------------- */
 
-static bool group_named(ij_family family, const char *name, ij_group *group)
+static bool group_named(const char *name, ij_group *group)
 {
     for (int g = 0; g < IJ_GROUPS; g++)
-        if (strcmp(ij_group_of(family, (ij_group)g)->name, name) == 0) {
+        if (strcmp(ij_group_name((ij_group)g), name) == 0) {
             *group = (ij_group)g;
             return true;
         }
@@ -62,18 +62,17 @@ static bool group_named(ij_family family, const char *name, ij_group *group)
 static ij_status put_choice(candidate *c)
 {
     ij_device *d = c->trial.device;
-    const ij_group_info *info = ij_group_of(d->tuning.family, c->job.group);
-    ij_tuned tuned = {.group = c->job.group, .shape = {c->job.shape[0], c->job.shape[1]}};
+    ij_tuned tuned = {.shape = {c->job.shape[0], c->job.shape[1]}};
     c->trial.clblast = strncmp(c->choice, "clblast", 7) == 0;
     if (c->trial.clblast)
         return c->choice[7] ? ij_tuning_db_override_clblast(d, "Xgemm", c->choice + 7) : IJ_OK;
-    const char *why = ij_choice_parse(info, c->choice, &tuned.choice);
+    const char *why = ij_tuned_parse(c->job.group, c->choice, &tuned);
     if (!why)
-        why = ij_choice_illegal(&d->tuning, c->job.group, &tuned.choice, d->info.local_bytes);
+        why = ij_choice_illegal(&d->tuning, tuned.of, &tuned.choice);
     if (why)
         return ij_fail(IJ_EINVAL, "%s: %s", c->choice, why);
     if (c->job.group == IJ_GROUP_DEVICE)
-        ij_tuning_db_set_layout(d, &tuned.choice);
+        ij_tuning_db_set_common(d, tuned.of, &tuned.choice);
     else if (!ij_tuning_put(&d->tuning, tuned))
         return ij_fail(IJ_ENOMEM, "out of memory");
     return IJ_OK;
@@ -157,8 +156,8 @@ int candidate_main(int argc, char **argv)
         if (!use_parse(&c.job.uses[c.job.use_count++], argv[i]))
             return 2;
     ij_status status = ij_device_open(&c.trial.device, argv[0]);
-    if (!status && (!group_named(c.trial.device->tuning.family, argv[1], &c.job.group) ||
-                    sscanf(argv[2], "%d,%d", &c.job.shape[0], &c.job.shape[1]) != 2))
+    if (!status &&
+        (!group_named(argv[1], &c.job.group) || sscanf(argv[2], "%d,%d", &c.job.shape[0], &c.job.shape[1]) != 2))
         return 2;
     if (!status)
         status = run(&c, atoi(argv[5]));

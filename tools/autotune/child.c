@@ -100,7 +100,7 @@ tune_outcome child_run(const ij_device *device, const tune_job *job, const char 
     int argc = 8, report[2];
     *why = 0;
     snprintf(index, sizeof index, "%d", device->info.index);
-    snprintf(group, sizeof group, "%s", ij_group_of(device->tuning.family, job->group)->name);
+    snprintf(group, sizeof group, "%s", ij_group_name(job->group));
     snprintf(shape, sizeof shape, "%d,%d", job->shape[0], job->shape[1]);
     snprintf(heads, sizeof heads, "%d", job->heads);
     snprintf(count, sizeof count, "%d", number);

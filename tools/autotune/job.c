@@ -41,10 +41,9 @@ bool jobs_named(const char *kernels, const char *name)
 
 static bool wanted(const ij_device *device, ij_group group, const char *kernels)
 {
-    const ij_group_info *info = ij_group_of(device->tuning.family, group);
-    if (!info->name || info->count == 0)
+    if (device->tuning.row[group]->count == 0)
         return false;
-    return kernels ? jobs_named(kernels, info->name) : group != IJ_GROUP_DEVICE;
+    return kernels ? jobs_named(kernels, ij_group_name(group)) : group != IJ_GROUP_DEVICE;
 }
 
 static void add_use(tune_job *job, const ij_kernel_time *t, double total)
@@ -54,7 +53,7 @@ static void add_use(tune_job *job, const ij_kernel_time *t, double total)
     if (what.kind == IJ_OPERATION_ADAMW)
         what.shape[0] = (int)(t->bytes / t->calls / (9 * sizeof(float)));
     job->share += t->seconds / total;
-    /* The GPU family goes back through attention in two kernels, which are one use. */
+    /* Some go back through attention in two kernels, which are one use. */
     for (int i = 0; i < job->use_count; i++)
         if (ij_operation_same(&job->uses[i].what, &what)) {
             job->uses[i].work += work;

@@ -58,13 +58,15 @@ void state_close(tune_state *state)
 /* "8f14e45fceea167a gemm 1152 384 TM=12": what a line begins with. */
 static void print_name(const ij_device *device, const tune_job *job, const char *choice, char *text, size_t size)
 {
-    uint64_t hash = ij_tuning_db_sources(device, job->group);
+    size_t name = strcspn(choice, " ");
+    const ij_implementation *of = ij_implementation_named(job->group, choice, name);
+    uint64_t hash = of ? ij_tuning_db_sources(device, of) : 0;
     for (const char *p = device->info.name; *p; p++)
         hash = (hash ^ (unsigned char)*p) * 1099511628211u; /* FNV-1a's step */
     for (const char *p = device->info.driver; *p; p++)
         hash = (hash ^ (unsigned char)*p) * 1099511628211u;
-    snprintf(text, size, "%016llx %s %d %d %s: ", (unsigned long long)hash,
-             ij_group_of(device->tuning.family, job->group)->name, job->shape[0], job->shape[1], choice);
+    snprintf(text, size, "%016llx %s %d %d %s: ", (unsigned long long)hash, ij_group_name(job->group), job->shape[0],
+             job->shape[1], choice);
 }
 
 bool state_find(const tune_state *state, const ij_device *device, const tune_job *job, const char *choice,

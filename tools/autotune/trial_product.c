@@ -81,7 +81,7 @@ static ij_status launch_once(product *p)
 static ij_status start(product *p)
 {
     trial *t = p->trial;
-    TRY(ij_gemm_create(&p->gemm, t->device, t->clblast));
+    TRY(ij_gemm_create(&p->gemm, t->device, t->clblast ? IJ_GEMM_CLBLAST : IJ_GEMM_AUTO));
     p->linear.out = p->out;
     p->linear.in = p->in;
     size_t scratch = ij_gemm_scratch(&p->gemm, p->rows, p->out, p->in) / sizeof(float);

@@ -1,11 +1,10 @@
 #include "tools/autotune/tune.h"
 
 #include "engine/base/try.h"
+#include "engine/peak.h"
 #include "engine/tuning_db.h"
-#include "tools/autotune/blast.h"
 #include "tools/autotune/child.h"
 #include "tools/autotune/search.h"
-#include "engine/peak.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -44,27 +43,26 @@ static void remark_of(const tune_row *row, char *text, size_t size)
 
 static ij_status keep_best(tuner *t, int job, const tune_search *s)
 {
-    const tune_job *j = &t->jobs[job];
     tune_row *row = &t->table.rows[job];
     if (s->best < 0)
         return IJ_OK;
-    ij_tuned tuned = {j->group, {j->shape[0], j->shape[1]}, s->candidates[s->best].choice};
+    const ij_tuned *tuned = &s->candidates[s->best].tuned;
     char remark[64];
     row->best_rate = s->candidates[s->best].rate;
     row->start_rate = s->start >= 0 ? s->candidates[s->start].rate : 0.0;
-    ij_choice_print(s->info, &tuned.choice, row->choice, sizeof row->choice);
+    ij_tuned_print(tuned, row->choice, sizeof row->choice);
     remark_of(row, remark, sizeof remark);
-    return ij_tuning_db_keep(t->device, t->database, &tuned, remark);
+    return ij_tuning_db_keep(t->device, t->database, tuned, remark);
 }
 
 /* What an earlier run has tried need not be tried again. */
 static void recall(tuner *t, int job, tune_search *s)
 {
     for (int i = 0; i < s->count; i++) {
-        char choice[96];
+        char choice[128];
         tune_outcome outcome;
         double rate;
-        ij_choice_print(s->info, &s->candidates[i].choice, choice, sizeof choice);
+        ij_tuned_print(&s->candidates[i].tuned, choice, sizeof choice);
         if (!state_find(&t->state, t->device, &t->jobs[job], choice, &outcome, &rate))
             continue;
         search_tell(s, i, outcome, rate);
@@ -79,9 +77,9 @@ static ij_status explore(tuner *t, int job, tune_search *s, double deadline)
     int next, here = 0;
     while (!tune_over(t) && (here == 0 || ij_now() < deadline) && (!t->most || here < t->most) &&
            (next = search_next(s)) >= 0) {
-        char choice[96];
+        char choice[128];
         double rate;
-        ij_choice_print(s->info, &s->candidates[next].choice, choice, sizeof choice);
+        ij_tuned_print(&s->candidates[next].tuned, choice, sizeof choice);
         tune_outcome outcome = tune_try(t, job, choice, &rate);
         if (outcome == OUTCOME_STOPPED)
             break;
@@ -118,10 +116,10 @@ static ij_status confirm(tuner *t, int job, tune_search *s)
 {
     if (s->best < 0 || s->start < 0 || s->best == s->start || *t->interrupted)
         return IJ_OK;
-    char start[96], best[96];
+    char start[128], best[128];
     double rate[2];
-    ij_choice_print(s->info, &s->candidates[s->start].choice, start, sizeof start);
-    ij_choice_print(s->info, &s->candidates[s->best].choice, best, sizeof best);
+    ij_tuned_print(&s->candidates[s->start].tuned, start, sizeof start);
+    ij_tuned_print(&s->candidates[s->best].tuned, best, sizeof best);
     bool won = tune_duel(t, job, (const char *const[]){start, best}, rate);
     if (*t->interrupted)
         return IJ_OK; /* what was found so far stays */
@@ -129,28 +127,6 @@ static ij_status confirm(tuner *t, int job, tune_search *s)
     s->candidates[s->best].rate = rate[1] > 0 ? rate[1] : s->candidates[s->best].rate;
     s->best = won ? s->best : s->start;
     return keep_best(t, job, s);
-}
-
-/* CLBlast's product of the same shape, with its end, against the best of ours. */
-static ij_status compare_clblast(tuner *t, int job)
-{
-    const tune_job *j = &t->jobs[job];
-    const tune_row *row = &t->table.rows[job];
-    double rate, ours = row->best_rate, again[2];
-    if (!t->clblast || (j->group != IJ_GROUP_GEMM && j->group != IJ_GROUP_GRADIENT) || ours <= 0 || tune_over(t))
-        return IJ_OK;
-    if (tune_try(t, job, "clblast", &rate) != OUTCOME_FAST)
-        return IJ_OK;
-    bool faster = rate > TUNE_LEAST_GAIN * ours;
-    if (faster && (faster = tune_duel(t, job, (const char *const[]){row->choice, "clblast"}, again))) {
-        ours = again[0];
-        rate = again[1];
-    }
-    if (*t->interrupted)
-        return IJ_OK;
-    char remark[64];
-    snprintf(remark, sizeof remark, "%.1f GFLOP/s against %.1f", 1e-9 * rate, 1e-9 * ours);
-    return ij_tuning_db_keep_clblast(t->device, t->database, j->group, j->shape, faster, remark);
 }
 
 /* What else the machine did when the peak was measured may have held it down. */
@@ -162,11 +138,11 @@ static ij_status raise_peak(tuner *t)
     return IJ_OK;
 }
 
-static ij_status tune_job_of(tuner *t, int job, double deadline)
+ij_status tune_kernels(tuner *t, int job, double deadline)
 {
     tune_row *row = &t->table.rows[job];
     tune_search s;
-    ij_status status = search_open(&s, t->device, &t->jobs[job]);
+    ij_status status = search_open(&s, t->device, &t->jobs[job], t->clblast);
     row->working = true;
     if (!status)
         status = raise_peak(t);
@@ -180,35 +156,10 @@ static ij_status tune_job_of(tuner *t, int job, double deadline)
             status = explore(t, job, &s, deadline);
         if (!status && s.tried > tried)
             status = confirm(t, job, &s);
-        if (!status && s.tried > tried)
-            status = compare_clblast(t, job);
         if (s.best >= 0 && t->jobs[job].group == IJ_GROUP_DEVICE)
-            ij_tuning_db_set_layout(t->device, &s.candidates[s.best].choice);
+            ij_tuning_db_set_common(t->device, s.candidates[s.best].tuned.of, &s.candidates[s.best].tuned.choice);
     }
     search_close(&s);
     table_done(&t->table, job);
     return status;
-}
-
-ij_status tune_all(tuner *t)
-{
-    double shares = 0.0;
-    for (int i = 0; i < t->job_count; i++) {
-        tune_row *row = &t->table.rows[t->table.count++];
-        const char *name = ij_group_of(t->device->tuning.family, t->jobs[i].group)->name;
-        *row = (tune_row){.kernel = t->jobs[i].clblast ? "clblast" : name,
-                          .shape = {t->jobs[i].shape[0], t->jobs[i].shape[1]},
-                          .share = t->jobs[i].share,
-                          .moves = job_moves(&t->jobs[i])};
-        shares += t->jobs[i].share;
-    }
-    table_start(&t->table);
-    for (int i = 0; i < t->job_count && !tune_over(t); i++) {
-        double now = ij_now(), part = t->jobs[i].share / shares; /* what a job does not use the others get */
-        double deadline = now + (t->deadline - now) * part;
-        TRY(t->jobs[i].clblast ? blast_tune(t, i, deadline) : tune_job_of(t, i, deadline));
-        shares -= t->jobs[i].share;
-    }
-    table_draw(&t->table, "");
-    return IJ_OK;
 }

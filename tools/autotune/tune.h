@@ -1,4 +1,4 @@
-/* Tunes one job after the other within a time budget. */
+/* Tunes a job within a time budget. */
 #ifndef IJ_AUTOTUNE_TUNE_H
 #define IJ_AUTOTUNE_TUNE_H
 
@@ -35,7 +35,8 @@ bool tune_duel(tuner *t, int job, const char *const choice[2], double best[2]);
 /* Whether the time is over or the person wants to end. */
 bool tune_over(const tuner *t);
 
-/* All jobs; what is found is in the database as soon as it is known. Fails only where nothing can be kept. */
-ij_status tune_all(tuner *t);
+/* A job of ours: until its time is over or nothing is left. What is found is in the database as soon as it is known.
+ * Fails only where nothing can be kept. */
+ij_status tune_kernels(tuner *t, int job, double deadline);
 
 #endif

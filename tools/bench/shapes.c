@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Kernels of one operation go by their names, such as the two that attention of the GPU family goes back in. */
+/* Kernels of one operation go by their names, such as the two in which attention by groups goes back. */
 static ij_kernel_time *place_of(ij_kernel_time *times, int *n, const ij_profile_entry *e)
 {
     for (int i = 0; i < *n; i++)

@@ -1,9 +1,13 @@
-# The golden steps with the GPU family of kernels, whatever the device is, in both kinds of matrix products.
+# The golden steps with kernels that work by groups, whatever the device is, in both kinds of matrix products.
 foreach(gemm own clblast)
-  add_test(NAME replay-gpu-family-${gemm} COMMAND ${replay_golden} --gemm ${gemm})
-  set_tests_properties(replay-gpu-family-${gemm} PROPERTIES SKIP_RETURN_CODE 77
-                                                            ENVIRONMENT "${device_environment};IJEPA_FAMILY=gpu")
+  add_test(NAME replay-groups-${gemm} COMMAND ${replay_golden} --gemm ${gemm})
+  set_tests_properties(replay-groups-${gemm} PROPERTIES SKIP_RETURN_CODE 77
+                                                            ENVIRONMENT "${device_environment};IJEPA_IMPL=tile group")
 endforeach()
+
+# The golden steps with every implementation of every operation.
+add_test(NAME replay-implementations COMMAND ${replay_golden} --implementations)
+set_tests_properties(replay-implementations PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${device_environment}")
 
 # Every kernel with the compilers of three vendors, as far as they are installed. Without NVIDIA's own, PTX is built.
 foreach(vendor intel amd nvidia)

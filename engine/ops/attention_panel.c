@@ -1,0 +1,118 @@
+/* Attention by items: a work-item takes a head of a sequence, KB keys at a time. cl/attention.cl. */
+#include "engine/ops/common.h"
+#include "engine/ops/implementations.h"
+
+#define PARAMS                                                                                                         \
+    {                                                                                                                  \
+        {"TM", "queries of a register tile", {4, 6, 8, 10, 12}},                                                       \
+            {"KB", "keys held at a time, a multiple of TN", {32, 64, 128, 256}},                                       \
+    }
+
+/* Fewer rows than products have, for sequences are short; the first of as many that fits. */
+static const ij_choice blocks[] = {{{8, 64}}, {{8, 32}}, {{6, 64}}, {{6, 32}}};
+enum { BLOCKS = sizeof blocks / sizeof *blocks };
+
+static int rows_of(const ij_choice *choice)
+{
+    return ij_choice_value(&ij_attention_panel.kernels, choice, "TM"); /* backward has the same parameters */
+}
+
+static int keys_of(const ij_choice *choice)
+{
+    return ij_choice_value(&ij_attention_panel.kernels, choice, "KB");
+}
+
+static ij_choice start(const ij_tuning *t)
+{
+    return blocks[ij_tuning_vw(t) == 16 ? 0 : 2];
+}
+
+static const char *illegal(const ij_tuning *t, const ij_choice *choice)
+{
+    int vw = ij_tuning_vw(t), vectors = ij_tuning_tn(t) / vw, registers = vw == 16 ? 32 : 16;
+    if (rows_of(choice) * vectors + vectors + 1 > registers)
+        return "the tile TM x TN does not fit the vector registers";
+    return keys_of(choice) % ij_tuning_tn(t) ? "KB is a multiple of TN" : NULL;
+}
+
+/* As in cl/attention.cl. */
+static size_t local_bytes(const ij_tuning *t, const ij_choice *choice, int dh)
+{
+    (void)t;
+    return (size_t)(keys_of(choice) * (dh + rows_of(choice))) * sizeof(float);
+}
+
+static size_t local_bytes_backward(const ij_tuning *t, const ij_choice *choice, int dh)
+{
+    int tn = ij_tuning_tn(t), padded = ij_ceil_div(dh, tn) * tn;
+    return (size_t)(keys_of(choice) * (2 * dh + 2 * padded + 8 * rows_of(choice))) * sizeof(float);
+}
+
+/* `best`, or what of the list follows it, has as many rows and fits. */
+static const ij_choice *first_that_fits(const ij_tuning *t, const ij_choice *best, int dh,
+                                        size_t (*bytes)(const ij_tuning *, const ij_choice *, int))
+{
+    for (int i = 0; i < BLOCKS && bytes(t, best, dh) > t->device->local_bytes; i++)
+        if (rows_of(&blocks[i]) == rows_of(best))
+            best = &blocks[i];
+    return best;
+}
+
+static const ij_choice *fit(const ij_tuning *t, const ij_choice *best, int dh)
+{
+    return first_that_fits(t, best, dh, local_bytes);
+}
+
+static const ij_choice *fit_backward(const ij_tuning *t, const ij_choice *best, int dh)
+{
+    return first_that_fits(t, best, dh, local_bytes_backward);
+}
+
+static ij_status run(const ij_attention *a, const cl_kernel *kernels, const ij_attention_memory *m)
+{
+    cl_float scale = ij_attention_scale(a);
+    ij_grid grid = ij_attention_grid(a, m->s, IJ_FORWARD, m->s.sequences, 1, IJ_ATTENTION_FORWARD);
+    return IJ_LAUNCH(a->device, kernels[0], "attention", grid, IJ_ARG(m->qkv), IJ_ARG(m->s.offset), IJ_ARG(m->out),
+                     IJ_ARG(m->stat), IJ_ARG(a->heads), IJ_ARG(m->s.tokens), IJ_ARG(scale));
+}
+
+static ij_status run_backward(const ij_attention *a, const cl_kernel *kernels, const ij_attention_memory *m)
+{
+    cl_float scale = ij_attention_scale(a);
+    ij_grid grid = ij_attention_grid(a, m->s, IJ_BACKWARD, m->s.sequences, 1, IJ_ATTENTION_BACKWARD);
+    return IJ_LAUNCH(a->device, kernels[0], "attention_backward", grid, IJ_ARG(m->qkv), IJ_ARG(m->s.offset),
+                     IJ_ARG(m->out), IJ_ARG(m->stat), IJ_ARG(m->dout), IJ_ARG(m->dqkv), IJ_ARG(a->heads),
+                     IJ_ARG(m->s.tokens), IJ_ARG(scale));
+}
+
+const ij_attention_row ij_attention_panel = {
+    .kernels = {.name = "panel",
+                .group = IJ_GROUP_ATTENTION,
+                .common = &ij_common_item,
+                .sources = {"attention"},
+                .params = PARAMS,
+                .count = 2,
+                .start = start,
+                .fit = fit,
+                .illegal = illegal,
+                .local_bytes = local_bytes},
+    .source = "attention",
+    .names = {"attention"},
+    .run = run,
+};
+
+const ij_attention_row ij_attention_panel_backward = {
+    .kernels = {.name = "panel",
+                .group = IJ_GROUP_ATTENTION_BACKWARD,
+                .common = &ij_common_item,
+                .sources = {"attention"},
+                .params = PARAMS,
+                .count = 2,
+                .start = start,
+                .fit = fit_backward,
+                .illegal = illegal,
+                .local_bytes = local_bytes_backward},
+    .source = "attention",
+    .names = {"attention_backward"},
+    .run = run_backward,
+};

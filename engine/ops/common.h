@@ -1,0 +1,20 @@
+/* What implementations are written with: what devices offer, and what is the same for all that share through local
+ * memory. */
+#ifndef IJ_OPS_COMMON_H
+#define IJ_OPS_COMMON_H
+
+#include "engine/tuning.h"
+
+/* A GPU whose work-groups are large enough for tiles. */
+bool ij_offers_groups(const ij_device_info *device);
+
+/* The local memory that parameters for all shapes keep to: what every device has by the standard, so that several
+ * work-groups can share what there is. */
+size_t ij_local_bytes_to_begin(const ij_device_info *device);
+
+/* Floats of a vector register and columns of a tile of kernels that work by items; floats of a vector load of others.
+ */
+int ij_tuning_vw(const ij_tuning *t);
+int ij_tuning_tn(const ij_tuning *t);
+
+#endif
