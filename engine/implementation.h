@@ -66,6 +66,9 @@ typedef struct ij_implementation {
     ij_choice (*start)(const ij_tuning *t);
     /* A better beginning for one shape, from the one for all; no function: that. */
     const ij_choice *(*fit)(const ij_tuning *t, const ij_choice *start, int shape0);
+    /* Parameters to fall back to, one after the other, where a driver allows a kernel less than its device says. */
+    const ij_choice *smaller;
+    int smaller_count;
     /* Why parameters cannot be built beside the common ones, or NULL; no function: all can. */
     const char *(*illegal)(const ij_tuning *t, const ij_choice *choice);
     /* Bytes of local memory of the kernel that takes the most. width: the head width of attention, the widest row of

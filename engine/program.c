@@ -192,19 +192,10 @@ done:
     return status;
 }
 
-ij_status ij_kernel_create(ij_device *device, const char *source, ij_kernel_tuning tuning, const char *name,
-                           cl_kernel *kernel)
+/* The program of a source, made at its first use. */
+static ij_status program_of(ij_device *device, const ij_implementation *of, const char *file, const char *options,
+                            cl_program *program)
 {
-    char options[IJ_KERNEL_OPTIONS];
-    *kernel = NULL;
-    const ij_implementation *of = tuning.of;
-    const char *file = ij_source_file(of, source);
-    if (!file)
-        return ij_fail(IJ_EINVAL, "kernel source %s is not listed with the implementation %s of %s", source, of->name,
-                       ij_group_name(of->group));
-    TRY(ij_kernel_options(&device->tuning, tuning, options, sizeof options));
-    if (device->info.type == IJ_DEVICE_CPU)
-        TRY(add_define("CPU_DEVICE", options, sizeof options));
     program_entry *entry = device->programs;
     while (entry && (strcmp(entry->source, file) != 0 || strcmp(entry->options, options) != 0))
         entry = entry->next;
@@ -218,18 +209,81 @@ ij_status ij_kernel_create(ij_device *device, const char *source, ij_kernel_tuni
             return status;
         }
         snprintf(entry->source, sizeof entry->source, "%s", file);
-        memcpy(entry->options, options, sizeof options);
+        snprintf(entry->options, sizeof entry->options, "%s", options);
         entry->next = device->programs;
         device->programs = entry;
     }
+    *program = entry->program;
+    return IJ_OK;
+}
+
+/* What a kernel takes, by what it was compiled to, against what the driver allows it. */
+static bool is_allowed(ij_device *device, cl_kernel kernel, const char *name)
+{
+    size_t wanted[3] = {0}, allowed = 0;
+    cl_ulong local = 0;
+    clGetKernelWorkGroupInfo(kernel, device->id, CL_KERNEL_COMPILE_WORK_GROUP_SIZE, sizeof wanted, wanted, NULL);
+    clGetKernelWorkGroupInfo(kernel, device->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof allowed, &allowed, NULL);
+    clGetKernelWorkGroupInfo(kernel, device->id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof local, &local, NULL);
+    if (allowed && wanted[0] > allowed)
+        ij_fail(IJ_EBUILD, "kernel %s needs work-groups of %zu, and the driver (%s) allows it %zu", name, wanted[0],
+                device->info.driver, allowed);
+    else if (local > device->info.local_bytes)
+        ij_fail(IJ_EBUILD, "kernel %s needs %llu bytes of local memory, and the device has %llu", name,
+                (unsigned long long)local, (unsigned long long)device->info.local_bytes);
+    else
+        return true;
+    return false;
+}
+
+/* `too_large`: whether it failed for want of what the driver allows. */
+static ij_status create(ij_device *device, const char *source, ij_kernel_tuning tuning, const char *name,
+                        cl_kernel *kernel, bool *too_large)
+{
+    char options[IJ_KERNEL_OPTIONS];
+    cl_program program = NULL;
+    *kernel = NULL;
+    *too_large = false;
+    const ij_implementation *of = tuning.of;
+    const char *file = ij_source_file(of, source);
+    if (!file)
+        return ij_fail(IJ_EINVAL, "kernel source %s is not listed with the implementation %s of %s", source, of->name,
+                       ij_group_name(of->group));
+    TRY(ij_kernel_options(&device->tuning, tuning, options, sizeof options));
+    if (device->info.type == IJ_DEVICE_CPU)
+        TRY(add_define("CPU_DEVICE", options, sizeof options));
+    TRY(program_of(device, of, file, options, &program));
     cl_int code;
-    *kernel = clCreateKernel(entry->program, name, &code);
+    *kernel = clCreateKernel(program, name, &code);
     if (code != CL_SUCCESS) {
         *kernel = NULL;
         ij_cl_check(code, name);
         return ij_fail_in(IJ_EBUILD, "kernel of cl/%s.cl: ", file);
     }
-    return IJ_OK;
+    if (is_allowed(device, *kernel, name))
+        return IJ_OK;
+    clReleaseKernel(*kernel);
+    *kernel = NULL;
+    *too_large = true;
+    return IJ_EBUILD;
+}
+
+ij_status ij_kernel_create(ij_device *device, const char *source, ij_kernel_tuning tuning, const char *name,
+                           cl_kernel *kernel)
+{
+    bool too_large;
+    return create(device, source, tuning, name, kernel, &too_large);
+}
+
+ij_status ij_kernel_create_fitting(ij_device *device, const char *source, ij_kernel_tuning tuning, const char *name,
+                                   cl_kernel *kernel)
+{
+    bool too_large;
+    ij_status status;
+    do
+        status = create(device, source, tuning, name, kernel, &too_large);
+    while (too_large && ij_tuning_shrink(&device->tuning, tuning.of));
+    return status;
 }
 
 void ij_program_release_all(ij_device *device)

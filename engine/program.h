@@ -42,10 +42,16 @@ void ij_kernel_align(ij_kernel_tuning *tuning, bool aligned);
 enum { IJ_KERNEL_OPTIONS = 1024 };
 
 /* Creates `kernel` (the caller releases it) from a source of the implementation, behind the files that it has in common
- * with others. IJ_EBUILD with the build log and how to report it; IJ_EINVAL where it is none of its sources, or the
+ * with others. IJ_EBUILD with the build log and how to report it, or where the driver does not
+ * allow what it takes; IJ_EINVAL where it is none of its sources, or the
  * options are longer than IJ_KERNEL_OPTIONS. */
 ij_status ij_kernel_create(ij_device *device, const char *source, ij_kernel_tuning tuning, const char *name,
                            cl_kernel *kernel);
+
+/* The same; where the driver allows the kernel less than its device says (registers, local memory), the
+ * implementation's smaller parameters are tried, one after the other, and hold for all that is made afterwards. */
+ij_status ij_kernel_create_fitting(ij_device *device, const char *source, ij_kernel_tuning tuning, const char *name,
+                                   cl_kernel *kernel);
 
 /* The options that ij_kernel_create builds with. IJ_EINVAL where they do not fit. */
 ij_status ij_kernel_options(const ij_tuning *t, ij_kernel_tuning tuning, char *options, size_t size);

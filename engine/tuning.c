@@ -190,6 +190,25 @@ bool ij_tuning_options(const ij_tuning *t, const ij_implementation *of, int shap
            append(of, ij_choice_for(t, of, shape0, shape1), options, size);
 }
 
+bool ij_tuning_shrink(ij_tuning *t, const ij_implementation *of)
+{
+    int i = index_of(of), *used = &t->shrunk[i], kept = 0;
+    const ij_choice *next = NULL;
+    while (*used < of->smaller_count && !next) {
+        const ij_choice *choice = &of->smaller[(*used)++];
+        bool other = memcmp(choice, &t->start[i], sizeof *choice) != 0;
+        next = other && !ij_choice_illegal(t, of, choice) ? choice : NULL;
+    }
+    if (!next)
+        return false;
+    t->start[i] = *next;
+    for (int k = 0; k < t->tuned_count; k++)
+        if (t->tuned[k].of != of)
+            t->tuned[kept++] = t->tuned[k];
+    t->tuned_count = kept;
+    return true;
+}
+
 bool ij_tuning_put(ij_tuning *t, ij_tuned tuned)
 {
     for (int i = 0; i < t->tuned_count; i++)

@@ -17,6 +17,7 @@ struct ij_tuning {
     const ij_device_info *device;
     const ij_implementation *row[IJ_GROUPS];  /* what an operation takes where nothing is tuned */
     ij_choice start[IJ_MOST_IMPLEMENTATIONS]; /* of every implementation, in the table's order */
+    int shrunk[IJ_MOST_IMPLEMENTATIONS];      /* fallbacks that were used, see ij_tuning_shrink */
     ij_tuned *tuned;                          /* better ones for single shapes; owned */
     int tuned_count;
 };
@@ -58,6 +59,10 @@ int ij_param_value(const ij_tuning *t, const ij_implementation *of, const char *
  * where they do not fit. */
 bool ij_tuning_options(const ij_tuning *t, const ij_implementation *of, int shape0, int shape1, char *options,
                        size_t size);
+
+/* Begins with the implementation's next smaller parameters, for all shapes, and forgets what was tuned for it; false
+ * where there are none. */
+bool ij_tuning_shrink(ij_tuning *t, const ij_implementation *of);
 
 /* Adds or replaces the choice for an operation's shape; false where memory is short. */
 bool ij_tuning_put(ij_tuning *t, ij_tuned tuned);

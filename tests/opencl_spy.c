@@ -10,6 +10,7 @@
 static atomic_int counts[SPY_CALLS];
 static atomic_int countdown[SPY_CALLS]; /* calls left until one fails; 0: none will */
 static cl_int codes[SPY_CALLS];
+static size_t allowed;                       /* of spy_allow */
 static atomic_int in_flight, most_in_flight; /* kernels since a wait */
 
 int spy_count(spy_call call)
@@ -26,6 +27,11 @@ void spy_fail(spy_call call, int after, cl_int code)
 int spy_forget(spy_call call)
 {
     return atomic_exchange(&countdown[call], 0) > 0;
+}
+
+void spy_allow(size_t work_group)
+{
+    allowed = work_group;
 }
 
 int spy_most_in_flight(void)
@@ -128,3 +134,17 @@ DOER(clWaitForEvents, SPY_WAIT, (cl_uint count, const cl_event *events), (count,
 DOER(clReleaseMemObject, SPY_RELEASE_MEMORY, (cl_mem memory), (memory))
 DOER(clReleaseProgram, SPY_RELEASE_PROGRAM, (cl_program program), (program))
 DOER(clReleaseKernel, SPY_RELEASE_KERNEL, (cl_kernel kernel), (kernel))
+
+CL_API_ENTRY cl_int CL_API_CALL clGetKernelWorkGroupInfo(cl_kernel kernel, cl_device_id device,
+                                                         cl_kernel_work_group_info what, size_t size, void *value,
+                                                         size_t *bytes)
+{
+    static cl_int(CL_API_CALL * real)(cl_kernel, cl_device_id, cl_kernel_work_group_info, size_t, void *, size_t *);
+    if (!real)
+        next("clGetKernelWorkGroupInfo", &real);
+    cl_int code = real(kernel, device, what, size, value, bytes);
+    size_t *items = value;
+    if (code == CL_SUCCESS && what == CL_KERNEL_WORK_GROUP_SIZE && allowed && items && *items > allowed)
+        *items = allowed;
+    return code;
+}

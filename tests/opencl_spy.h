@@ -28,6 +28,10 @@ int spy_count(spy_call call);
 void spy_fail(spy_call call, int after, cl_int code);
 /* The most kernels that were enqueued between two waits for events, since this was asked the last time. */
 int spy_most_in_flight(void);
+/* From now on the driver says of every kernel that it allows work-groups of at most so many items; 0: what it says
+ * itself.
+ */
+void spy_allow(size_t work_group);
 /* Forgets a failure that has not happened yet; returns 1 if there was one. */
 int spy_forget(spy_call call);
 

@@ -12,11 +12,27 @@ static const ij_attention_row *row_of(const ij_attention *a, ij_group group)
     return (const ij_attention_row *)ij_row_for(&a->device->tuning, group, a->head_dim, 0); /* its first member */
 }
 
-static ij_status create(const ij_attention *a, const ij_attention_row *row, cl_kernel *kernels)
+static void release(cl_kernel *kernels)
 {
+    for (int i = 0; i < IJ_ATTENTION_KERNELS; i++) {
+        if (kernels[i])
+            clReleaseKernel(kernels[i]);
+        kernels[i] = NULL;
+    }
+}
+
+/* All kernels of a direction with the same parameters: where the driver allows one of them smaller ones only, the
+ * others are made anew. */
+static ij_status create(const ij_attention *a, const ij_attention_row *row, cl_kernel *kernels, ij_choice *choice)
+{
+    const ij_tuning *t = &a->device->tuning;
     ij_kernel_tuning tuning = {.of = &row->kernels, .shape = {a->head_dim, 0}, .defines = {{"DH", a->head_dim}}};
-    for (int i = 0; i < IJ_ATTENTION_KERNELS && row->names[i]; i++)
-        TRY(ij_kernel_create(a->device, row->source, tuning, row->names[i], &kernels[i]));
+    do {
+        release(kernels);
+        *choice = *ij_choice_for(t, &row->kernels, a->head_dim, 0);
+        for (int i = 0; i < IJ_ATTENTION_KERNELS && row->names[i]; i++)
+            TRY(ij_kernel_create_fitting(a->device, row->source, tuning, row->names[i], &kernels[i]));
+    } while (memcmp(choice, ij_choice_for(t, &row->kernels, a->head_dim, 0), sizeof *choice) != 0);
     return IJ_OK;
 }
 
@@ -25,18 +41,14 @@ ij_status ij_attention_create(ij_attention *a, ij_device *device, int heads, int
     *a = (ij_attention){.device = device, .heads = heads, .head_dim = head_dim};
     a->forward_row = row_of(a, IJ_GROUP_ATTENTION);
     a->backward_row = row_of(a, IJ_GROUP_ATTENTION_BACKWARD);
-    TRY(create(a, a->forward_row, a->forward));
-    return create(a, a->backward_row, a->backward);
+    TRY(create(a, a->forward_row, a->forward, &a->forward_choice));
+    return create(a, a->backward_row, a->backward, &a->backward_choice);
 }
 
 void ij_attention_destroy(ij_attention *a)
 {
-    for (int i = 0; i < IJ_ATTENTION_KERNELS; i++) {
-        if (a->forward[i])
-            clReleaseKernel(a->forward[i]);
-        if (a->backward[i])
-            clReleaseKernel(a->backward[i]);
-    }
+    release(a->forward);
+    release(a->backward);
     memset(a, 0, sizeof *a);
 }
 

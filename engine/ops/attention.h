@@ -10,6 +10,7 @@ typedef struct ij_attention {
     ij_device *device;
     int heads, head_dim;
     const struct ij_attention_row *forward_row, *backward_row;               /* what computes */
+    ij_choice forward_choice, backward_choice;                               /* and the parameters of its kernels */
     cl_kernel forward[IJ_ATTENTION_KERNELS], backward[IJ_ATTENTION_KERNELS]; /* as many as their implementation has */
 } ij_attention;
 

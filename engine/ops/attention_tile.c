@@ -87,17 +87,15 @@ static const ij_choice *fit_backward(const ij_tuning *t, const ij_choice *best, 
 }
 
 /* heads x blocks of rows, see find_rows in cl/gpu_attention.cl. */
-static ij_grid grid_of(const ij_attention *a, const ij_implementation *of, ij_sequences s, ij_form form,
-                       double products)
+static ij_grid grid_of(const ij_attention *a, const ij_choice *choice, ij_sequences s, ij_form form, double products)
 {
-    int rows = ij_param_value(&a->device->tuning, of, "BR", a->head_dim, 0);
-    return ij_attention_grid(a, s, form, s.tokens / rows + s.sequences, ITEMS, products);
+    return ij_attention_grid(a, s, form, s.tokens / rows_of(choice) + s.sequences, ITEMS, products);
 }
 
 static ij_status run(const ij_attention *a, const cl_kernel *kernels, const ij_attention_memory *m)
 {
     cl_float scale = ij_attention_scale(a);
-    ij_grid grid = grid_of(a, &ij_attention_tile.kernels, m->s, IJ_FORWARD, IJ_ATTENTION_FORWARD);
+    ij_grid grid = grid_of(a, &a->forward_choice, m->s, IJ_FORWARD, IJ_ATTENTION_FORWARD);
     return IJ_LAUNCH(a->device, kernels[0], "attention", grid, IJ_ARG(m->qkv), IJ_ARG(m->s.offset), IJ_ARG(m->out),
                      IJ_ARG(m->stat), IJ_ARG(a->heads), IJ_ARG(m->s.tokens), IJ_ARG(scale));
 }
@@ -106,12 +104,11 @@ static ij_status run(const ij_attention *a, const cl_kernel *kernels, const ij_a
 static ij_status run_backward(const ij_attention *a, const cl_kernel *kernels, const ij_attention_memory *m)
 {
     cl_float scale = ij_attention_scale(a);
-    const ij_implementation *of = &ij_attention_tile_backward.kernels;
-    ij_grid grid = grid_of(a, of, m->s, IJ_BACKWARD, IJ_ATTENTION_BACKWARD * 3.0 / 7.0);
+    ij_grid grid = grid_of(a, &a->backward_choice, m->s, IJ_BACKWARD, IJ_ATTENTION_BACKWARD * 3.0 / 7.0);
     TRY(IJ_LAUNCH(a->device, kernels[0], "attention_backward_q", grid, IJ_ARG(m->qkv), IJ_ARG(m->s.offset),
                   IJ_ARG(m->out), IJ_ARG(m->stat), IJ_ARG(m->dout), IJ_ARG(m->dqkv), IJ_ARG(a->heads),
                   IJ_ARG(m->s.tokens), IJ_ARG(scale)));
-    grid = grid_of(a, of, m->s, IJ_BACKWARD, IJ_ATTENTION_BACKWARD * 4.0 / 7.0);
+    grid = grid_of(a, &a->backward_choice, m->s, IJ_BACKWARD, IJ_ATTENTION_BACKWARD * 4.0 / 7.0);
     return IJ_LAUNCH(a->device, kernels[1], "attention_backward_kv", grid, IJ_ARG(m->qkv), IJ_ARG(m->s.offset),
                      IJ_ARG(m->stat), IJ_ARG(m->dout), IJ_ARG(m->dqkv), IJ_ARG(a->heads), IJ_ARG(m->s.tokens),
                      IJ_ARG(scale));
@@ -127,6 +124,8 @@ const ij_attention_row ij_attention_tile = {
                 .offers = ij_offers_groups,
                 .start = start,
                 .fit = fit,
+                .smaller = blocks,
+                .smaller_count = BLOCKS,
                 .illegal = illegal,
                 .local_bytes = local_bytes},
     .source = "gpu_attention",
@@ -144,6 +143,8 @@ const ij_attention_row ij_attention_tile_backward = {
                 .offers = ij_offers_groups,
                 .start = start,
                 .fit = fit_backward,
+                .smaller = blocks,
+                .smaller_count = BLOCKS,
                 .illegal = illegal_backward,
                 .local_bytes = local_bytes_backward},
     .source = "gpu_attention",

@@ -11,6 +11,7 @@
 
 struct ij_gemm_kernel {
     ij_product_kernel what;
+    ij_choice choice; /* that it was built with */
     cl_kernel kernel;
 };
 
@@ -34,21 +35,29 @@ static bool same_kernel(const ij_product_kernel *a, const ij_product_kernel *b)
     return a->of == b->of && a->name == b->name && memcmp(a->shape, b->shape, sizeof a->shape) == 0;
 }
 
+static const ij_choice *choice_for(const ij_gemm *gemm, const ij_product_kernel *what)
+{
+    return ij_choice_for(&gemm->device->tuning, what->of, what->shape[0], what->shape[1]);
+}
+
 ij_status ij_product_kernel_get(ij_gemm *gemm, ij_product_kernel what, cl_kernel *kernel)
 {
-    for (int i = 0; i < gemm->kernel_count; i++)
-        if (same_kernel(&gemm->kernels[i].what, &what)) {
-            *kernel = gemm->kernels[i].kernel;
+    const ij_choice *choice = choice_for(gemm, &what);
+    for (int i = 0; i < gemm->kernel_count; i++) {
+        const struct ij_gemm_kernel *k = &gemm->kernels[i];
+        if (same_kernel(&k->what, &what) && memcmp(&k->choice, choice, sizeof *choice) == 0) {
+            *kernel = k->kernel;
             return IJ_OK;
         }
+    }
     struct ij_gemm_kernel *longer = realloc(gemm->kernels, (size_t)(gemm->kernel_count + 1) * sizeof *longer);
     if (!longer)
         return ij_fail(IJ_ENOMEM, "out of memory for the kernels of a product");
     gemm->kernels = longer;
     ij_kernel_tuning tuning = {.of = what.of, .shape = {what.shape[0], what.shape[1]}};
     ij_kernel_align(&tuning, !what.any_width && what.shape[0] % 4 == 0 && what.shape[1] % 4 == 0);
-    TRY(ij_kernel_create(gemm->device, what.source, tuning, what.name, kernel));
-    longer[gemm->kernel_count++] = (struct ij_gemm_kernel){what, *kernel};
+    TRY(ij_kernel_create_fitting(gemm->device, what.source, tuning, what.name, kernel));
+    longer[gemm->kernel_count++] = (struct ij_gemm_kernel){what, *choice_for(gemm, &what), *kernel};
     return IJ_OK;
 }
 

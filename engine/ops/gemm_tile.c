@@ -32,6 +32,13 @@ static const struct {
 };
 enum { TILES = sizeof tiles / sizeof *tiles };
 
+/* Where a driver allows a kernel less: ever fewer work-items and less local memory. */
+static const ij_choice smaller[] = {{{64, 64, 16, 4, 8, 4, 2, 2}},
+                                    {{32, 32, 16, 4, 4, 4, 2, 2}},
+                                    {{32, 32, 16, 4, 8, 4, 1, 2}},
+                                    {{32, 32, 16, 8, 8, 4, 1, 2}}};
+enum { SMALLER = sizeof smaller / sizeof *smaller };
+
 /* A work-group's tile and step, a work-item's part, and the items. */
 typedef struct tile {
     int wgm, wgn, wgk, tm, tn, items;
@@ -124,6 +131,8 @@ const ij_product_row ij_gemm_tile = {
                 .count = 8,
                 .offers = ij_offers_groups,
                 .start = start,
+                .smaller = smaller,
+                .smaller_count = SMALLER,
                 .illegal = illegal,
                 .local_bytes = local_bytes},
     .run = run,
@@ -159,6 +168,21 @@ static size_t split_bytes(const ij_gemm *gemm, int rows, int out, int in)
     return splits > 1 ? (size_t)splits * (size_t)split_stride(out, in) * sizeof(float) : 0;
 }
 
+/* Parts that the scratch has room for; it was planned for the parameters of that time. */
+static int room_for(const ij_gemm *gemm, int stride)
+{
+    size_t bytes = 0;
+    if (gemm->scratch)
+        clGetMemObjectInfo(gemm->scratch, CL_MEM_SIZE, sizeof bytes, &bytes, NULL);
+    int parts = (int)(bytes / ((size_t)stride * sizeof(float)));
+    return parts > 1 ? parts : 1;
+}
+
+static int least(int a, int b)
+{
+    return a < b ? a : b;
+}
+
 static ij_status add_splits(ij_gemm *gemm, const ij_product *p, tile t, int splits)
 {
     cl_kernel kernel;
@@ -177,8 +201,8 @@ static ij_status run_gradient(ij_gemm *gemm, const ij_product *p)
     TRY(ij_product_name(p, &what.name));
     TRY(ij_product_kernel_get(gemm, what, &kernel));
     tile t = tile_for(gemm, &what);
-    int splits = gemm->scratch ? splits_of(gemm, t, p->rows, p->out, p->in) : 1;
     cl_int stride = split_stride(p->out, p->in);
+    int splits = least(splits_of(gemm, t, p->rows, p->out, p->in), room_for(gemm, stride));
     cl_int tokens = ij_ceil_div(ij_ceil_div(p->rows, splits), t.wgk) * t.wgk;
     splits = ij_ceil_div(p->rows, tokens);
     bool split = splits > 1;
@@ -201,6 +225,8 @@ const ij_product_row ij_gradient_tile = {
                 .count = 8,
                 .offers = ij_offers_groups,
                 .start = start_gradient,
+                .smaller = smaller,
+                .smaller_count = SMALLER,
                 .illegal = illegal_gradient,
                 .local_bytes = local_bytes},
     .scratch = split_bytes,

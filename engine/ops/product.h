@@ -38,7 +38,8 @@ typedef struct ij_product_kernel {
     int shape[2];
     bool any_width; /* rows start anywhere, whatever the shape */
 } ij_product_kernel;
-/* Made at its first use; the ij_gemm releases it. */
+/* Made at its first use; the ij_gemm releases it. Its parameters are those that ij_choice_for gives afterwards: the
+ * driver may allow smaller ones only. */
 ij_status ij_product_kernel_get(ij_gemm *gemm, ij_product_kernel what, cl_kernel *kernel);
 
 /* What the kernel for the form and tail is called in every source of products ("gemm_bias"). IJ_EINVAL where there is
