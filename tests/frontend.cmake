@@ -47,3 +47,10 @@ target_link_libraries(fail_calls PRIVATE ${CMAKE_DL_LIBS})
 add_test(NAME full_disk COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_full_disk.sh $<TARGET_FILE:ijepa>
                                 ${PROJECT_SOURCE_DIR}/ini $<TARGET_FILE:fail_calls>)
 set_tests_properties(full_disk PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${device_environment}")
+
+# A device that is lost in the middle of a run: a library that stands before OpenCL's.
+add_library(fail_opencl MODULE fail_opencl.c)
+target_link_libraries(fail_opencl PRIVATE OpenCL::OpenCL ${CMAKE_DL_LIBS})
+add_test(NAME lost_device COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_lost_device.sh $<TARGET_FILE:ijepa>
+                                  ${PROJECT_SOURCE_DIR}/ini $<TARGET_FILE:fail_opencl>)
+set_tests_properties(lost_device PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${device_environment}")
