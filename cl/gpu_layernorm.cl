@@ -89,7 +89,7 @@ GROUP(WGS) __kernel void layernorm_backward(__global const float *restrict x, __
 
 /* dgain, dbias [D] = sums over the groups' partials [groups][2][D]. Work-groups: ceil(D / (4 COLS)). */
 GROUP(WGS) __kernel void layernorm_reduce(__global const float *restrict partial, __global float *restrict dgain,
-                                          __global float *restrict dbias, int groups, int D)
+                                          __global float *restrict dbias, int groups, int D, int add)
 {
     __local float4 room[WGS];
     int item = get_local_id(0), j = (get_group_id(0) * COLS + item % COLS) * 4, n = D - j;
@@ -101,7 +101,7 @@ GROUP(WGS) __kernel void layernorm_reduce(__global const float *restrict partial
     g = sum_shares(g, room);
     b = sum_shares(b, room);
     if (item < COLS) {
-        store4(g, dgain + j, n);
-        store4(b, dbias + j, n);
+        store4(add ? load4(dgain + j, n) + g : g, dgain + j, n);
+        store4(add ? load4(dbias + j, n) + b : b, dbias + j, n);
     }
 }

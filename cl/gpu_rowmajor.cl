@@ -13,8 +13,9 @@ GROUP(WGS) __kernel void tail(__global float *c, int N, int flags, __global cons
     }
 }
 
-/* sum [N] = column sums of d [M, N]. Work-groups: ceil(N / (4 COLS)). */
-GROUP(WGS) __kernel void column_sum(__global const float *restrict d, __global float *restrict sum, int M, int N)
+/* sum [N] = column sums of d [M, N], or += where `add`. Work-groups: ceil(N / (4 COLS)). */
+GROUP(WGS) __kernel void column_sum(__global const float *restrict d, __global float *restrict sum, int M, int N,
+                                    int add)
 {
     __local float4 room[WGS];
     int item = get_local_id(0), n = (get_group_id(0) * COLS + item % COLS) * 4;
@@ -23,5 +24,5 @@ GROUP(WGS) __kernel void column_sum(__global const float *restrict d, __global f
         s += load4(d + (size_t)m * N + n, N - n);
     s = sum_shares(s, room);
     if (item < COLS)
-        store4(s, sum + n, N - n);
+        store4(add ? load4(sum + n, N - n) + s : s, sum + n, N - n);
 }

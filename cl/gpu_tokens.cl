@@ -77,10 +77,10 @@ GROUP(WGS) __kernel void disassemble(__global const float *restrict d, __global 
 }
 
 /* The gradient of `assemble` for the mask token, in two passes of fixed order: partial [groups][D] sums of the rows
- * rows[i] of d, rows_per_group each; then (with use_rows = 0) the sum of those.
- * Work-groups: groups x ceil(D / (4 COLS)). */
+ * rows[i] of d, rows_per_group each; then (with use_rows = 0) the sum of those, added to what
+ * is there where `add`. Work-groups: groups x ceil(D / (4 COLS)). */
 GROUP(WGS) __kernel void sum_rows(__global const float *restrict d, __global const int *restrict rows, int use_rows,
-                                  __global float *restrict partial, int M, int D, int rows_per_group)
+                                  __global float *restrict partial, int M, int D, int rows_per_group, int add)
 {
     __local float4 room[WGS];
     int item = get_local_id(0), j = (get_group_id(1) * COLS + item % COLS) * 4;
@@ -89,8 +89,10 @@ GROUP(WGS) __kernel void sum_rows(__global const float *restrict d, __global con
     for (int m = begin + item / COLS; m < end; m += SHARES)
         s += load4(d + (size_t)(use_rows ? rows[m] : m) * D + j, D - j);
     s = sum_shares(s, room);
-    if (item < COLS)
-        store4(s, partial + (size_t)get_group_id(0) * D + j, D - j);
+    if (item < COLS) {
+        __global float *to = partial + (size_t)get_group_id(0) * D + j;
+        store4(add ? load4(to, D - j) + s : s, to, D - j);
+    }
 }
 
 /* out [i] = x [rows[i]], rows of D floats. Work-groups: rows of out. */

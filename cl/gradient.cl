@@ -32,17 +32,19 @@ INLINE void tile(__global const float *d, __global const float *a, __global floa
         STORE(acc[i][v], g + i * TN + v * VW);
 }
 
-/* Global size: ceil(panels / PANELS) x ceil(K / columns_per_group). The reduction over M runs in ascending order
- * whatever the grid. Lanes beyond N receive zeros. */
+/* g and bias_gradient are set, or added to where `add`. Global size: ceil(panels / PANELS) x ceil(K / columns_per_group).
+ * The reduction over M runs in ascending order whatever the grid. Lanes beyond N receive zeros. */
 SINGLE_ITEM __kernel void gemm_gradient(__global const float *restrict d, __global const float *restrict a,
                                         __global float *restrict g, int M, int N, int K, int columns_per_group,
-                                        __global float *restrict bias_gradient)
+                                        __global float *restrict bias_gradient, int add)
 {
     int first = get_global_id(0) * PANELS, panels = min(PANELS, (N + TN - 1) / TN - first);
     int begin = get_global_id(1) * columns_per_group, end = min(begin + columns_per_group, K);
     vec sum[PANELS * TV];
-    for (int i = 0; i < PANELS * TV; i++)
-        sum[i] = (vec)(0.0f);
+    for (int i = 0; i < PANELS * TV; i++) {
+        int column = first * TN + i * VW;
+        sum[i] = add && begin == 0 && i < panels * TV ? load_left(bias_gradient + column, N - column) : (vec)(0.0f);
+    }
 
     for (int m0 = 0; m0 < M; m0 += MBLOCK) {
         int tokens = min(MBLOCK, M - m0);
@@ -59,9 +61,9 @@ SINGLE_ITEM __kernel void gemm_gradient(__global const float *restrict d, __glob
                 __global const float *ahead_a = k + TM < end ? ak + TM : am + (size_t)MBLOCK * K + begin;
                 __global float *gk = g + ((size_t)(first + p) * K + k) * TN;
                 if (lanes >= TN && here == TM)
-                    tile(dp, ak, gk, tokens, N, K, TN, TM, m0, 1, ahead_d, ahead_a);
+                    tile(dp, ak, gk, tokens, N, K, TN, TM, m0 | add, 1, ahead_d, ahead_a);
                 else
-                    tile(dp, ak, gk, tokens, N, K, lanes, here, m0, 0, ahead_d, ahead_a);
+                    tile(dp, ak, gk, tokens, N, K, lanes, here, m0 | add, 0, ahead_d, ahead_a);
             }
     }
     for (int i = 0; begin == 0 && i < panels * TV; i++) {

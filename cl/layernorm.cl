@@ -91,10 +91,10 @@ SINGLE_ITEM __kernel void layernorm_backward(__global const float *restrict x, _
 
 /* dgain, dbias [D] = sums over the items' partials [items][2][D], ascending. Global size: ceil(D / VW). */
 SINGLE_ITEM __kernel void layernorm_reduce(__global const float *restrict partial, __global float *restrict dgain,
-                                           __global float *restrict dbias, int items, int D)
+                                           __global float *restrict dbias, int items, int D, int add)
 {
     int j = get_global_id(0) * VW, n = D - j;
-    vec g = (vec)(0.0f), b = (vec)(0.0f);
+    vec g = add ? load_n(dgain + j, n) : (vec)(0.0f), b = add ? load_n(dbias + j, n) : (vec)(0.0f);
     for (int i = 0; i < items; i++) {
         g += load_n(partial + (size_t)i * 2 * D + j, n);
         b += load_n(partial + ((size_t)i * 2 + 1) * D + j, n);

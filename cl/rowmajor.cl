@@ -14,11 +14,12 @@ SINGLE_ITEM __kernel void tail(__global float *c, int N, int flags, __global con
     }
 }
 
-/* sum [N] = column sums of d [M, N], ascending. Global size: ceil(N / VW). */
-SINGLE_ITEM __kernel void column_sum(__global const float *restrict d, __global float *restrict sum, int M, int N)
+/* sum [N] = column sums of d [M, N], ascending, or += where `add`. Global size: ceil(N / VW). */
+SINGLE_ITEM __kernel void column_sum(__global const float *restrict d, __global float *restrict sum, int M, int N,
+                                     int add)
 {
     int j = get_global_id(0) * VW;
-    vec s = (vec)(0.0f);
+    vec s = add ? load_n(sum + j, N - j) : (vec)(0.0f);
     for (int m = 0; m < M; m++)
         s += load_n(d + (size_t)m * N + j, N - j);
     store_n(s, sum + j, N - j);

@@ -84,14 +84,15 @@ SINGLE_ITEM __kernel void disassemble(__global const float *restrict d, __global
 }
 
 /* The gradient of `assemble` for the mask token, in two passes of fixed order: partial [items][D] sums of the rows
- * rows[i] of d, rows_per_item each; then (with use_rows = 0) the sum of those. Global size: items. */
+ * rows[i] of d, rows_per_item each; then (with use_rows = 0) the sum of those, added to what
+ * is there where `add`. Global size: items. */
 SINGLE_ITEM __kernel void sum_rows(__global const float *restrict d, __global const int *restrict rows, int use_rows,
-                                   __global float *restrict partial, int M, int D, int rows_per_item)
+                                   __global float *restrict partial, int M, int D, int rows_per_item, int add)
 {
     int begin = get_global_id(0) * rows_per_item, end = min(begin + rows_per_item, M);
     __global float *to = partial + (size_t)get_global_id(0) * D;
     for (int j = 0; j < D; j += VW) {
-        vec s = (vec)(0.0f);
+        vec s = add ? load_n(to + j, D - j) : (vec)(0.0f);
         for (int m = begin; m < end; m++)
             s += load_n(d + (size_t)(use_rows ? rows[m] : m) * D + j, D - j);
         store_n(s, to + j, D - j);

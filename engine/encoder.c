@@ -318,7 +318,7 @@ static ij_status run(ij_encoder *e, const uint8_t *pixels, int images, float *fe
 {
     const ij_model_config *m = &e->model;
     int first = m->depth - e->options.layers;
-    ij_stack_ops ops = {&e->gemm, &e->attention, &e->layernorm, &e->tokens};
+    ij_stack_ops ops = {&e->gemm, &e->attention, &e->layernorm, &e->tokens, false};
     ij_sequences s = {e->offset, images, images * ij_model_patches(m)};
     TRY(embed(e, pixels, images));
     for (int i = 0; i < m->depth; i++) {
@@ -340,7 +340,7 @@ ij_status ij_encoder_run(ij_encoder *e, const uint8_t *pixels, int images, float
 ij_status ij_encoder_last_qkv(ij_encoder *e, const uint8_t *pixels, int images, float *qkv)
 {
     const ij_block *last = &e->weights.blocks[e->model.depth - 1];
-    ij_stack_ops ops = {&e->gemm, &e->attention, &e->layernorm, &e->tokens};
+    ij_stack_ops ops = {&e->gemm, &e->attention, &e->layernorm, &e->tokens, false};
     ij_sequences s = {e->offset, images, images * ij_model_patches(&e->model)};
     TRY(check_images(e, images));
     TRY(embed(e, pixels, images));

@@ -92,6 +92,7 @@ typedef struct ij_device_batch {
     int target_length;
     ij_objective objective; /* what of all that follows is computed */
     int64_t step;
+    bool add; /* gradients are added to those that are there, not set */
 } ij_device_batch;
 
 /* Reads the pixels: patches of all images into scratch, those of the context into context_patches, pixel_targets. After

@@ -6,7 +6,7 @@
 
 static ij_stack_ops ops_of(ij_model *m, const ij_net *net)
 {
-    return (ij_stack_ops){&m->gemm, net->attention, &m->layernorm, &m->tokens};
+    return (ij_stack_ops){&m->gemm, net->attention, &m->layernorm, &m->tokens, false};
 }
 
 static const float pixel_eps = 1e-3f; /* of a patch's variance; the patches of a sky have none */
@@ -170,9 +170,10 @@ ij_status ij_model_loss(ij_model *m, const ij_device_batch *b, int *partials)
 
 /* dy: the gradient of the last block's wanted rows; m->d becomes that of the first block's input. */
 static ij_status back_through_blocks(ij_model *m, const ij_net *net, const ij_tape *tape, ij_sequences s,
-                                     ij_wanted wanted, cl_mem dy)
+                                     ij_wanted wanted, cl_mem dy, bool add)
 {
     ij_stack_ops ops = ops_of(m, net);
+    ops.add_gradients = add;
     for (int i = net->depth - 1; i >= 0; i--) {
         bool last = i + 1 == net->depth;
         TRY(ij_block_backward(&ops, &net->blocks[i], s, last ? wanted : (ij_wanted){0}, &tape->blocks[i], &m->scratch,
@@ -190,14 +191,15 @@ static ij_status back_through_heads(ij_model *m, const ij_device_batch *b)
     if (about(b, IJ_TERM_PIXEL)) {
         TRY(ij_gemm_transpose_weight(&m->gemm, &m->predictor_pixels));
         TRY(ij_gemm_backward_input(&m->gemm, &m->predictor_pixels, m->pixel_prediction, of_pixels, n, NULL));
-        TRY(ij_gemm_backward_weight(&m->gemm, &m->predictor_pixels, m->predictor_normed, m->pixel_prediction, n));
+        TRY(ij_gemm_backward_weight(&m->gemm, &m->predictor_pixels, m->predictor_normed, m->pixel_prediction, n,
+                                    b->add));
     }
     if (!about(b, IJ_TERM_FEATURE))
         return IJ_OK;
     TRY(ij_gemm_transpose_weight(&m->gemm, &m->predictor_proj));
     TRY(both ? ij_gemm_backward_input_added(&m->gemm, &m->predictor_proj, dz, d, n, of_pixels)
              : ij_gemm_backward_input(&m->gemm, &m->predictor_proj, dz, d, n, NULL));
-    return ij_gemm_backward_weight(&m->gemm, &m->predictor_proj, m->predictor_normed, dz, n);
+    return ij_gemm_backward_weight(&m->gemm, &m->predictor_proj, m->predictor_normed, dz, n, b->add);
 }
 
 ij_status ij_model_backward(ij_model *m, const ij_device_batch *b)
@@ -208,22 +210,22 @@ ij_status ij_model_backward(ij_model *m, const ij_device_batch *b)
     /* Predictor: only the mask tokens' rows have a gradient above the last block. */
     TRY(back_through_heads(m, b));
     TRY(ij_layernorm_backward(&m->layernorm, &m->predictor.norm, m->predictor_tape.output, NULL, other,
-                              m->predictor_normed, n->predictions, 0));
+                              m->predictor_normed, n->predictions, 0, b->add));
     TRY(back_through_blocks(m, &m->predictor, &m->predictor_tape, predictor_sequences(m, b), mask_tokens(b),
-                            m->predictor_normed));
-    TRY(ij_sum_rows(&m->tokens, m->d, b->list[IJ_LIST_MASK_ROWS], m->mask_token_grad, n->predictions,
-                    m->predictor.dim));
+                            m->predictor_normed, b->add));
+    TRY(ij_sum_rows(&m->tokens, m->d, b->list[IJ_LIST_MASK_ROWS], m->mask_token_grad, n->predictions, m->predictor.dim,
+                    b->add));
     TRY(ij_disassemble(&m->tokens, m->d, b->list[IJ_LIST_PLACE], m->embedded, n->context_tokens, m->config.targets,
                        n->predictor_stride, m->predictor.dim));
 
     /* Context encoder. */
     TRY(ij_gemm_transpose_weight(&m->gemm, &m->predictor.embed));
     TRY(ij_gemm_backward_input(&m->gemm, &m->predictor.embed, m->embedded, other, n->context_tokens, NULL));
-    TRY(ij_gemm_backward_weight(&m->gemm, &m->predictor.embed, m->context, m->embedded, n->context_tokens));
+    TRY(ij_gemm_backward_weight(&m->gemm, &m->predictor.embed, m->context, m->embedded, n->context_tokens, b->add));
     if (regularised(b))
         TRY(ij_regularise_spread(&m->regularise, b->list[IJ_LIST_CONTEXT_OFFSET], other));
     TRY(ij_layernorm_backward(&m->layernorm, &m->encoder.norm, m->encoder_tape.output, NULL, other, m->d,
-                              n->context_tokens, 0));
-    TRY(back_through_blocks(m, &m->encoder, &m->encoder_tape, context_sequences(m, b), (ij_wanted){0}, m->d));
-    return ij_gemm_backward_weight(&m->gemm, &m->encoder.embed, m->context_patches, m->d, n->context_tokens);
+                              n->context_tokens, 0, b->add));
+    TRY(back_through_blocks(m, &m->encoder, &m->encoder_tape, context_sequences(m, b), (ij_wanted){0}, m->d, b->add));
+    return ij_gemm_backward_weight(&m->gemm, &m->encoder.embed, m->context_patches, m->d, n->context_tokens, b->add);
 }

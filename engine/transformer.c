@@ -73,25 +73,26 @@ ij_status ij_block_backward(const ij_stack_ops *ops, const ij_block *b, ij_seque
                             const ij_block_memory *m, const ij_scratch *scratch, cl_mem dy, cl_mem d)
 {
     int n = wanted.rows ? wanted.count : s.tokens, dim = b->proj.in;
+    bool add = ops->add_gradients;
     cl_mem attn, dattn;
     /* MLP. The input gradient of fc2 turns m->pre into GELU's result, which is fc2's input. */
     TRY(input_gradient(ops, &b->fc2, dy, scratch->wide, n, m->pre));
-    TRY(ij_gemm_backward_weight(ops->gemm, &b->fc2, m->pre, dy, n));
+    TRY(ij_gemm_backward_weight(ops->gemm, &b->fc2, m->pre, dy, n, add));
     TRY(input_gradient(ops, &b->fc1, scratch->wide, scratch->other, n, NULL));
     TRY(ij_layernorm_forward(ops->layernorm, &b->norm2, m->middle, NULL, scratch->norm, n));
-    TRY(ij_gemm_backward_weight(ops->gemm, &b->fc1, scratch->norm, scratch->wide, n));
-    TRY(ij_layernorm_backward(ops->layernorm, &b->norm2, m->middle, NULL, scratch->other, dy, n, 1));
+    TRY(ij_gemm_backward_weight(ops->gemm, &b->fc1, scratch->norm, scratch->wide, n, add));
+    TRY(ij_layernorm_backward(ops->layernorm, &b->norm2, m->middle, NULL, scratch->other, dy, n, 1, add));
 
     /* Attention. */
     TRY(input_gradient(ops, &b->proj, dy, scratch->other, n, NULL));
     TRY(wanted_rows(ops, wanted, m->attn, scratch->norm, dim, &attn));
-    TRY(ij_gemm_backward_weight(ops->gemm, &b->proj, attn, dy, n));
+    TRY(ij_gemm_backward_weight(ops->gemm, &b->proj, attn, dy, n, add));
     TRY(all_rows(ops, s, wanted, scratch, dim, &dattn));
     TRY(ij_attention_backward(ops->attention, s, m->qkv, m->attn, m->stat, dattn, scratch->wide));
     n = s.tokens;
     TRY(input_gradient(ops, &b->qkv, scratch->wide, scratch->other, n, NULL));
     TRY(ij_layernorm_forward(ops->layernorm, &b->norm1, m->input, NULL, scratch->norm, n));
-    TRY(ij_gemm_backward_weight(ops->gemm, &b->qkv, scratch->norm, scratch->wide, n));
-    TRY(ij_layernorm_backward(ops->layernorm, &b->norm1, m->input, NULL, scratch->other, d, n, !wanted.rows));
+    TRY(ij_gemm_backward_weight(ops->gemm, &b->qkv, scratch->norm, scratch->wide, n, add));
+    TRY(ij_layernorm_backward(ops->layernorm, &b->norm1, m->input, NULL, scratch->other, d, n, !wanted.rows, add));
     return wanted.rows ? ij_scatter_rows(ops->tokens, dy, wanted.rows, d, wanted.count, dim, true) : IJ_OK;
 }

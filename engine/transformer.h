@@ -37,6 +37,7 @@ typedef struct ij_stack_ops {
     ij_attention *attention;
     ij_layernorm *layernorm;
     ij_tokens *tokens;
+    bool add_gradients; /* weights' gradients are added to what is there, not set */
 } ij_stack_ops;
 
 /* The rows of a block's result that somebody reads, `count` of them; rows NULL: all. What follows attention is computed
@@ -60,8 +61,8 @@ ij_status ij_block_queries(const ij_stack_ops *ops, const ij_block *block, ij_se
                            const ij_block_memory *memory, const ij_scratch *scratch);
 
 /* dy [wanted, dim], the gradient of the block's result, is used up; d [tokens, dim] becomes that of its input: the same
- * buffer where all rows are wanted, another where some are. Weights' gradients are set. Uses up memory->pre and
- * memory->stat. */
+ * buffer where all rows are wanted, another where some are. Weights' gradients are set or added to. Uses up memory->pre
+ * and memory->stat. */
 ij_status ij_block_backward(const ij_stack_ops *ops, const ij_block *block, ij_sequences s, ij_wanted wanted,
                             const ij_block_memory *memory, const ij_scratch *scratch, cl_mem dy, cl_mem d);
 

@@ -217,6 +217,13 @@ static void backward_input(check *c)
     }
 }
 
+/* What a gradient is that was added to itself. */
+static void twice(double *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] *= 2;
+}
+
 static void backward_weight(check *c)
 {
     for (int i = 0; i < SHAPES; i++) {
@@ -234,11 +241,16 @@ static void backward_weight(check *c)
                 packed[ij_gemm_weight_at(&l.gemm, s.in, o, k)] = dw[product(o, s.in) + (size_t)k];
         l.linear.weight_grad = check_output(c, floats);
         l.linear.bias_grad = check_output(c, (size_t)s.out);
-        check_ok(c, ij_gemm_backward_weight(&l.gemm, &l.linear, input(c, x, s.rows, s.in), input(c, dy, s.rows, s.out),
-                                            s.rows));
+        cl_mem x_mem = input(c, x, s.rows, s.in), dy_mem = input(c, dy, s.rows, s.out);
+        check_ok(c, ij_gemm_backward_weight(&l.gemm, &l.linear, x_mem, dy_mem, s.rows, false));
         /* The padding's zeros are compared too: AdamW passes over it. */
         check_close(c, "weight gradient", check_read(c, l.linear.weight_grad), packed, floats, TOLERANCE);
         check_close(c, "bias gradient", check_read(c, l.linear.bias_grad), db, (size_t)s.out, TOLERANCE);
+        check_ok(c, ij_gemm_backward_weight(&l.gemm, &l.linear, x_mem, dy_mem, s.rows, true));
+        twice(packed, floats);
+        twice(db, (size_t)s.out);
+        check_close(c, "weight gradient, added", check_read(c, l.linear.weight_grad), packed, floats, TOLERANCE);
+        check_close(c, "bias gradient, added", check_read(c, l.linear.bias_grad), db, (size_t)s.out, TOLERANCE);
         end_layer(c, &l);
     }
 }

@@ -137,7 +137,8 @@ static void compare_rows(check *c, const setting *t, const char *what, const flo
     check_close(c, what, got_rows, want_rows, n, TOLERANCE);
 }
 
-static void backward_once(check *c, int i, bool chosen, bool accumulate)
+/* add: the gradients of gain and bias are added to what is there, else set. */
+static void backward_once(check *c, int i, bool chosen, bool accumulate, bool add)
 {
     setting t;
     choose(c, &t, i, chosen);
@@ -145,13 +146,18 @@ static void backward_once(check *c, int i, bool chosen, bool accumulate)
     float *dy = check_normals(c, n, 0.05f, 1.0f), *residual = check_normals(c, floats, 0.0f, 1.0f);
     double *dx = check_doubles(c, floats), *dgain = check_doubles(c, width), *dbias = check_doubles(c, width);
     cl_mem dx_mem = accumulate ? check_changing(c, residual, floats * sizeof *residual) : check_output(c, floats);
-    t.norm.gain_grad = check_output(c, width);
-    t.norm.bias_grad = check_output(c, width);
+    const float *before = check_normals(c, width, 1.0f, 1.0f);
+    t.norm.gain_grad = add ? check_changing(c, before, width * sizeof *before) : check_output(c, width);
+    t.norm.bias_grad = add ? check_changing(c, before, width * sizeof *before) : check_output(c, width);
     for (size_t j = 0; accumulate && j < floats; j++)
         dx[j] = (double)residual[j];
     reference_norm_backward(t.reference, t.x, dy, dx, dgain, dbias);
+    for (size_t j = 0; add && j < width; j++) {
+        dgain[j] += (double)before[j];
+        dbias[j] += (double)before[j];
+    }
     check_ok(c, ij_layernorm_backward(&t.op, &t.norm, t.x_mem, t.rows_mem, check_input(c, dy, n * sizeof *dy), dx_mem,
-                                      t.s.count, accumulate));
+                                      t.s.count, accumulate, add));
     const float *got = check_read(c, dx_mem);
     check_others(&t, accumulate ? residual : NULL, got);
     compare_rows(c, &t, accumulate ? "dx, added" : "dx", got, dx);
@@ -163,8 +169,8 @@ static void backward_once(check *c, int i, bool chosen, bool accumulate)
 static void backward(check *c)
 {
     for (int i = 0; i < SHAPES; i++)
-        for (int k = 0; k < 4; k++)
-            backward_once(c, i, k & 1, k & 2);
+        for (int k = 0; k < 8; k++)
+            backward_once(c, i, k & 1, k & 2, k & 4);
 }
 
 const check_case check_layernorm[] = {

@@ -187,8 +187,13 @@ static void sum_rows(check *c)
         double *want = check_doubles(c, (size_t)dim);
         cl_mem sum = check_output(c, (size_t)dim);
         reference_sum_rows(d, rows, count, dim, want);
-        check_ok(c, ij_sum_rows(&t, floats(c, d, product(all, dim)), ints(c, rows, (size_t)count), sum, count, dim));
+        cl_mem d_mem = floats(c, d, product(all, dim)), rows_mem = ints(c, rows, (size_t)count);
+        check_ok(c, ij_sum_rows(&t, d_mem, rows_mem, sum, count, dim, false));
         check_close(c, "sum", check_read(c, sum), want, (size_t)dim, TOLERANCE);
+        check_ok(c, ij_sum_rows(&t, d_mem, rows_mem, sum, count, dim, true));
+        for (int j = 0; j < dim; j++)
+            want[j] *= 2;
+        check_close(c, "sum, added", check_read(c, sum), want, (size_t)dim, TOLERANCE);
         check_end(c);
     }
     ij_tokens_destroy(&t);

@@ -163,8 +163,18 @@ static ij_status run(ij_gemm *gemm, const ij_product *p)
 
 ij_status ij_gemm_forward(ij_gemm *gemm, const ij_linear *l, cl_mem x, cl_mem y, int rows, const ij_tail *tail)
 {
-    ij_product p = {IJ_FORWARD, rows,    l->out,       l->in,     x,          l->weight,
-                    y,          l->bias, IJ_TAIL_BIAS, tail->add, tail->rows, tail->pre};
+    ij_product p = {.form = IJ_FORWARD,
+                    .rows = rows,
+                    .out = l->out,
+                    .in = l->in,
+                    .a = x,
+                    .b = l->weight,
+                    .c = y,
+                    .bias = l->bias,
+                    .tail = IJ_TAIL_BIAS,
+                    .add = tail->add,
+                    .add_rows = tail->rows,
+                    .pre = tail->pre};
     if (tail->add)
         p.tail |= tail->rows ? IJ_TAIL_ADD_ROWS : IJ_TAIL_ADD;
     if (tail->gelu)
@@ -195,7 +205,7 @@ ij_status ij_gemm_backward_input_added(ij_gemm *gemm, const ij_linear *l, cl_mem
     return run(gemm, &p);
 }
 
-ij_status ij_gemm_backward_weight(ij_gemm *gemm, const ij_linear *l, cl_mem x, cl_mem dy, int rows)
+ij_status ij_gemm_backward_weight(ij_gemm *gemm, const ij_linear *l, cl_mem x, cl_mem dy, int rows, bool add)
 {
     return run(gemm, &(ij_product){.form = IJ_BACKWARD_WEIGHT,
                                    .rows = rows,
@@ -204,7 +214,8 @@ ij_status ij_gemm_backward_weight(ij_gemm *gemm, const ij_linear *l, cl_mem x, c
                                    .a = dy,
                                    .b = x,
                                    .c = l->weight_grad,
-                                   .bias = l->bias_grad});
+                                   .bias = l->bias_grad,
+                                   .accumulate = add});
 }
 
 ij_status ij_gemm_transpose_weight(ij_gemm *gemm, const ij_linear *l)

@@ -45,8 +45,8 @@ ij_status ij_gemm_backward_input(ij_gemm *gemm, const ij_linear *l, cl_mem dy, c
 /* dx = dy W + add [rows, in]; add is not dx. */
 ij_status ij_gemm_backward_input_added(ij_gemm *gemm, const ij_linear *l, cl_mem dy, cl_mem dx, int rows, cl_mem add);
 
-/* weight_grad = dy^T x, bias_grad = column sums of dy. */
-ij_status ij_gemm_backward_weight(ij_gemm *gemm, const ij_linear *l, cl_mem x, cl_mem dy, int rows);
+/* weight_grad = dy^T x, bias_grad = column sums of dy; or += where `add`. */
+ij_status ij_gemm_backward_weight(ij_gemm *gemm, const ij_linear *l, cl_mem x, cl_mem dy, int rows, bool add);
 
 /* Makes weight_t from weight, before backward_input; nothing to do where weight_t is NULL. */
 ij_status ij_gemm_transpose_weight(ij_gemm *gemm, const ij_linear *l);

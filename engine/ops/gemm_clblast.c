@@ -55,7 +55,7 @@ static ij_status multiply(ij_gemm *gemm, const ij_product *p)
     gemm->device->launches++;
     CLBlastStatusCode code = CLBlastSgemmWithTempBuffer(
         CLBlastLayoutRowMajor, o.ta, o.tb, (size_t)s[0], (size_t)s[1], (size_t)s[2], 1.0f, p->a, 0, (size_t)o.lda, p->b,
-        0, (size_t)o.ldb, 0.0f, p->c, 0, (size_t)s[1], &queue, NULL, gemm->scratch);
+        0, (size_t)o.ldb, p->accumulate ? 1.0f : 0.0f, p->c, 0, (size_t)s[1], &queue, NULL, gemm->scratch);
     if (code == CLBlastSuccess)
         return ij_pace_launched(gemm->device);
     return ij_fail(IJ_EDEVICE, "CLBlast refused a product of %d x %d x %d: error %d (set gemm = own)", s[0], s[1], s[2],
@@ -100,9 +100,10 @@ static ij_status run_gradient(ij_gemm *gemm, const ij_product *p)
     cl_kernel kernel;
     TRY(multiply(gemm, p));
     TRY(end_kernel(gemm, "column_sum", &kernel));
+    cl_int add = p->accumulate;
     ij_grid grid = ij_rows_grid(gemm->device, ij_ceil_div(p->out, ij_rows_columns(gemm->device)), 1);
     return IJ_LAUNCH(gemm->device, kernel, "column_sum", grid, IJ_ARG(p->a), IJ_ARG(p->bias), IJ_ARG(p->rows),
-                     IJ_ARG(p->out));
+                     IJ_ARG(p->out), IJ_ARG(add));
 }
 
 const ij_product_row ij_gradient_clblast = {

@@ -114,9 +114,10 @@ static ij_status run_gradient(ij_gemm *gemm, const ij_product *p)
     while (groups * shares % units) /* every unit gets as much */
         shares++;
     int columns = ij_ceil_div(ij_ceil_div(p->in, shares), tm) * tm;
+    cl_int add = p->accumulate;
     ij_grid grid = ij_product_grid(p, groups, ij_ceil_div(p->in, columns), 1);
     return IJ_LAUNCH(gemm->device, kernel, what.name, grid, IJ_ARG(p->a), IJ_ARG(p->b), IJ_ARG(p->c), IJ_ARG(p->rows),
-                     IJ_ARG(p->out), IJ_ARG(p->in), IJ_ARG(columns), IJ_ARG(p->bias));
+                     IJ_ARG(p->out), IJ_ARG(p->in), IJ_ARG(columns), IJ_ARG(p->bias), IJ_ARG(add));
 }
 
 const ij_product_row ij_gradient_panel = {

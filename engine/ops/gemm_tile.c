@@ -187,11 +187,11 @@ static ij_status add_splits(ij_gemm *gemm, const ij_product *p, tile t, int spli
 {
     cl_kernel kernel;
     TRY(ij_product_kernel_get(gemm, gradient_kernel(p->out, p->in, "gradient_reduce"), &kernel));
-    cl_int stride = split_stride(p->out, p->in), floats = p->out * p->in;
+    cl_int stride = split_stride(p->out, p->in), floats = p->out * p->in, add = p->accumulate;
     ij_grid grid = {.x = (size_t)ij_ceil_div(stride, t.items), .y = 1, .local = (size_t)t.items};
     grid.bytes = 4.0 * stride * (splits + 1.0);
     return IJ_LAUNCH(gemm->device, kernel, "gradient_reduce", grid, IJ_ARG(gemm->scratch), IJ_ARG(p->c),
-                     IJ_ARG(p->bias), IJ_ARG(floats), IJ_ARG(p->out), IJ_ARG(splits), IJ_ARG(stride));
+                     IJ_ARG(p->bias), IJ_ARG(floats), IJ_ARG(p->out), IJ_ARG(splits), IJ_ARG(stride), IJ_ARG(add));
 }
 
 static ij_status run_gradient(ij_gemm *gemm, const ij_product *p)
@@ -207,11 +207,11 @@ static ij_status run_gradient(ij_gemm *gemm, const ij_product *p)
     splits = ij_ceil_div(p->rows, tokens);
     bool split = splits > 1;
     cl_mem g = split ? gemm->scratch : p->c, bias = split ? gemm->scratch : p->bias;
-    cl_int bias_at = split ? p->out * p->in : 0;
+    cl_int bias_at = split ? p->out * p->in : 0, add = !split && p->accumulate;
     int across = ij_ceil_div(p->in, t.wgn), down = ij_ceil_div(p->out, t.wgm);
     TRY(IJ_LAUNCH(gemm->device, kernel, what.name, ij_product_grid(p, across, down * splits, t.items), IJ_ARG(p->a),
                   IJ_ARG(p->b), IJ_ARG(g), IJ_ARG(p->rows), IJ_ARG(p->out), IJ_ARG(p->in), IJ_ARG(tokens),
-                  IJ_ARG(stride), IJ_ARG(bias), IJ_ARG(bias_at)));
+                  IJ_ARG(stride), IJ_ARG(bias), IJ_ARG(bias_at), IJ_ARG(add)));
     return split ? add_splits(gemm, p, t, splits) : IJ_OK;
 }
 

@@ -58,7 +58,7 @@ ij_status ij_layernorm_add(ij_layernorm *l, const ij_norm *n, cl_mem x, cl_mem r
 }
 
 ij_status ij_layernorm_backward(ij_layernorm *l, const ij_norm *n, cl_mem x, cl_mem rows, cl_mem dy, cl_mem dx,
-                                int count, int accumulate)
+                                int count, int accumulate, bool add)
 {
     cl_int use_rows = rows != NULL, each = ij_ceil_div(count, most_items(l->device));
     each = each < 4 ? 4 : each;
@@ -86,7 +86,8 @@ ij_status ij_layernorm_backward(ij_layernorm *l, const ij_norm *n, cl_mem x, cl_
         return status;
     grid.x = (size_t)ij_ceil_div(n->dim, ij_rows_columns(l->device));
     grid.bytes = 8.0 * items * n->dim;
+    cl_int adds = add;
     grid.what = (ij_operation){0};
     return IJ_LAUNCH(l->device, l->reduce, "layernorm_reduce", grid, IJ_ARG(l->partial), IJ_ARG(n->gain_grad),
-                     IJ_ARG(n->bias_grad), IJ_ARG(items), IJ_ARG(n->dim));
+                     IJ_ARG(n->bias_grad), IJ_ARG(items), IJ_ARG(n->dim), IJ_ARG(adds));
 }

@@ -4,6 +4,8 @@
 
 #include "engine/opencl.h"
 
+#include <stdbool.h>
+
 typedef struct ij_layernorm {
     ij_device *device;
     cl_kernel forward, backward, reduce;
@@ -27,9 +29,9 @@ ij_status ij_layernorm_forward(ij_layernorm *l, const ij_norm *n, cl_mem x, cl_m
 /* The same, added to what y holds. */
 ij_status ij_layernorm_add(ij_layernorm *l, const ij_norm *n, cl_mem x, cl_mem rows, cl_mem y, int count);
 
-/* Gradients of gain and bias; dx gets the gradient at the rows of x that forward read: added where `accumulate`, else
- * set. dy [count, dim]. */
+/* Gradients of gain and bias, set or, where `add`, added to what is there; dx gets the gradient at the rows of x that
+ * forward read: added where `accumulate`, else set. dy [count, dim]. */
 ij_status ij_layernorm_backward(ij_layernorm *l, const ij_norm *n, cl_mem x, cl_mem rows, cl_mem dy, cl_mem dx,
-                                int count, int accumulate);
+                                int count, int accumulate, bool add);
 
 #endif

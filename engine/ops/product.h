@@ -15,6 +15,7 @@ typedef struct ij_product {
     cl_mem a, b, c, bias;
     int tail; /* IJ_TAIL_... */
     cl_mem add, add_rows, pre;
+    bool accumulate; /* a weight's gradient is added to what is there */
 } ij_product;
 
 /* M, N, K, the result's rows and columns and the length of the sum: rows x out x in, rows x in x out, out x in x rows.

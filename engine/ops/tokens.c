@@ -99,17 +99,18 @@ ij_status ij_scatter_rows(ij_tokens *t, cl_mem x, cl_mem rows, cl_mem out, int c
                      IJ_ARG(rows), IJ_ARG(out), IJ_ARG(dim), IJ_ARG(adds));
 }
 
-ij_status ij_sum_rows(ij_tokens *t, cl_mem d, cl_mem rows, cl_mem sum, int count, int dim)
+ij_status ij_sum_rows(ij_tokens *t, cl_mem d, cl_mem rows, cl_mem sum, int count, int dim, bool add)
 {
-    cl_int each = ij_ceil_div(count, most_items(t->device)), items = ij_ceil_div(count, each), one = 1, no = 0;
+    cl_int each = ij_ceil_div(count, most_items(t->device)), items = ij_ceil_div(count, each), one = 1, no = 0,
+           adds = add;
     ij_status status = IJ_LAUNCH(
         t->device, t->sum_rows, "sum_rows", ij_rows_grid(t->device, items, ij_rows_column_groups(t->device, dim)),
-        IJ_ARG(d), IJ_ARG(rows), IJ_ARG(one), IJ_ARG(t->partial), IJ_ARG(count), IJ_ARG(dim), IJ_ARG(each));
+        IJ_ARG(d), IJ_ARG(rows), IJ_ARG(one), IJ_ARG(t->partial), IJ_ARG(count), IJ_ARG(dim), IJ_ARG(each), IJ_ARG(no));
     if (status)
         return status;
     return IJ_LAUNCH(t->device, t->sum_rows, "sum_rows",
                      ij_rows_grid(t->device, 1, ij_rows_column_groups(t->device, dim)), IJ_ARG(t->partial),
-                     IJ_ARG(rows), IJ_ARG(no), IJ_ARG(sum), IJ_ARG(items), IJ_ARG(dim), IJ_ARG(items));
+                     IJ_ARG(rows), IJ_ARG(no), IJ_ARG(sum), IJ_ARG(items), IJ_ARG(dim), IJ_ARG(items), IJ_ARG(adds));
 }
 
 ij_status ij_mean_pool(ij_tokens *t, cl_mem x, cl_mem features, int images, int side, int cells, int dim)

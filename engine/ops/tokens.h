@@ -34,8 +34,8 @@ ij_status ij_disassemble(ij_tokens *t, cl_mem d, cl_mem place, cl_mem dcontext, 
 ij_status ij_gather_rows(ij_tokens *t, cl_mem x, cl_mem rows, cl_mem out, int count, int dim);
 /* Row rows[i] of out becomes, or where `add` is increased by, row i of x [count, dim]; rows are distinct. */
 ij_status ij_scatter_rows(ij_tokens *t, cl_mem x, cl_mem rows, cl_mem out, int count, int dim, bool add);
-/* sum [dim] = sum of the rows rows[0..count) of d. */
-ij_status ij_sum_rows(ij_tokens *t, cl_mem d, cl_mem rows, cl_mem sum, int count, int dim);
+/* sum [dim] = sum of the rows rows[0..count) of d, or += where `add`. */
+ij_status ij_sum_rows(ij_tokens *t, cl_mem d, cl_mem rows, cl_mem sum, int count, int dim, bool add);
 /* features [images, cells cells, dim] = means over the cells of a cells x cells grid laid over the patches of
  * x [images, side side, dim], as PyTorch's adaptive_avg_pool2d: cells of a side that they do not divide overlap. */
 ij_status ij_mean_pool(ij_tokens *t, cl_mem x, cl_mem features, int images, int side, int cells, int dim);

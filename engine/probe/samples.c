@@ -169,7 +169,7 @@ ij_status ij_samples_sum(ij_samples *s, int64_t rows, int members)
         TRY(forward(s, i, here));
         if (members)
             TRY(ij_softmax_gradient(&s->op, s->d, s->label[i], here, members, s->data->classes));
-        TRY(ij_gemm_backward_weight(&s->gemm, i ? &s->part : &s->l, s->x.tile[i], s->d, here));
+        TRY(ij_gemm_backward_weight(&s->gemm, i ? &s->part : &s->l, s->x.tile[i], s->d, here, false));
         if (!i)
             continue;
         TRY(ij_probe_add(&s->op, s->l.weight_grad, s->part.weight_grad, (int)weight_floats(s, s->outputs)));

@@ -67,7 +67,7 @@ static ij_status launch(void *context)
         return ij_gemm_forward(&p->gemm, &p->linear, p->from, p->to, p->rows, &tail);
     if (p->form == IJ_BACKWARD_INPUT)
         return ij_gemm_backward_input(&p->gemm, &p->linear, p->from, p->to, p->rows, p->pre);
-    return ij_gemm_backward_weight(&p->gemm, &p->linear, p->to, p->from, p->rows);
+    return ij_gemm_backward_weight(&p->gemm, &p->linear, p->to, p->from, p->rows, false);
 }
 
 /* A check's launch; whether it is the step's operation is looked at, too. */

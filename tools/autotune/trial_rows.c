@@ -80,7 +80,7 @@ static ij_status run(void *context)
     if (p->adamw)
         return ij_optimizer_step(&p->optimizer, &p->segment, &step);
     if (p->backward)
-        return ij_layernorm_backward(&p->layernorm, &p->norm, p->x, NULL, p->y, p->dx, p->rows, 1);
+        return ij_layernorm_backward(&p->layernorm, &p->norm, p->x, NULL, p->y, p->dx, p->rows, 1, false);
     return ij_layernorm_forward(&p->layernorm, &p->norm, p->x, NULL, p->y, p->rows);
 }
 
