@@ -4,10 +4,10 @@
 /* prediction z [R, D], R = T blocks x C contexts x (B T) rows with the target block outermost; target h
  * [blocks, B T, D]: row (t, c, i) of z is held against row (t, i) of h. dz [R, D] = d(mean loss)/dz, in place of z
  * where the caller says so. l2: (z-h)^2; smooth_l1: (z-h)^2/2 below 1, |z-h| - 1/2 above.
- * partial [groups] sums of the loss, not yet divided by R D. Work-groups: ceil(R / rows_per_group). */
+ * partial [groups] sums of the loss, not yet divided by R D, added to what is there where `add`. Work-groups: ceil(R / rows_per_group). */
 GROUP(WGS) __kernel void loss(__global const float *z, __global const float *restrict h, __global float *dz,
                               __global float *restrict partial, int R, int D, int contexts, int rows_per_block,
-                              int smooth, float scale, int rows_per_group)
+                              int smooth, float scale, int rows_per_group, int add)
 {
     __local float room[WGS];
     int begin = get_group_id(0) * rows_per_group, end = min(begin + rows_per_group, R);
@@ -31,7 +31,7 @@ GROUP(WGS) __kernel void loss(__global const float *z, __global const float *res
     }
     total = sum_items(total, WGS, room);
     if (get_local_id(0) == 0)
-        partial[get_group_id(0)] = total;
+        partial[get_group_id(0)] = add ? partial[get_group_id(0)] + total : total;
 }
 
 /* std [D] = standard deviation over the batch (n, not n - 1) of features [B, D]. Work-groups: ceil(D / (4 COLS)). */

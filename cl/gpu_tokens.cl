@@ -1,28 +1,28 @@
 /* Moving tokens about, for GPUs: images to patches, context and mask tokens to the predictor's sequences and back. */
 
-/* pixels [B, S, S, 3] uint8 -> out [rows, 3 P P]: the wanted patches, normalised (x/255 - mean_c)/std_c = x scale_c +
+/* pixels [.., S, S, 3] uint8, from image `first` on -> out [rows, 3 P P]: the wanted patches, normalised (x/255 - mean_c)/std_c = x scale_c +
  * shift_c, flattened channel-major (c, y, x) as the patch embedding's weight is. Work-groups: rows. */
 GROUP(WGS) __kernel void patchify(__global const uchar *restrict pixels, __global const int *restrict image_of,
                                   __global const int *restrict patch_of, __global float *restrict out, int S, int P,
-                                  float4 scale, float4 shift)
+                                  float4 scale, float4 shift, int first)
 {
     int row = get_group_id(0), side = S / P, area = P * P;
     int py = patch_of[row] / side * P, px = patch_of[row] % side * P;
     __global float *to = out + (size_t)row * 3 * area;
     for (int i = get_local_id(0); i < area; i += WGS) {
-        __global const uchar *from = pixels + (((size_t)image_of[row] * S + py + i / P) * S + px + i % P) * 3;
+        __global const uchar *from = pixels + (((size_t)(first + image_of[row]) * S + py + i / P) * S + px + i % P) * 3;
         to[i] = from[0] * scale.x + shift.x;
         to[area + i] = from[1] * scale.y + shift.y;
         to[2 * area + i] = from[2] * scale.z + shift.z;
     }
 }
 
-/* The patches that pixels are predicted of: row rows[r] = image N + patch of the same, less the mean of its 3 P P
+/* The patches that pixels are predicted of: row rows[r] = image N + patch of the same images, less the mean of its 3 P P
  * values and divided by sqrt(their variance + eps) (He et al. 2022, arXiv:2111.06377). Work-groups: rows of out. A
  * work-item comes back to the values it wrote. */
 GROUP(WGS) __kernel void pixel_targets(__global const uchar *restrict pixels, __global const int *restrict rows,
                                        __global float *restrict out, int S, int P, float4 scale, float4 shift,
-                                       float eps)
+                                       float eps, int first)
 {
     __local float room[WGS];
     int row = get_group_id(0), side = S / P, image = rows[row] / (side * side), patch = rows[row] % (side * side);
@@ -30,7 +30,7 @@ GROUP(WGS) __kernel void pixel_targets(__global const uchar *restrict pixels, __
     __global float *to = out + (size_t)row * 3 * area;
     float sum = 0.0f, squares = 0.0f;
     for (int i = ITEM; i < area; i += WGS) {
-        __global const uchar *from = pixels + (((size_t)image * S + py + i / P) * S + px + i % P) * 3;
+        __global const uchar *from = pixels + (((size_t)(first + image) * S + py + i / P) * S + px + i % P) * 3;
         float4 v = (float4)(from[0], from[1], from[2], 0.0f) * scale + shift;
         to[i] = v.x;
         to[area + i] = v.y;
@@ -116,11 +116,11 @@ GROUP(WGS) __kernel void scatter_rows(__global const float *restrict x, __global
     }
 }
 
-/* features [B, G G, D] = means over the cells of a G x G grid laid over the side x side patches of x [B, side side, D].
+/* features [B, G G, D], from image `first` on = means over the cells of a G x G grid laid over the side x side patches of x [B, side side, D].
  * Cell i of a direction goes from floor(i side / G) to ceil((i + 1) side / G): cells of an odd side share its middle.
  * Work-groups: B G G x ceil(D / (4 COLS)). */
 GROUP(WGS) __kernel void mean_pool(__global const float *restrict x, __global float *restrict features, int side,
-                                   int G, int D)
+                                   int G, int D, int first)
 {
     __local float4 room[WGS];
     int item = get_local_id(0), row = get_group_id(0), j = (get_group_id(1) * COLS + item % COLS) * 4;
@@ -132,5 +132,5 @@ GROUP(WGS) __kernel void mean_pool(__global const float *restrict x, __global fl
         s += load4(from + ((size_t)(y0 + p / wide) * side + x0 + p % wide) * D + j, D - j);
     s = sum_shares(s, room);
     if (item < COLS)
-        store4(s / (float)count, features + (size_t)row * D + j, D - j);
+        store4(s / (float)count, features + (size_t)(first * G * G + row) * D + j, D - j);
 }

@@ -4,10 +4,10 @@
 /* prediction z [R, D], R = T blocks x C contexts x (B T) rows with the target block outermost; target h
  * [blocks, B T, D]: row (t, c, i) of z is held against row (t, i) of h. dz [R, D] = d(mean loss)/dz, in place of z
  * where the caller says so. l2: (z-h)^2; smooth_l1: (z-h)^2/2 below 1, |z-h| - 1/2 above.
- * partial [items] sums of the loss, not yet divided by R D. Global size: items = ceil(R / rows_per_item). */
+ * partial [items] sums of the loss, not yet divided by R D, added to what is there where `add`. Global size: items = ceil(R / rows_per_item). */
 SINGLE_ITEM __kernel void loss(__global const float *z, __global const float *restrict h, __global float *dz,
                                __global float *restrict partial, int R, int D, int contexts, int rows_per_block,
-                               int smooth, float scale, int rows_per_item)
+                               int smooth, float scale, int rows_per_item, int add)
 {
     int begin = get_global_id(0) * rows_per_item, end = min(begin + rows_per_item, R);
     float total = 0.0f;
@@ -29,7 +29,7 @@ SINGLE_ITEM __kernel void loss(__global const float *z, __global const float *re
         }
         total += sum_lanes(s);
     }
-    partial[get_global_id(0)] = total;
+    partial[get_global_id(0)] = add ? partial[get_global_id(0)] + total : total;
 }
 
 /* std [D] = standard deviation over the batch (n, not n - 1) of features [B, D]. Global size: ceil(D / VW). */

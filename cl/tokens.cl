@@ -1,17 +1,17 @@
 /* Moving tokens about: images to patches, context and mask tokens to the predictor's sequences and back. */
 
-/* pixels [B, S, S, 3] uint8 -> out [rows, 3 P P]: the wanted patches, normalised (x/255 - mean_c)/std_c = x scale_c +
+/* pixels [.., S, S, 3] uint8, from image `first` on -> out [rows, 3 P P]: the wanted patches, normalised (x/255 - mean_c)/std_c = x scale_c +
  * shift_c, flattened channel-major (c, y, x) as the patch embedding's weight is.
  * image_of, patch_of [rows]; image_of < 0 is not used. Global size: rows. */
 SINGLE_ITEM __kernel void patchify(__global const uchar *restrict pixels, __global const int *restrict image_of,
                                    __global const int *restrict patch_of, __global float *restrict out, int S, int P,
-                                   float4 scale, float4 shift)
+                                   float4 scale, float4 shift, int first)
 {
     int row = get_global_id(0), side = S / P;
     int py = patch_of[row] / side * P, px = patch_of[row] % side * P;
     __global float *to = out + (size_t)row * 3 * P * P;
     for (int y = 0; y < P; y++) {
-        __global const uchar *from = pixels + (((size_t)image_of[row] * S + py + y) * S + px) * 3;
+        __global const uchar *from = pixels + (((size_t)(first + image_of[row]) * S + py + y) * S + px) * 3;
         for (int x = 0; x < P; x++) {
             to[y * P + x] = from[3 * x] * scale.x + shift.x;
             to[(P + y) * P + x] = from[3 * x + 1] * scale.y + shift.y;
@@ -20,18 +20,18 @@ SINGLE_ITEM __kernel void patchify(__global const uchar *restrict pixels, __glob
     }
 }
 
-/* The patches that pixels are predicted of: row rows[r] = image N + patch of the same, less the mean of its 3 P P
+/* The patches that pixels are predicted of: row rows[r] = image N + patch of the same images, less the mean of its 3 P P
  * values and divided by sqrt(their variance + eps) (He et al. 2022, arXiv:2111.06377). Global size: rows of out. */
 SINGLE_ITEM __kernel void pixel_targets(__global const uchar *restrict pixels, __global const int *restrict rows,
                                         __global float *restrict out, int S, int P, float4 scale, float4 shift,
-                                        float eps)
+                                        float eps, int first)
 {
     int row = get_global_id(0), side = S / P, image = rows[row] / (side * side), patch = rows[row] % (side * side);
     int area = P * P, py = patch / side * P, px = patch % side * P;
     __global float *to = out + (size_t)row * 3 * area;
     float sum = 0.0f, squares = 0.0f;
     for (int y = 0; y < P; y++) {
-        __global const uchar *from = pixels + (((size_t)image * S + py + y) * S + px) * 3;
+        __global const uchar *from = pixels + (((size_t)(first + image) * S + py + y) * S + px) * 3;
         for (int x = 0; x < P; x++) {
             float4 v = (float4)(from[3 * x], from[3 * x + 1], from[3 * x + 2], 0.0f) * scale + shift;
             to[y * P + x] = v.x;
@@ -120,11 +120,11 @@ SINGLE_ITEM __kernel void scatter_rows(__global const float *restrict x, __globa
     }
 }
 
-/* features [B, G G, D] = means over the cells of a G x G grid laid over the side x side patches of x [B, side side, D].
+/* features [B, G G, D], from image `first` on = means over the cells of a G x G grid laid over the side x side patches of x [B, side side, D].
  * Cell i of a direction goes from floor(i side / G) to ceil((i + 1) side / G): cells of an odd side share its middle.
  * Global size: B G G. */
 SINGLE_ITEM __kernel void mean_pool(__global const float *restrict x, __global float *restrict features, int side,
-                                    int G, int D)
+                                    int G, int D, int first)
 {
     int row = get_global_id(0), b = row / (G * G), gy = row / G % G, gx = row % G;
     int y0 = gy * side / G, y1 = ((gy + 1) * side + G - 1) / G, x0 = gx * side / G, x1 = ((gx + 1) * side + G - 1) / G;
@@ -135,6 +135,6 @@ SINGLE_ITEM __kernel void mean_pool(__global const float *restrict x, __global f
         for (int py = y0; py < y1; py++)
             for (int px = x0; px < x1; px++)
                 s += load_n(from + ((size_t)py * side + px) * D + j, D - j);
-        store_n(s / count, features + (size_t)row * D + j, D - j);
+        store_n(s / count, features + (size_t)(first * G * G + row) * D + j, D - j);
     }
 }

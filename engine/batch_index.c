@@ -32,7 +32,7 @@ void ij_batch_index_plan(ij_batch_index *index, const ij_batch *b)
         index->offset[i + 1] = index->offset[i] + align(sizes[i]);
 }
 
-static ij_status check(const ij_batch *b, int patches)
+ij_status ij_batch_check(const ij_batch *b, int patches)
 {
     int sequences = b->contexts * b->images;
     if (b->target_length < 1 || b->target_length > b->target_capacity)
@@ -57,9 +57,25 @@ static ij_status check(const ij_batch *b, int patches)
     return IJ_OK;
 }
 
+void ij_batch_part(const ij_batch *b, int first, ij_batch *part)
+{
+    int T = part->target_length = b->target_length, tokens = 0, sequence = 0;
+    part->context_offset[0] = 0;
+    for (int block = 0; block < b->contexts; block++)
+        for (int image = first; image < first + part->images; image++) {
+            int s = block * b->images + image;
+            for (int i = b->context_offset[s]; i < b->context_offset[s + 1]; i++)
+                part->context[tokens++] = b->context[i];
+            part->context_offset[++sequence] = tokens;
+        }
+    for (int block = 0; block < b->targets; block++)
+        for (int i = 0; i < part->images * T; i++)
+            part->target[block * part->images * T + i] = b->target[(block * b->images + first) * T + i];
+}
+
 ij_status ij_batch_index_fill(ij_batch_index *index, const ij_batch *b, int patches, int32_t *ints)
 {
-    ij_status status = check(b, patches);
+    ij_status status = ij_batch_check(b, patches);
     if (status)
         return status;
     int32_t *list[IJ_LISTS];

@@ -34,8 +34,14 @@ typedef struct ij_batch_index {
 /* Lays out regions for the largest batch that the capacities in `batch` allow. */
 void ij_batch_index_plan(ij_batch_index *index, const ij_batch *batch);
 
-/* Fills `ints` [offset[IJ_LISTS]] and the counts from a batch; `patches` is N. IJ_EINVAL for masks beyond the
- * capacities, patches beyond N or descending offsets. */
+/* IJ_EINVAL for masks beyond the capacities, patches beyond N or descending offsets; `patches` is N. */
+ij_status ij_batch_check(const ij_batch *batch, int patches);
+
+/* The masks of images first .. first + part->images - 1 of a batch that was checked, into `part`, which has room for
+ * them. */
+void ij_batch_part(const ij_batch *batch, int first, ij_batch *part);
+
+/* Fills `ints` [offset[IJ_LISTS]] and the counts from a batch; `patches` is N. IJ_EINVAL as ij_batch_check. */
 ij_status ij_batch_index_fill(ij_batch_index *index, const ij_batch *batch, int patches, int32_t *ints);
 
 #endif

@@ -287,7 +287,7 @@ static ij_status read_layer(ij_encoder *e, int images, int layer, float *feature
     TRY(ij_layernorm_forward(&e->layernorm, &e->weights.norm, e->x, NULL, e->scratch.norm,
                              images * ij_model_patches(m)));
     if (cells)
-        TRY(ij_mean_pool(&e->tokens, e->scratch.norm, e->features, images, ij_model_side(m), cells, m->dim));
+        TRY(ij_mean_pool(&e->tokens, e->scratch.norm, e->features, 0, images, ij_model_side(m), cells, m->dim));
     size_t width = (size_t)m->dim * sizeof(float), nowhere[3] = {0, 0, 0};
     size_t column[3] = {(size_t)layer * width, 0, 0};
     size_t region[3] = {width, (size_t)images * (size_t)ij_encoder_rows(e), 1};
@@ -309,7 +309,7 @@ static ij_status embed(ij_encoder *e, const uint8_t *pixels, int images)
     const ij_model_config *m = &e->model;
     int tokens = images * ij_model_patches(m);
     TRY(upload(e, e->pixels, pixels, (size_t)images * (size_t)m->crop * (size_t)m->crop * 3));
-    TRY(ij_patchify(&e->tokens, e->pixels, e->image, e->patch, e->scratch.wide, tokens, m->crop, m->patch));
+    TRY(ij_patchify(&e->tokens, e->pixels, 0, e->image, e->patch, e->scratch.wide, tokens, m->crop, m->patch));
     return ij_gemm_forward(&e->gemm, &e->weights.embed, e->scratch.wide, e->x, tokens,
                            &(ij_tail){.add = e->weights.position, .rows = e->patch});
 }

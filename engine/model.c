@@ -23,6 +23,15 @@ int64_t ij_most_predictor(const ij_trainer_config *t)
     return t->most_predictor && t->most_predictor < all ? t->most_predictor : all;
 }
 
+ij_trainer_config ij_micro_config(const ij_trainer_config *t)
+{
+    ij_trainer_config micro = *t;
+    micro.batch = t->micro_batch ? t->micro_batch : t->batch;
+    micro.most_context = ij_most_context(t);
+    micro.most_predictor = ij_most_predictor(t);
+    return micro;
+}
+
 static int patch_floats(const ij_model_config *c)
 {
     return 3 * c->patch * c->patch;
@@ -115,7 +124,7 @@ static ij_status plan_activations(ij_model *m, ij_plan *plan)
         {"activations", predictions * Dp, &m->predictor_normed},
         {"activations", predictions * D, &m->prediction},
         {"activations", rows * D, &m->target_rows},
-        {"activations", t->batch * D, &m->features},
+        {"activations", m->batch * D, &m->features},
         {"activations", ij_model_measured(c), &m->measured},
         {"tables", m->patches * D, &m->position},
         {"tables", m->patches * Dp, &m->predictor_position},
@@ -168,7 +177,8 @@ ij_status ij_model_plan(ij_model *m, ij_device *device, const ij_trainer_config 
 {
     memset(m, 0, sizeof *m);
     m->device = device;
-    m->config = *config;
+    m->config = ij_micro_config(config);
+    m->batch = config->batch;
     m->patches = ij_model_patches(&config->model);
     TRY(make_kernels(m));
     TRY(ij_params_plan(&m->params, device, &m->gemm, &config->model, plan));

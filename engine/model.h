@@ -12,6 +12,8 @@
 #include "engine/trainer_config.h"
 #include "engine/transformer.h"
 
+#include <stdbool.h>
+
 /* One network: what comes before the blocks (patch embedding, or predictor_embed), the blocks, the norm after them. */
 typedef struct ij_net {
     int dim, depth;
@@ -30,6 +32,7 @@ typedef struct ij_tape {
 typedef struct ij_model {
     ij_device *device;
     ij_trainer_config config;
+    int batch;   /* B; config is that of a micro-batch */
     int patches; /* N */
 
     ij_gemm gemm;
@@ -65,6 +68,9 @@ typedef struct ij_model {
     cl_mem partial[IJ_TERMS], std; /* views of it */
 } ij_model;
 
+/* What a trainer plans for a micro-batch of its batches: the same with its number of images. */
+ij_trainer_config ij_micro_config(const ij_trainer_config *t);
+
 /* Context tokens of a batch that memory is planned for. */
 int64_t ij_most_context(const ij_trainer_config *config);
 /* Tokens of all its predictor sequences. */
@@ -84,26 +90,30 @@ void ij_model_destroy(ij_model *m);
 
 /* ---- The passes of a step, in this order (model_pass.c) ---------------------------------------------------------- */
 
-/* Where one batch lies on the device: pixels, and the index lists as views of one buffer. */
+/* Where a micro-batch, images first .. first + images - 1 of a batch, lies on the device: the pixels of the batch, and
+ * the index lists as views of one buffer, in which its images are numbered from 0. */
 typedef struct ij_device_batch {
+    int first, images;
+    double share; /* of the batch's images: the loss is a mean over them all */
     cl_mem pixels;
     cl_mem list[IJ_LISTS];
     const ij_batch_index *index;
     int target_length;
     ij_objective objective; /* what of all that follows is computed */
     int64_t step;
-    bool add; /* gradients are added to those that are there, not set */
 } ij_device_batch;
 
 /* Reads the pixels: patches of all images into scratch, those of the context into context_patches, pixel_targets. After
- * this the batch's pixels may be overwritten. */
+ * this they may be overwritten. */
 ij_status ij_model_patchify(ij_model *m, const ij_device_batch *b);
 /* Target encoder: target_rows, features. Uses what ij_model_patchify left in scratch. */
 ij_status ij_model_target(ij_model *m, const ij_device_batch *b);
 /* Context encoder and predictor: context, prediction, pixel_prediction. */
 ij_status ij_model_predict(ij_model *m, const ij_device_batch *b);
-/* Loss and its gradient, the spread of features: `measured`; partials [IJ_TERMS] as ij_loss_run. */
+/* Loss and its gradient, with the last micro-batch the spread of features: `measured`; partials [IJ_TERMS] as
+ * ij_loss_run.
+ */
 ij_status ij_model_loss(ij_model *m, const ij_device_batch *b, int *partials);
-/* All gradients. */
+/* All gradients, set by a batch's first micro-batch and added to by the others. */
 ij_status ij_model_backward(ij_model *m, const ij_device_batch *b);
 #endif

@@ -19,15 +19,15 @@ static bool about(const ij_device_batch *b, ij_term term)
 ij_status ij_model_patchify(ij_model *m, const ij_device_batch *b)
 {
     const ij_model_config *c = &m->config.model;
-    TRY(ij_patchify(&m->tokens, b->pixels, b->list[IJ_LIST_CONTEXT_IMAGE], b->list[IJ_LIST_CONTEXT_PATCH],
+    TRY(ij_patchify(&m->tokens, b->pixels, b->first, b->list[IJ_LIST_CONTEXT_IMAGE], b->list[IJ_LIST_CONTEXT_PATCH],
                     m->context_patches, b->index->context_tokens, c->crop, c->patch));
     if (about(b, IJ_TERM_PIXEL))
-        TRY(ij_pixel_targets(&m->tokens, b->pixels, b->list[IJ_LIST_TARGET_ROWS], m->pixel_targets,
+        TRY(ij_pixel_targets(&m->tokens, b->pixels, b->first, b->list[IJ_LIST_TARGET_ROWS], m->pixel_targets,
                              b->index->target_rows, c->crop, c->patch, pixel_eps));
     if (!about(b, IJ_TERM_FEATURE))
         return IJ_OK;
-    return ij_patchify(&m->tokens, b->pixels, m->full_image, m->full_patch, m->scratch.wide,
-                       m->config.batch * m->patches, c->crop, c->patch);
+    return ij_patchify(&m->tokens, b->pixels, b->first, m->full_image, m->full_patch, m->scratch.wide,
+                       b->images * m->patches, c->crop, c->patch);
 }
 
 static ij_norm plain_norm(const ij_model *m)
@@ -41,7 +41,7 @@ static ij_status run_target(ij_model *m, const ij_device_batch *b, cl_mem sums)
 {
     int first = m->target.depth - m->config.target_layers;
     ij_norm plain = plain_norm(m);
-    int images = m->config.batch;
+    int images = b->images;
     ij_stack_ops ops = ops_of(m, &m->target);
     ij_sequences s = {m->full_offset, images, images * m->patches};
     TRY(ij_gemm_forward(&m->gemm, &m->target.embed, m->scratch.wide, m->infer.input, s.tokens,
@@ -53,7 +53,7 @@ static ij_status run_target(ij_model *m, const ij_device_batch *b, cl_mem sums)
                 &m->layernorm, &plain, m->infer.input, b->list[IJ_LIST_TARGET_ROWS], sums, b->index->target_rows));
     }
     TRY(ij_layernorm_forward(&m->layernorm, &m->target.norm, m->infer.input, NULL, m->scratch.norm, s.tokens));
-    return ij_mean_pool(&m->tokens, m->scratch.norm, m->features, images, ij_model_side(&m->config.model), 1,
+    return ij_mean_pool(&m->tokens, m->scratch.norm, m->features, b->first, images, ij_model_side(&m->config.model), 1,
                         m->target.dim);
 }
 
@@ -88,13 +88,12 @@ static ij_status run_blocks(ij_model *m, const ij_net *net, const ij_tape *tape,
 
 static ij_sequences context_sequences(const ij_model *m, const ij_device_batch *b)
 {
-    return (ij_sequences){b->list[IJ_LIST_CONTEXT_OFFSET], m->config.contexts * m->config.batch,
-                          b->index->context_tokens};
+    return (ij_sequences){b->list[IJ_LIST_CONTEXT_OFFSET], m->config.contexts * b->images, b->index->context_tokens};
 }
 
 static ij_sequences predictor_sequences(const ij_model *m, const ij_device_batch *b)
 {
-    return (ij_sequences){b->list[IJ_LIST_PREDICTOR_OFFSET], m->config.targets * m->config.contexts * m->config.batch,
+    return (ij_sequences){b->list[IJ_LIST_PREDICTOR_OFFSET], m->config.targets * m->config.contexts * b->images,
                           b->index->predictor_tokens};
 }
 
@@ -148,22 +147,36 @@ static ij_status run_regularisers(ij_model *m, const ij_device_batch *b, int *pa
                                 &partials[IJ_TERM_SIGREG]);
 }
 
+static ij_status clear_measured(ij_model *m)
+{
+    const cl_float zero = 0;
+    size_t bytes = (size_t)ij_model_measured(&m->config.model) * sizeof zero;
+    return ij_cl_check(
+        clEnqueueFillBuffer(m->device->compute, m->measured, &zero, sizeof zero, 0, bytes, 0, NULL, NULL),
+        "clearing sums");
+}
+
 ij_status ij_model_loss(ij_model *m, const ij_device_batch *b, int *partials)
 {
     const double *weight = b->objective.weight;
-    int rows = b->index->predictions, block = m->config.batch * b->target_length;
+    int rows = b->index->predictions, block = b->images * b->target_length;
+    bool parts = b->images < m->batch; /* then sums are added to, and begin with 0 */
+    if (parts && b->first == 0)
+        TRY(clear_measured(m));
     if (about(b, IJ_TERM_PIXEL))
         TRY(ij_loss_run(&m->pixel_loss, m->pixel_prediction, m->pixel_targets, m->pixel_prediction,
                         m->partial[IJ_TERM_PIXEL], rows, m->predictor_pixels.out, m->config.contexts, block, false,
-                        weight[IJ_TERM_PIXEL], &partials[IJ_TERM_PIXEL]));
+                        weight[IJ_TERM_PIXEL] * b->share, parts, &partials[IJ_TERM_PIXEL]));
     if (regularised(b))
         TRY(run_regularisers(m, b, partials));
     if (!about(b, IJ_TERM_FEATURE))
         return IJ_OK;
     TRY(ij_loss_run(&m->loss, m->prediction, m->target_rows, m->scratch.wide, m->partial[IJ_TERM_FEATURE], rows,
                     m->encoder.dim, m->config.contexts, block, m->config.loss == IJ_LOSS_SMOOTH_L1,
-                    weight[IJ_TERM_FEATURE], &partials[IJ_TERM_FEATURE]));
-    return ij_batch_std(&m->loss, m->features, m->std, m->config.batch, m->encoder.dim);
+                    weight[IJ_TERM_FEATURE] * b->share, parts, &partials[IJ_TERM_FEATURE]));
+    if (b->first + b->images < m->batch)
+        return IJ_OK;
+    return ij_batch_std(&m->loss, m->features, m->std, m->batch, m->encoder.dim);
 }
 
 /* ---- Backward ---------------------------------------------------------------------------------------------------- */
@@ -192,14 +205,14 @@ static ij_status back_through_heads(ij_model *m, const ij_device_batch *b)
         TRY(ij_gemm_transpose_weight(&m->gemm, &m->predictor_pixels));
         TRY(ij_gemm_backward_input(&m->gemm, &m->predictor_pixels, m->pixel_prediction, of_pixels, n, NULL));
         TRY(ij_gemm_backward_weight(&m->gemm, &m->predictor_pixels, m->predictor_normed, m->pixel_prediction, n,
-                                    b->add));
+                                    b->first > 0));
     }
     if (!about(b, IJ_TERM_FEATURE))
         return IJ_OK;
     TRY(ij_gemm_transpose_weight(&m->gemm, &m->predictor_proj));
     TRY(both ? ij_gemm_backward_input_added(&m->gemm, &m->predictor_proj, dz, d, n, of_pixels)
              : ij_gemm_backward_input(&m->gemm, &m->predictor_proj, dz, d, n, NULL));
-    return ij_gemm_backward_weight(&m->gemm, &m->predictor_proj, m->predictor_normed, dz, n, b->add);
+    return ij_gemm_backward_weight(&m->gemm, &m->predictor_proj, m->predictor_normed, dz, n, b->first > 0);
 }
 
 ij_status ij_model_backward(ij_model *m, const ij_device_batch *b)
@@ -210,22 +223,25 @@ ij_status ij_model_backward(ij_model *m, const ij_device_batch *b)
     /* Predictor: only the mask tokens' rows have a gradient above the last block. */
     TRY(back_through_heads(m, b));
     TRY(ij_layernorm_backward(&m->layernorm, &m->predictor.norm, m->predictor_tape.output, NULL, other,
-                              m->predictor_normed, n->predictions, 0, b->add));
+                              m->predictor_normed, n->predictions, 0, b->first > 0));
     TRY(back_through_blocks(m, &m->predictor, &m->predictor_tape, predictor_sequences(m, b), mask_tokens(b),
-                            m->predictor_normed, b->add));
+                            m->predictor_normed, b->first > 0));
     TRY(ij_sum_rows(&m->tokens, m->d, b->list[IJ_LIST_MASK_ROWS], m->mask_token_grad, n->predictions, m->predictor.dim,
-                    b->add));
+                    b->first > 0));
     TRY(ij_disassemble(&m->tokens, m->d, b->list[IJ_LIST_PLACE], m->embedded, n->context_tokens, m->config.targets,
                        n->predictor_stride, m->predictor.dim));
 
     /* Context encoder. */
     TRY(ij_gemm_transpose_weight(&m->gemm, &m->predictor.embed));
     TRY(ij_gemm_backward_input(&m->gemm, &m->predictor.embed, m->embedded, other, n->context_tokens, NULL));
-    TRY(ij_gemm_backward_weight(&m->gemm, &m->predictor.embed, m->context, m->embedded, n->context_tokens, b->add));
+    TRY(ij_gemm_backward_weight(&m->gemm, &m->predictor.embed, m->context, m->embedded, n->context_tokens,
+                                b->first > 0));
     if (regularised(b))
         TRY(ij_regularise_spread(&m->regularise, b->list[IJ_LIST_CONTEXT_OFFSET], other));
     TRY(ij_layernorm_backward(&m->layernorm, &m->encoder.norm, m->encoder_tape.output, NULL, other, m->d,
-                              n->context_tokens, 0, b->add));
-    TRY(back_through_blocks(m, &m->encoder, &m->encoder_tape, context_sequences(m, b), (ij_wanted){0}, m->d, b->add));
-    return ij_gemm_backward_weight(&m->gemm, &m->encoder.embed, m->context_patches, m->d, n->context_tokens, b->add);
+                              n->context_tokens, 0, b->first > 0));
+    TRY(back_through_blocks(m, &m->encoder, &m->encoder_tape, context_sequences(m, b), (ij_wanted){0}, m->d,
+                            b->first > 0));
+    return ij_gemm_backward_weight(&m->gemm, &m->encoder.embed, m->context_patches, m->d, n->context_tokens,
+                                   b->first > 0);
 }

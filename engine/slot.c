@@ -5,6 +5,20 @@
 
 #include <stdlib.h>
 
+static int parts_of(const ij_trainer_config *c)
+{
+    return c->micro_batch ? (c->batch + c->micro_batch - 1) / c->micro_batch : 1;
+}
+
+static bool make_masks(ij_batch *b)
+{
+    size_t sequences = (size_t)b->contexts * (size_t)b->images;
+    b->context = calloc(sequences * (size_t)b->context_capacity, sizeof(int32_t));
+    b->context_offset = calloc(sequences + 1, sizeof(int32_t));
+    b->target = calloc((size_t)b->targets * (size_t)b->images * (size_t)b->target_capacity, sizeof(int32_t));
+    return b->context && b->context_offset && b->target;
+}
+
 ij_status ij_slot_plan(ij_slot *s, ij_device *device, const ij_trainer_config *c, ij_plan *plan)
 {
     s->device = device;
@@ -17,15 +31,22 @@ ij_status ij_slot_plan(ij_slot *s, ij_device *device, const ij_trainer_config *c
                           .target_capacity = c->target_capacity,
                           .most_context = ij_most_context(c),
                           .most_predictor = ij_most_predictor(c)};
-    size_t sequences = (size_t)c->contexts * (size_t)c->batch;
-    s->batch.context = calloc(sequences * (size_t)c->context_capacity, sizeof(int32_t));
-    s->batch.context_offset = calloc(sequences + 1, sizeof(int32_t));
-    s->batch.target = calloc((size_t)c->targets * (size_t)c->batch * (size_t)c->target_capacity, sizeof(int32_t));
-    ij_batch_index_plan(&s->index, &s->batch);
-    size_t ints = (size_t)s->index.offset[IJ_LISTS] * sizeof(int32_t);
-    s->host_ints = calloc(1, ints);
-    if (!s->batch.context || !s->batch.context_offset || !s->batch.target || !s->host_ints)
+    ij_trainer_config micro = ij_micro_config(c);
+    s->parts = parts_of(c);
+    s->micro = s->batch;
+    s->micro.images = micro.batch;
+    s->micro.most_context = ij_most_context(&micro);
+    s->micro.most_predictor = ij_most_predictor(&micro);
+    bool room = make_masks(&s->batch) && (s->parts == 1 || make_masks(&s->micro));
+    s->index = calloc((size_t)s->parts, sizeof *s->index);
+    if (!room || !s->index)
         return ij_fail(IJ_ENOMEM, "out of memory for a batch's masks");
+    for (int i = 0; i < s->parts; i++)
+        ij_batch_index_plan(&s->index[i], &s->micro);
+    size_t ints = (size_t)s->index->offset[IJ_LISTS] * sizeof(int32_t);
+    s->host_ints = calloc((size_t)s->parts, ints);
+    if (!s->host_ints)
+        return ij_fail(IJ_ENOMEM, "out of memory for a batch's lists");
     bool unified = device->info.unified_memory;
     cl_mem_flags flags = CL_MEM_READ_WRITE | (unified ? CL_MEM_ALLOC_HOST_PTR : 0);
     TRY(ij_plan_add(plan, "batches", s->pixel_bytes, flags, &s->pixels));
@@ -47,8 +68,8 @@ ij_status ij_slot_map(ij_slot *s)
 ij_status ij_slot_start(ij_slot *s)
 {
     for (int i = 0; i < IJ_LISTS; i++) {
-        cl_buffer_region region = {(size_t)s->index.offset[i] * sizeof(int32_t),
-                                   (size_t)(s->index.offset[i + 1] - s->index.offset[i]) * sizeof(int32_t)};
+        cl_buffer_region region = {(size_t)s->index->offset[i] * sizeof(int32_t),
+                                   (size_t)(s->index->offset[i + 1] - s->index->offset[i]) * sizeof(int32_t)};
         cl_int code;
         s->list[i] = clCreateSubBuffer(s->ints, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &code);
         if (code != CL_SUCCESS) {
@@ -57,6 +78,13 @@ ij_status ij_slot_start(ij_slot *s)
         }
     }
     return ij_slot_map(s);
+}
+
+static void free_masks(ij_batch *b)
+{
+    free(b->context);
+    free(b->context_offset);
+    free(b->target);
 }
 
 void ij_slot_destroy(ij_slot *s)
@@ -72,14 +100,15 @@ void ij_slot_destroy(ij_slot *s)
             clReleaseMemObject(s->list[i]);
     ij_cl_forget(&s->uploaded);
     ij_cl_forget(&s->consumed);
-    free(s->batch.context);
-    free(s->batch.context_offset);
-    free(s->batch.target);
+    free_masks(&s->batch);
+    if (s->parts > 1)
+        free_masks(&s->micro);
+    free(s->index);
     free(s->host_ints);
 }
 
 /* Unmapped where memory is shared, copied where it is not; the compute queue waits for that. */
-static ij_status upload_pixels(ij_slot *s)
+ij_status ij_slot_upload(ij_slot *s)
 {
     cl_command_queue queue = s->device->transfer;
     ij_cl_forget(&s->uploaded);
@@ -100,16 +129,42 @@ static ij_status upload_pixels(ij_slot *s)
     return ij_cl_check(clEnqueueBarrierWithWaitList(s->device->compute, 1, &s->uploaded, NULL), "waiting for a batch");
 }
 
-static ij_status upload_lists(ij_slot *s)
+/* ---- Micro-batches ----------------------------------------------------------------------------------------------- */
+
+int ij_slot_first(const ij_slot *s, int part)
 {
-    size_t bytes = (size_t)s->index.offset[IJ_LISTS] * sizeof(int32_t);
-    return ij_cl_check(clEnqueueWriteBuffer(s->device->compute, s->ints, CL_FALSE, 0, bytes, s->host_ints, 0, NULL,
-                                            ij_profile_transfer(s->device, "write masks", bytes)),
-                       "uploading masks");
+    return part * s->micro.images;
 }
 
-ij_status ij_slot_upload(ij_slot *s)
+int ij_slot_images(const ij_slot *s, int part)
 {
-    TRY(upload_pixels(s));
-    return upload_lists(s);
+    int left = s->batch.images - ij_slot_first(s, part);
+    return left < s->micro.images ? left : s->micro.images;
+}
+
+static int32_t *ints_of(const ij_slot *s, int part)
+{
+    return s->host_ints + (size_t)part * (size_t)s->index->offset[IJ_LISTS];
+}
+
+ij_status ij_slot_fill(ij_slot *s, int patches)
+{
+    if (s->parts == 1)
+        return ij_batch_index_fill(s->index, &s->batch, patches, s->host_ints);
+    TRY(ij_batch_check(&s->batch, patches));
+    for (int i = 0; i < s->parts; i++) {
+        ij_batch part = s->micro;
+        part.images = ij_slot_images(s, i);
+        ij_batch_part(&s->batch, ij_slot_first(s, i), &part);
+        TRY(ij_batch_index_fill(&s->index[i], &part, patches, ints_of(s, i)));
+    }
+    return IJ_OK;
+}
+
+ij_status ij_slot_upload_lists(ij_slot *s, int part)
+{
+    size_t bytes = (size_t)s->index->offset[IJ_LISTS] * sizeof(int32_t);
+    return ij_cl_check(clEnqueueWriteBuffer(s->device->compute, s->ints, CL_FALSE, 0, bytes, ints_of(s, part), 0, NULL,
+                                            ij_profile_transfer(s->device, "write masks", bytes)),
+                       "uploading masks");
 }

@@ -11,13 +11,15 @@ typedef struct ij_slot {
     ij_device *device;
     size_t pixel_bytes;
     ij_batch batch; /* what the caller fills; pixels point into `pixels` or `staging` while that is mapped */
+    ij_batch micro; /* room for the masks of a micro-batch, of which there are `parts`; none where there is one */
+    int parts;
     cl_mem pixels, ints;
-    cl_mem staging; /* pinned host memory, where the device has memory of its own */
-    int32_t *host_ints;
-    ij_batch_index index;
-    cl_mem list[IJ_LISTS];
-    cl_event uploaded; /* the pixels are on the device */
-    cl_event consumed; /* the device has read the pixels, and has the lists */
+    cl_mem staging;        /* pinned host memory, where the device has memory of its own */
+    int32_t *host_ints;    /* the lists of all micro-batches, one after the other */
+    ij_batch_index *index; /* [parts] */
+    cl_mem list[IJ_LISTS]; /* those of the micro-batch whose turn it is */
+    cl_event uploaded;     /* the pixels are on the device */
+    cl_event consumed;     /* the device has read the pixels, and has the lists */
 } ij_slot;
 
 /* Room for the masks on the host; announces the device's memory in `plan`. IJ_ENOMEM. */
@@ -28,8 +30,16 @@ void ij_slot_destroy(ij_slot *slot); /* of {0} too */
 
 /* Makes batch.pixels memory to be filled. */
 ij_status ij_slot_map(ij_slot *slot);
-/* Hands pixels and lists (host_ints) to the device without waiting. The compute queue takes the lists itself: the step
- * before last may still be reading those they replace. */
+/* Lists of all micro-batches from the batch's masks; `patches` is N. IJ_EINVAL as ij_batch_check. */
+ij_status ij_slot_fill(ij_slot *slot, int patches);
+/* Images of micro-batch `part`, and the first of them. */
+int ij_slot_images(const ij_slot *slot, int part);
+int ij_slot_first(const ij_slot *slot, int part);
+
+/* Hands the pixels to the device without waiting. */
 ij_status ij_slot_upload(ij_slot *slot);
+/* The same with the lists of a micro-batch. The compute queue takes them itself: the one before may still be reading
+ * those they replace. */
+ij_status ij_slot_upload_lists(ij_slot *slot, int part);
 
 #endif

@@ -136,11 +136,19 @@ static ij_status check_config(const ij_trainer_config *c)
         return ij_fail(IJ_EINVAL, "a batch of one context has neither variance nor covariance");
     if (!(c->clip_grad >= 0))
         return ij_fail(IJ_EINVAL, "the norm that gradients are shortened to is 0, for none, or above");
+    if (c->micro_batch < 0 || c->micro_batch > c->batch)
+        return ij_fail(IJ_EINVAL, "a micro-batch has 1 to %d images, as the batch has, not %d", c->batch,
+                       c->micro_batch);
+    bool regularised = c->variance_weight > 0 || c->covariance_weight > 0 || c->sigreg_weight > 0;
+    if (c->micro_batch && c->micro_batch < c->batch && regularised)
+        return ij_fail(IJ_EINVAL, "variance, covariance and SIGReg are of a whole batch: they cannot be computed in "
+                                  "micro-batches");
+    ij_trainer_config micro = ij_micro_config(c);
     double tokens =
-        (double)c->targets * ((double)ij_most_context(c) + (double)c->contexts * c->batch * c->target_capacity);
+        (double)c->targets * ((double)ij_most_context(&micro) + (double)c->contexts * micro.batch * c->target_capacity);
     double widest = 4.0 * (c->model.pred_dim > c->model.dim ? c->model.pred_dim : c->model.dim);
     /* The index lists hold at most eight ints a token, and are one buffer numbered by ints. */
-    if (tokens > 2.5e8 || tokens > 2e9 / widest * 1024 || (double)c->batch * patches > 1e9)
+    if (tokens > 2.5e8 || tokens > 2e9 / widest * 1024 || (double)micro.batch * patches > 1e9)
         return ij_fail(IJ_EINVAL, "a batch of %d images is more than this program can number: use a smaller batch",
                        c->batch);
     return IJ_OK;
@@ -296,7 +304,7 @@ static ij_status update(ij_trainer *t, const ij_hyper *hyper, const ij_objective
 }
 
 /* Sends loss and spread on their way back to the host. */
-static ij_status measure(ij_trainer *t, const int *partials, const ij_device_batch *b)
+static ij_status measure(ij_trainer *t, const ij_slot *s, const int *partials, const ij_objective *objective)
 {
     ij_model *m = &t->model;
     measurement *r = &t->measured[t->step % 2];
@@ -304,11 +312,14 @@ static ij_status measure(ij_trainer *t, const int *partials, const ij_device_bat
         TRY(check_wait(t, ij_pace_wait(t->device, r->ready), "waiting for a result"));
     ij_cl_forget(&r->ready);
     memcpy(r->partials, partials, sizeof r->partials);
-    r->elements[IJ_TERM_FEATURE] = (int64_t)b->index->predictions * m->encoder.dim;
-    r->elements[IJ_TERM_PIXEL] = (int64_t)b->index->predictions * m->predictor_pixels.out;
+    int64_t predictions = 0;
+    for (int i = 0; i < s->parts; i++)
+        predictions += s->index[i].predictions;
+    r->elements[IJ_TERM_FEATURE] = predictions * m->encoder.dim;
+    r->elements[IJ_TERM_PIXEL] = predictions * m->predictor_pixels.out;
     r->elements[IJ_TERM_VARIANCE] = r->elements[IJ_TERM_COVARIANCE] = m->encoder.dim;
     r->elements[IJ_TERM_SIGREG] = IJ_DIRECTIONS;
-    r->objective = b->objective;
+    r->objective = *objective;
     r->step = t->step;
     size_t bytes = (size_t)ij_model_measured(&t->config.model) * sizeof(float);
     return ij_cl_check(
@@ -316,26 +327,46 @@ static ij_status measure(ij_trainer *t, const int *partials, const ij_device_bat
         "reading a result");
 }
 
+/* Enqueues the passes of one micro-batch; partials: the most sums so far that each term's loss comes in. */
+static ij_status enqueue_part(ij_trainer *t, ij_slot *s, int part, const ij_objective *objective, int *partials)
+{
+    ij_model *m = &t->model;
+    int sums[IJ_TERMS] = {0};
+    ij_device_batch b = {.first = ij_slot_first(s, part),
+                         .images = ij_slot_images(s, part),
+                         .pixels = s->pixels,
+                         .index = &s->index[part],
+                         .target_length = s->batch.target_length,
+                         .objective = *objective,
+                         .step = t->step};
+    b.share = (double)b.images / s->batch.images;
+    memcpy(b.list, s->list, sizeof b.list);
+    TRY(ij_slot_upload_lists(s, part));
+    TRY(ij_model_patchify(m, &b));
+    if (part + 1 == s->parts) {
+        ij_cl_forget(&s->consumed);
+        TRY(ij_cl_check(clEnqueueMarkerWithWaitList(t->device->compute, 0, NULL, &s->consumed),
+                        "marking a batch as read"));
+    }
+    TRY(ij_model_target(m, &b));
+    TRY(ij_model_predict(m, &b));
+    TRY(ij_model_loss(m, &b, sums));
+    for (int i = 0; i < IJ_TERMS; i++)
+        partials[i] = sums[i] > partials[i] ? sums[i] : partials[i];
+    if (part + 1 == s->parts)
+        TRY(measure(t, s, partials, objective));
+    return ij_model_backward(m, &b);
+}
+
 /* Enqueues the whole step on a batch whose lists are filled. */
 static ij_status enqueue(ij_trainer *t, ij_slot *s, const ij_hyper *hyper)
 {
-    ij_model *m = &t->model;
-    TRY(ij_slot_upload(s));
-
-    ij_device_batch batch = {
-        .pixels = s->pixels, .index = &s->index, .target_length = s->batch.target_length, .step = t->step};
-    batch.objective = ij_trainer_objective(t, t->step, hyper);
-    memcpy(batch.list, s->list, sizeof batch.list);
-    TRY(ij_model_patchify(m, &batch));
-    ij_cl_forget(&s->consumed);
-    TRY(ij_cl_check(clEnqueueMarkerWithWaitList(t->device->compute, 0, NULL, &s->consumed), "marking a batch as read"));
-    TRY(ij_model_target(m, &batch));
-    TRY(ij_model_predict(m, &batch));
+    ij_objective objective = ij_trainer_objective(t, t->step, hyper);
     int partials[IJ_TERMS] = {0};
-    TRY(ij_model_loss(m, &batch, partials));
-    TRY(measure(t, partials, &batch));
-    TRY(ij_model_backward(m, &batch));
-    TRY(update(t, hyper, &batch.objective));
+    TRY(ij_slot_upload(s));
+    for (int i = 0; i < s->parts; i++)
+        TRY(enqueue_part(t, s, i, &objective, partials));
+    TRY(update(t, hyper, &objective));
     ij_cl_forget(&t->updated);
     TRY(ij_cl_check(clEnqueueMarkerWithWaitList(t->device->compute, 0, NULL, &t->updated), "marking a step's end"));
     return ij_cl_check(clFlush(t->device->compute), "starting a step");
@@ -347,7 +378,7 @@ ij_status ij_trainer_step(ij_trainer *t, int number, const ij_hyper *hyper)
     TRY(usable(t));
     if (t->step < hyper->features_from && !t->config.model.pixel_head)
         return ij_fail(IJ_EINVAL, "step %lld is about pixels, and the model has no head for them", (long long)t->step);
-    TRY(ij_batch_index_fill(&s->index, &s->batch, t->model.patches, s->host_ints));
+    TRY(ij_slot_fill(s, t->model.patches));
     t->device->launches = 0;
     ij_status status = enqueue(t, s, hyper);
     if (status) {
@@ -481,9 +512,12 @@ static ij_status read_rows(ij_trainer *t, cl_mem memory, int64_t row, int64_t ro
 ij_status ij_trainer_output(ij_trainer *t, ij_output which, float *values, int64_t capacity, int64_t *tokens)
 {
     const ij_model *m = &t->model;
-    const ij_batch_index *n = &t->slots[t->last_slot].index;
+    const ij_slot *slot = &t->slots[t->last_slot];
+    const ij_batch_index *n = slot->index;
     int dim = t->config.model.dim;
     TRY(usable(t));
+    if (slot->parts > 1)
+        return ij_fail(IJ_EINVAL, "the outputs of a step are asked for, and are there for its last micro-batch only");
     *tokens = which == IJ_OUTPUT_CONTEXT ? n->context_tokens : n->predictions;
     if (*tokens * dim > capacity)
         return ij_fail(IJ_EINVAL, "an output of %lld floats does not fit into %lld", (long long)(*tokens * dim),

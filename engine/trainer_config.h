@@ -14,6 +14,7 @@ typedef enum ij_loss { IJ_LOSS_L2, IJ_LOSS_SMOOTH_L1 } ij_loss;
 typedef struct ij_trainer_config {
     ij_model_config model;
     int batch;              /* B */
+    int micro_batch;        /* images that are computed on at a time; 0: all of the batch. The result is the same */
     int contexts;           /* context blocks per image */
     int targets;            /* target blocks per image */
     int context_capacity;   /* longest context block, in patches */

@@ -22,6 +22,14 @@ static int draw_width(check *c)
     return widths[check_draw(c, 0, (int)(sizeof widths / sizeof *widths) - 1)];
 }
 
+static double sum_of(const float *part, int count)
+{
+    double sum = 0.0;
+    for (int i = 0; i < count; i++)
+        sum += (double)part[i];
+    return sum;
+}
+
 static void run_loss(check *c, bool smooth, bool in_place, bool small)
 {
     ij_loss_op op;
@@ -44,15 +52,17 @@ static void run_loss(check *c, bool smooth, bool in_place, bool small)
     z_mem = in_place ? check_changing(c, z, n * sizeof *z) : check_input(c, z, n * sizeof *z);
     dz_mem = in_place ? z_mem : check_output(c, n);
     int partials = 0;
-    check_ok(c, ij_loss_run(&op, z_mem, check_input(c, h, targets * sizeof *h), dz_mem, partial, rows, dim, contexts,
-                            per_block, smooth, weight, &partials));
+    cl_mem h_mem = check_input(c, h, targets * sizeof *h);
+    check_ok(c, ij_loss_run(&op, z_mem, h_mem, dz_mem, partial, rows, dim, contexts, per_block, smooth, weight, false,
+                            &partials));
     check_close(c, "gradient", check_read(c, dz_mem), dz, n, TOLERANCE);
     assert_in_range(partials, 1, IJ_LOSS_PARTIALS);
-    const float *part = check_read(c, partial);
-    double sum = 0.0;
-    for (int i = 0; i < partials; i++)
-        sum += (double)part[i];
-    check_number(c, "loss", sum / (double)n, want, want, TOLERANCE);
+    check_number(c, "loss", sum_of(check_read(c, partial), partials) / (double)n, want, want, TOLERANCE);
+    if (!in_place) {
+        check_ok(c, ij_loss_run(&op, z_mem, h_mem, dz_mem, partial, rows, dim, contexts, per_block, smooth, weight,
+                                true, &partials));
+        check_number(c, "loss, added", sum_of(check_read(c, partial), partials) / (double)n, 2 * want, want, TOLERANCE);
+    }
     check_end(c);
     ij_loss_destroy(&op);
 }

@@ -46,8 +46,10 @@ static void patchify(check *c)
     check_ok(c, ij_tokens_create(&t, c->device));
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         int crop = sizes[i][0], size = sizes[i][1], images = check_draw(c, 1, 5), count = check_draw(c, 1, 60);
-        check_shape(c, "%d patches of %d in %d images of %d", count, size, images, crop);
-        size_t bytes = product(images, crop * crop * 3), n = product(count, 3 * size * size);
+        int first = check_draw(c, 0, 2);
+        check_shape(c, "%d patches of %d in %d images of %d from %d on", count, size, images, crop, first);
+        size_t area = product(crop * crop, 3), bytes = (size_t)(first + images) * area,
+               n = product(count, 3 * size * size);
         uint8_t *pixels = check_host(c, bytes);
         for (size_t k = 0; k < bytes; k++)
             pixels[k] = (uint8_t)check_draw(c, 0, 255);
@@ -55,8 +57,8 @@ static void patchify(check *c)
         int32_t *patch = check_numbers(c, count, crop / size * (crop / size));
         double *want = check_doubles(c, n);
         cl_mem out = check_output(c, n);
-        reference_patchify(pixels, image, patch, count, crop, size, want);
-        check_ok(c, ij_patchify(&t, check_input(c, pixels, bytes), ints(c, image, (size_t)count),
+        reference_patchify(pixels + (size_t)first * area, image, patch, count, crop, size, want);
+        check_ok(c, ij_patchify(&t, check_input(c, pixels, bytes), first, ints(c, image, (size_t)count),
                                 ints(c, patch, (size_t)count), out, count, crop, size));
         check_close(c, "patches", check_read(c, out), want, n, TOLERANCE);
         check_end(c);
@@ -72,18 +74,18 @@ static void pixel_targets(check *c)
     check_ok(c, ij_tokens_create(&t, c->device));
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         int crop = sizes[i][0], size = sizes[i][1], images = check_draw(c, 1, 5), count = check_draw(c, 1, 60);
-        int patches = crop / size * (crop / size), width = 3 * size * size;
-        check_shape(c, "%d patches of %d in %d images of %d", count, size, images, crop);
-        size_t bytes = product(images, crop * crop * 3), n = product(count, width);
+        int patches = crop / size * (crop / size), width = 3 * size * size, first = check_draw(c, 0, 2);
+        check_shape(c, "%d patches of %d in %d images of %d from %d on", count, size, images, crop, first);
+        size_t area = product(crop * crop, 3), bytes = (size_t)(first + images) * area, n = product(count, width);
         uint8_t *pixels = check_host(c, bytes);
         for (size_t k = 0; k < bytes; k++)
             pixels[k] = (uint8_t)(i == 1 ? 77 : check_draw(c, 0, 255));
         int32_t *rows = check_numbers(c, count, images * patches);
         double *want = check_doubles(c, n);
         cl_mem out = check_output(c, n);
-        reference_pixel_targets(pixels, rows, count, crop, size, 1e-3, want);
-        check_ok(c, ij_pixel_targets(&t, check_input(c, pixels, bytes), ints(c, rows, (size_t)count), out, count, crop,
-                                     size, 1e-3f));
+        reference_pixel_targets(pixels + (size_t)first * area, rows, count, crop, size, 1e-3, want);
+        check_ok(c, ij_pixel_targets(&t, check_input(c, pixels, bytes), first, ints(c, rows, (size_t)count), out, count,
+                                     crop, size, 1e-3f));
         /* a sum of hundreds of values, and what is left of a value without its mean */
         check_close(c, "normalised patches", check_read(c, out), want, n, 4e-6);
         check_end(c);
@@ -205,15 +207,20 @@ static void mean_pool(check *c)
     check_ok(c, ij_tokens_create(&t, c->device));
     for (int i = 0; i < 10; i++) {
         int dim = draw_width(c), images = check_draw(c, 1, 7), side = i ? check_draw(c, 1, 16) : 1;
-        int patches = side * side, cells = i % 3 + 1, rows = images * cells * cells;
-        check_shape(c, "%d images of %d x %d patches of %d, %d cells", images, side, side, dim, cells * cells);
+        int patches = side * side, cells = i % 3 + 1, rows = images * cells * cells, first = check_draw(c, 0, 2);
+        check_shape(c, "%d images of %d x %d patches of %d, %d cells, from %d on", images, side, side, dim,
+                    cells * cells, first);
         size_t n = product(images * patches, dim), width = product(rows, dim);
         float *x = check_normals(c, n, 0.0f, 1.0f);
         double *want = check_doubles(c, width);
-        cl_mem features = check_output(c, width);
+        size_t before = product(first * cells * cells, dim);
+        cl_mem features = check_output(c, before + width);
         reference_mean_pool(x, images, side, cells, dim, want);
-        check_ok(c, ij_mean_pool(&t, floats(c, x, n), features, images, side, cells, dim));
-        check_close(c, "features", check_read(c, features), want, width, TOLERANCE);
+        check_ok(c, ij_mean_pool(&t, floats(c, x, n), features, first, images, side, cells, dim));
+        check_close(c, "features", check_read(c, features) + before, want, width, TOLERANCE);
+        const float *got = check_read(c, features);
+        for (size_t k = 0; k < before; k++) /* other images' are not touched */
+            assert_true(check_poisoned(got + k));
         check_end(c);
     }
     ij_tokens_destroy(&t);

@@ -16,13 +16,16 @@
 static const double tolerance = 1e-5;
 
 static const char usage[] =
-    "usage: replay [--device D] [--gemm auto|own|clblast] [--implementations] [--tuning FILE] FILE...\n"
+    "usage: replay [--device D] [--gemm auto|own|clblast] [--micro-batch N] [--implementations]\n"
+    "              [--tuning FILE] FILE...\n"
     "\n"
     "Runs the training steps of each golden FILE (safetensors) and compares outputs, gradients, losses and weights\n"
     "with the file's. The last line is \"N passed, M failed\"; the exit status is 0 only if nothing failed.\n"
     "\n"
     "  --device D   index, type (cpu, gpu) or part of a name; default: IJEPA_DEVICE, or the first GPU, or the first\n"
     "  --gemm G     whose matrix products: the project's own, CLBlast's, or what suits the device (auto)\n"
+    "  --micro-batch N\n"
+    "               computes on N images of a batch at a time, where the loss lets it\n"
     "  --implementations\n"
     "               with every implementation of every operation that the device can build, one after the other\n"
     "  --tuning F   the tuning database; default: IJEPA_TUNING, or the XDG data folder's; off: none\n";
@@ -92,10 +95,13 @@ static double relative_error(const float *a, const float *b, int64_t n)
 static bool report(const char *path, const ij_trainer_config *c, const group groups[N_GROUPS], bool pixels_only)
 {
     bool passed = true;
+    if (c->micro_batch)
+        printf("in micro-batches of %d, whose outputs are not kept: ", c->micro_batch);
     printf("%s: %d images, encoder %d x %d, predictor %d x %d\n", path, c->batch, c->model.dim, c->model.depth,
            c->model.pred_dim, c->model.pred_depth);
     for (int i = 0; i < N_GROUPS; i++) {
-        if (pixels_only && (i == TARGET || i == PREDICTION))
+        bool output = i == CONTEXT || i == TARGET || i == PREDICTION;
+        if ((pixels_only && output && i != CONTEXT) || (c->micro_batch && output))
             continue;
         bool good = groups[i].tensors > 0 && groups[i].worst <= tolerance;
         printf("  %-22s %4d  worst %8.2e %s  %s\n", groups[i].title, groups[i].tensors, groups[i].worst,
@@ -140,9 +146,27 @@ static int64_t largest_read(const replay *r)
     return largest;
 }
 
-static ij_status prepare(replay *r, ij_device *device, ij_gemm_backend gemm)
+/* What the command line asks for. */
+typedef struct request {
+    const char *device;
+    ij_gemm_backend gemm;
+    int micro_batch; /* 0: none */
+    bool implementations;
+    char **files;
+    int count, passed, failed;
+} request;
+
+static bool is_regularised(const ij_trainer_config *c)
 {
-    r->golden.config.gemm = gemm;
+    return c->variance_weight > 0 || c->covariance_weight > 0 || c->sigreg_weight > 0;
+}
+
+static ij_status prepare(replay *r, ij_device *device, const request *q)
+{
+    ij_trainer_config *c = &r->golden.config;
+    c->gemm = q->gemm;
+    if (q->micro_batch && q->micro_batch < c->batch && !is_regularised(c)) /* those are of a whole batch */
+        c->micro_batch = q->micro_batch;
     ij_status status = ij_trainer_create(&r->trainer, device, &r->golden.config);
     if (status)
         return status;
@@ -249,19 +273,19 @@ static ij_status compare_tables(replay *r)
     return IJ_OK;
 }
 
-static ij_status run(replay *r, ij_device *device, ij_gemm_backend gemm, const char *path)
+static ij_status run(replay *r, ij_device *device, const request *q, const char *path)
 {
     static const int gradients[3] = {GRADIENT_ENCODER, GRADIENT_PREDICTOR, -1};
     static const int weights[3] = {WEIGHT_ENCODER, WEIGHT_PREDICTOR, WEIGHT_TARGET};
     ij_status status = golden_open(&r->golden, path);
     if (status)
         return status; /* names the file already */
-    status = prepare(r, device, gemm);
+    status = prepare(r, device, q);
     if (!status)
         status = compare_tables(r);
     if (!status)
         status = step(r, 1);
-    if (!status)
+    if (!status && !r->golden.config.micro_batch)
         status = compare_outputs(r);
     if (!status)
         status = compare_store(r, IJ_STORE_GRADIENT, "grad.", gradients);
@@ -272,11 +296,11 @@ static ij_status run(replay *r, ij_device *device, ij_gemm_backend gemm, const c
     return status ? ij_fail_in(status, "%s: ", path) : IJ_OK;
 }
 
-static bool replay_file(ij_device *device, ij_gemm_backend gemm, const char *path)
+static bool replay_file(ij_device *device, const request *q, const char *path)
 {
     replay r = {0};
     start_groups(r.groups);
-    ij_status status = run(&r, device, gemm, path);
+    ij_status status = run(&r, device, q, path);
     bool passed = false;
     if (status)
         printf("%s\n", ij_error());
@@ -303,15 +327,6 @@ static bool parse_gemm(const char *text, ij_gemm_backend *gemm)
     return false;
 }
 
-/* What the command line asks for. */
-typedef struct request {
-    const char *device;
-    ij_gemm_backend gemm;
-    bool implementations;
-    char **files;
-    int count, passed, failed;
-} request;
-
 static bool replay_files(request *q)
 {
     ij_device *device;
@@ -323,7 +338,7 @@ static bool replay_files(request *q)
     if (*ij_device_notes(device))
         printf("note: %s\n", ij_device_notes(device));
     for (int i = 0; i < q->count; i++)
-        if (replay_file(device, q->gemm, q->files[i]))
+        if (replay_file(device, q, q->files[i]))
             q->passed++;
         else
             q->failed++;
@@ -369,6 +384,7 @@ int main(int argc, char **argv)
 {
     static const struct option options[] = {{"device", required_argument, NULL, 'd'},
                                             {"gemm", required_argument, NULL, 'g'},
+                                            {"micro-batch", required_argument, NULL, 'm'},
                                             {"implementations", no_argument, NULL, 'i'},
                                             {"tuning", required_argument, NULL, 't'},
                                             {"help", no_argument, NULL, 'h'},
@@ -383,6 +399,8 @@ int main(int argc, char **argv)
             return 2;
         if (option == 'd')
             q.device = optarg;
+        if (option == 'm')
+            q.micro_batch = atoi(optarg);
         if (option == 'i')
             q.implementations = true;
         if (option == 't')

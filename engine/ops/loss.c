@@ -23,15 +23,16 @@ void ij_loss_destroy(ij_loss_op *l)
 }
 
 ij_status ij_loss_run(ij_loss_op *l, cl_mem z, cl_mem h, cl_mem dz, cl_mem partial, int rows, int dim, int contexts,
-                      int rows_per_block, int smooth_l1, double weight, int *partials)
+                      int rows_per_block, int smooth_l1, double weight, bool add, int *partials)
 {
     cl_int each = ij_ceil_div(rows, IJ_LOSS_PARTIALS);
     cl_float scale = (cl_float)(weight / ((double)rows * dim));
+    cl_int adds = add;
     *partials = ij_ceil_div(rows, each);
     ij_grid grid = ij_rows_grid(l->device, *partials, 1);
     return IJ_LAUNCH(l->device, l->loss, "loss", grid, IJ_ARG(z), IJ_ARG(h), IJ_ARG(dz), IJ_ARG(partial), IJ_ARG(rows),
                      IJ_ARG(dim), IJ_ARG(contexts), IJ_ARG(rows_per_block), IJ_ARG(smooth_l1), IJ_ARG(scale),
-                     IJ_ARG(each));
+                     IJ_ARG(each), IJ_ARG(adds));
 }
 
 ij_status ij_batch_std(ij_loss_op *l, cl_mem features, cl_mem std, int batch, int dim)

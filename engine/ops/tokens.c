@@ -52,24 +52,24 @@ static void pixel_scale(cl_float4 *scale, cl_float4 *shift)
     }
 }
 
-ij_status ij_patchify(ij_tokens *t, cl_mem pixels, cl_mem image, cl_mem patch, cl_mem out, int count, int crop,
-                      int patch_size)
+ij_status ij_patchify(ij_tokens *t, cl_mem pixels, int first, cl_mem image, cl_mem patch, cl_mem out, int count,
+                      int crop, int patch_size)
 {
     cl_float4 scale, shift;
     pixel_scale(&scale, &shift);
     return IJ_LAUNCH(t->device, t->patchify, "patchify", ij_rows_grid(t->device, count, 1), IJ_ARG(pixels),
                      IJ_ARG(image), IJ_ARG(patch), IJ_ARG(out), IJ_ARG(crop), IJ_ARG(patch_size), IJ_ARG(scale),
-                     IJ_ARG(shift));
+                     IJ_ARG(shift), IJ_ARG(first));
 }
 
-ij_status ij_pixel_targets(ij_tokens *t, cl_mem pixels, cl_mem rows, cl_mem out, int count, int crop, int patch_size,
-                           float eps)
+ij_status ij_pixel_targets(ij_tokens *t, cl_mem pixels, int first, cl_mem rows, cl_mem out, int count, int crop,
+                           int patch_size, float eps)
 {
     cl_float4 scale, shift;
     pixel_scale(&scale, &shift);
     return IJ_LAUNCH(t->device, t->pixel_targets, "pixel_targets", ij_rows_grid(t->device, count, 1), IJ_ARG(pixels),
                      IJ_ARG(rows), IJ_ARG(out), IJ_ARG(crop), IJ_ARG(patch_size), IJ_ARG(scale), IJ_ARG(shift),
-                     IJ_ARG(eps));
+                     IJ_ARG(eps), IJ_ARG(first));
 }
 
 ij_status ij_assemble(ij_tokens *t, cl_mem context, cl_mem mask_token, cl_mem position, cl_mem source, cl_mem out,
@@ -113,9 +113,9 @@ ij_status ij_sum_rows(ij_tokens *t, cl_mem d, cl_mem rows, cl_mem sum, int count
                      IJ_ARG(rows), IJ_ARG(no), IJ_ARG(sum), IJ_ARG(items), IJ_ARG(dim), IJ_ARG(items), IJ_ARG(adds));
 }
 
-ij_status ij_mean_pool(ij_tokens *t, cl_mem x, cl_mem features, int images, int side, int cells, int dim)
+ij_status ij_mean_pool(ij_tokens *t, cl_mem x, cl_mem features, int first, int images, int side, int cells, int dim)
 {
     return IJ_LAUNCH(t->device, t->mean_pool, "mean_pool",
                      ij_rows_grid(t->device, images * cells * cells, ij_rows_column_groups(t->device, dim)), IJ_ARG(x),
-                     IJ_ARG(features), IJ_ARG(side), IJ_ARG(cells), IJ_ARG(dim));
+                     IJ_ARG(features), IJ_ARG(side), IJ_ARG(cells), IJ_ARG(dim), IJ_ARG(first));
 }
