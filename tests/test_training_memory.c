@@ -36,13 +36,14 @@ static void run_steps(ij_trainer *t, int first, int last)
     case_ok(ij_trainer_finish(t));
 }
 
-static void expect_nothing_made(ij_gemm_backend gemm)
+static void expect_nothing_made(ij_gemm_backend gemm, int micro_batch)
 {
     static const spy_call makers[] = {SPY_CREATE_BUFFER, SPY_CREATE_SUB_BUFFER, SPY_CREATE_PROGRAM_WITH_SOURCE,
                                       SPY_CREATE_PROGRAM_WITH_BINARY};
     enum { MAKERS = sizeof makers / sizeof *makers };
     ij_trainer_config config = case_config();
     config.gemm = gemm;
+    config.micro_batch = micro_batch;
     ij_trainer *t = case_trainer(&config);
     run_steps(t, 0, 1);
     int before[MAKERS];
@@ -60,13 +61,19 @@ static void expect_nothing_made(ij_gemm_backend gemm)
 static void nothing_made_own(void **state)
 {
     (void)state;
-    expect_nothing_made(IJ_GEMM_OWN);
+    expect_nothing_made(IJ_GEMM_OWN, 0);
 }
 
 static void nothing_made_clblast(void **state)
 {
     (void)state;
-    expect_nothing_made(IJ_GEMM_CLBLAST);
+    expect_nothing_made(IJ_GEMM_CLBLAST, 0);
+}
+
+static void nothing_made_micro_batches(void **state)
+{
+    (void)state;
+    expect_nothing_made(IJ_GEMM_OWN, 1);
 }
 
 /* Kilobytes of this process in memory. */
@@ -83,15 +90,15 @@ static long resident(void)
 
 /* Over a thousand steps: an event or another small thing lost at each would be a few hundred KiB. Usually it is not one
  * page; 128 KiB are for what the C library does. */
-static void host_memory_is_flat(void **state)
+static void expect_flat(int micro_batch)
 {
-    (void)state;
 #ifdef WITH_SANITIZER
     skip_because("a sanitizer keeps what is freed");
 #endif
     if (resident() == 0)
         skip_because("there is no /proc/self/statm");
     ij_trainer_config config = case_config();
+    config.micro_batch = micro_batch;
     ij_trainer *t = case_trainer(&config);
     run_steps(t, 0, 200);
     long before = resident();
@@ -102,12 +109,26 @@ static void host_memory_is_flat(void **state)
     ij_trainer_destroy(t);
 }
 
+static void host_memory_is_flat(void **state)
+{
+    (void)state;
+    expect_flat(0);
+}
+
+static void host_memory_is_flat_micro_batches(void **state)
+{
+    (void)state;
+    expect_flat(1);
+}
+
 int main(void)
 {
     if (!case_device())
         return CASE_NO_DEVICE;
     const struct CMUnitTest tests[] = {cmocka_unit_test(nothing_made_own), cmocka_unit_test(nothing_made_clblast),
-                                       cmocka_unit_test(host_memory_is_flat)};
+                                       cmocka_unit_test(nothing_made_micro_batches),
+                                       cmocka_unit_test(host_memory_is_flat),
+                                       cmocka_unit_test(host_memory_is_flat_micro_batches)};
     int failed = cmocka_run_group_tests_name("memory", tests, NULL, NULL);
     case_close();
     return failed;

@@ -1,0 +1,153 @@
+/* A batch in micro-batches: the losses and weights of the whole batch, whatever their size, and less memory. */
+#include "tests/test_model_case.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { STEPS = 50 };
+
+static const ij_hyper hyper = {.lr = 1e-3, .wd = 0.05, .ema = 0.99};
+
+/* What a run comes to. */
+typedef struct outcome {
+    double losses[STEPS], spread[STEPS];
+    float *weights, *state; /* the latter with gradients, moments and the target encoder */
+    int64_t weight_floats, state_floats;
+    uint64_t bytes;
+} outcome;
+
+/* Without the keys' biases: the softmax does not see them, their gradient is zero but for rounding, and AdamW makes
+ * steps of full length of that. */
+static float *weights_of(ij_trainer *t, int64_t *floats)
+{
+    *floats = 0;
+    for (int i = 0; i < ij_trainer_tensor_count(t); i++)
+        *floats += ij_trainer_tensor(t, i)->elements;
+    float *values = malloc((size_t)*floats * sizeof *values), *to = values;
+    assert_non_null(values);
+    for (int i = 0; i < ij_trainer_tensor_count(t); to += ij_trainer_tensor(t, i++)->elements) {
+        const ij_tensor_info *info = ij_trainer_tensor(t, i);
+        case_ok(ij_trainer_read(t, i, IJ_STORE_WEIGHT, to));
+        int64_t third = info->elements / 3;
+        if (strstr(info->name, "attn.qkv.bias"))
+            memset(to + third, 0, (size_t)third * sizeof *to);
+    }
+    return values;
+}
+
+static outcome run(ij_trainer_config config, int micro_batch)
+{
+    outcome o = {0};
+    config.micro_batch = micro_batch;
+    ij_trainer *t = case_trainer(&config);
+    for (int k = 0; k < STEPS; k++) {
+        ij_step_result result;
+        case_step(t, k % 2, (uint64_t)k, hyper);
+        case_ok(ij_trainer_result(t, k, &result));
+        o.losses[k] = result.loss;
+        o.spread[k] = result.target_std;
+    }
+    o.weights = weights_of(t, &o.weight_floats);
+    o.state = case_state(t, &o.state_floats);
+    o.bytes = ij_trainer_device_bytes(t);
+    ij_trainer_destroy(t);
+    return o;
+}
+
+static double relative_error(const float *a, const float *b, int64_t n)
+{
+    double difference = 0, size = 0;
+    for (int64_t i = 0; i < n; i++) {
+        difference += ((double)a[i] - (double)b[i]) * ((double)a[i] - (double)b[i]);
+        size += (double)b[i] * (double)b[i];
+    }
+    return sqrt(difference / size);
+}
+
+static void compare(const outcome *got, const outcome *want, const char *what)
+{
+    double worst = 0;
+    for (int k = 0; k < STEPS; k++) {
+        worst = fmax(worst, fabs(got->losses[k] - want->losses[k]) / want->losses[k]);
+        worst = fmax(worst, fabs(got->spread[k] - want->spread[k]) / want->spread[k]);
+    }
+    double weights = relative_error(got->weights, want->weights, want->weight_floats);
+    print_message("             %s: losses and spreads within %.1e, weights within %.1e\n", what, worst, weights);
+    assert_true(worst < 1e-6);
+    assert_true(weights < 1e-6);
+}
+
+/* Contexts are ragged, targets of two blocks and the last micro-batch smaller than the others. */
+static void as_the_whole_batch(void **state)
+{
+    (void)state;
+    ij_trainer_config config = case_config();
+    outcome whole = run(config, 0), same = run(config, config.batch), two = run(config, 2), one = run(config, 1),
+            again = run(config, 1);
+    assert_memory_equal(same.state, whole.state, (size_t)whole.state_floats * sizeof *whole.state);
+    assert_memory_equal(again.state, one.state, (size_t)one.state_floats * sizeof *one.state);
+    assert_memory_equal(again.losses, one.losses, sizeof one.losses);
+    compare(&two, &whole, "micro-batches of 2 and 1 images");
+    compare(&one, &whole, "micro-batches of 1 image");
+    assert_true(one.bytes < two.bytes && two.bytes < whole.bytes);
+    const outcome *all[] = {&whole, &same, &two, &one, &again};
+    for (int i = 0; i < 5; i++) {
+        free(all[i]->weights);
+        free(all[i]->state);
+    }
+}
+
+static void refused(void **state)
+{
+    (void)state;
+    ij_trainer *t;
+    ij_trainer_config config = case_config();
+    config.micro_batch = config.batch + 1;
+    assert_int_equal(ij_trainer_create(&t, case_device(), &config), IJ_EINVAL);
+    assert_non_null(strstr(ij_error(), "a micro-batch has 1 to 3 images"));
+    config.micro_batch = 1;
+    config.variance_weight = 1;
+    assert_int_equal(ij_trainer_create(&t, case_device(), &config), IJ_EINVAL);
+    assert_non_null(strstr(ij_error(), "they cannot be computed in micro-batches"));
+    config.micro_batch = config.batch;
+    case_ok(ij_trainer_create(&t, case_device(), &config));
+    ij_trainer_destroy(t);
+}
+
+/* Of a step in parts there is no output to read; masks are checked as of a whole batch. */
+static void what_is_not_there(void **state)
+{
+    (void)state;
+    ij_trainer_config config = case_config();
+    config.micro_batch = 1;
+    ij_trainer *t = case_trainer(&config);
+    float value;
+    int64_t tokens;
+    ij_batch *batch;
+    case_step(t, 0, 1, hyper);
+    assert_int_equal(ij_trainer_output(t, IJ_OUTPUT_CONTEXT, &value, 1, &tokens), IJ_EINVAL);
+    case_ok(ij_trainer_slot(t, 1, &batch));
+    case_fill(batch, 2);
+    batch->context_offset[2] = 1 << 20;
+    assert_int_equal(ij_trainer_step(t, 1, &hyper), IJ_EINVAL);
+    case_ok(ij_trainer_finish(t));
+    ij_trainer_destroy(t);
+}
+
+int main(void)
+{
+    if (!case_device())
+        return CASE_NO_DEVICE;
+    const struct CMUnitTest tests[] = {cmocka_unit_test(as_the_whole_batch), cmocka_unit_test(refused),
+                                       cmocka_unit_test(what_is_not_there)};
+    int failed = cmocka_run_group_tests_name("micro-batches", tests, NULL, NULL);
+    case_close();
+    return failed;
+}
