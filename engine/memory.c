@@ -16,6 +16,7 @@ struct ij_plan {
     entry *entries;
     int count, capacity;
     ij_device *device; /* since it was committed; NULL before */
+    uint64_t limit;    /* 0: none */
 };
 
 ij_status ij_plan_create(ij_plan **plan)
@@ -50,6 +51,11 @@ ij_status ij_plan_add(ij_plan *plan, const char *group, uint64_t bytes, cl_mem_f
     *where = NULL;
     plan->entries[plan->count++] = (entry){group, bytes ? bytes : 4, flags, where, NULL};
     return IJ_OK;
+}
+
+void ij_plan_limit(ij_plan *plan, uint64_t bytes)
+{
+    plan->limit = bytes;
 }
 
 uint64_t ij_plan_bytes(const ij_plan *plan)
@@ -121,12 +127,19 @@ static ij_status check_fit(const ij_plan *plan, const ij_device *device)
     bool generous = most_bytes(d) > d->global_bytes;
     char text[4096], taken[64] = "";
     uint64_t sum = ij_plan_bytes(plan);
+    if (plan->limit && sum > plan->limit) {
+        tabulate(plan, text, sizeof text);
+        return ij_fail(IJ_ENOMEM,
+                       "this needs %.1f MiB on the device, and may take %.1f MiB:\n%sUse a smaller micro_batch or batch_size, "
+                       "crop_size or model, or allow more.",
+                       (double)sum / 1048576.0, (double)plan->limit / 1048576.0, text);
+    }
     if (sum + device->planned > most_bytes(d)) {
         tabulate(plan, text, sizeof text);
         if (device->planned)
             snprintf(taken, sizeof taken, ", %.1f MiB of them in use", (double)device->planned / 1048576.0);
         return ij_fail(IJ_ENOMEM,
-                       "this needs %.1f MiB on the device, and %s has %.1f MiB%s:\n%sUse a smaller batch_size, "
+                       "this needs %.1f MiB on the device, and %s has %.1f MiB%s:\n%sUse a smaller micro_batch or batch_size, "
                        "crop_size or model, or a device with more memory.",
                        (double)sum / 1048576.0, d->name, (double)most_bytes(d) / 1048576.0, taken, text);
     }
@@ -134,7 +147,7 @@ static ij_status check_fit(const ij_plan *plan, const ij_device *device)
         if (plan->entries[i].bytes > d->max_alloc_bytes && !generous)
             return ij_fail(IJ_ENOMEM,
                            "the memory plan has a buffer (%s) of %.1f MiB, and %s gives at most %.1f MiB at once: use "
-                           "a smaller batch_size, crop_size or model.",
+                           "a smaller micro_batch or batch_size, crop_size or model.",
                            plan->entries[i].group, (double)plan->entries[i].bytes / 1048576.0, d->name,
                            (double)d->max_alloc_bytes / 1048576.0);
     return IJ_OK;

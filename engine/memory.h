@@ -27,6 +27,8 @@ ij_status ij_plan_commit(ij_plan *plan, ij_device *device);
  * would refuse with share 1. */
 bool ij_plan_fits(const ij_plan *plan, const ij_device *device, double share);
 
+/* Bytes that the plan may have at most, whatever the device has; 0: no limit. Before it is committed. */
+void ij_plan_limit(ij_plan *plan, uint64_t bytes);
 uint64_t ij_plan_bytes(const ij_plan *plan);
 void ij_plan_print(const ij_plan *plan, FILE *out);
 

@@ -115,6 +115,21 @@ static ij_status make_positions(ij_trainer *t)
     return IJ_OK;
 }
 
+/* The index lists hold at most eight ints a token, and are one buffer numbered by ints. */
+static bool can_number(const ij_trainer_config *micro)
+{
+    double tokens = (double)micro->targets *
+                    ((double)ij_most_context(micro) + (double)micro->contexts * micro->batch * micro->target_capacity);
+    double widest = 4.0 * (micro->model.pred_dim > micro->model.dim ? micro->model.pred_dim : micro->model.dim);
+    double patches = (double)micro->batch * ij_model_patches(&micro->model);
+    return tokens <= 2.5e8 && tokens <= 2e9 / widest * 1024 && patches <= 1e9;
+}
+
+static bool is_regularised(const ij_trainer_config *c)
+{
+    return c->variance_weight > 0 || c->covariance_weight > 0 || c->sigreg_weight > 0;
+}
+
 static ij_status check_config(const ij_trainer_config *c)
 {
     TRY(ij_model_config_check(&c->model));
@@ -139,18 +154,14 @@ static ij_status check_config(const ij_trainer_config *c)
     if (c->micro_batch < 0 || c->micro_batch > c->batch)
         return ij_fail(IJ_EINVAL, "a micro-batch has 1 to %d images, as the batch has, not %d", c->batch,
                        c->micro_batch);
-    bool regularised = c->variance_weight > 0 || c->covariance_weight > 0 || c->sigreg_weight > 0;
-    if (c->micro_batch && c->micro_batch < c->batch && regularised)
+    if (c->micro_batch && c->micro_batch < c->batch && is_regularised(c))
         return ij_fail(IJ_EINVAL, "variance, covariance and SIGReg are of a whole batch: they cannot be computed in "
                                   "micro-batches");
     ij_trainer_config micro = ij_micro_config(c);
-    double tokens =
-        (double)c->targets * ((double)ij_most_context(&micro) + (double)c->contexts * micro.batch * c->target_capacity);
-    double widest = 4.0 * (c->model.pred_dim > c->model.dim ? c->model.pred_dim : c->model.dim);
-    /* The index lists hold at most eight ints a token, and are one buffer numbered by ints. */
-    if (tokens > 2.5e8 || tokens > 2e9 / widest * 1024 || (double)micro.batch * patches > 1e9)
-        return ij_fail(IJ_EINVAL, "a batch of %d images is more than this program can number: use a smaller batch",
-                       c->batch);
+    if (!can_number(&micro))
+        return ij_fail(IJ_EINVAL, "a micro-batch of %d images is more than this program can number: use a smaller "
+                                  "batch or micro-batch",
+                       micro.batch);
     return IJ_OK;
 }
 
@@ -169,6 +180,7 @@ static ij_status create(ij_trainer *t)
 {
     TRY(check_config(&t->config));
     TRY(ij_plan_create(&t->plan));
+    ij_plan_limit(t->plan, t->config.memory);
     TRY(ij_model_plan(&t->model, t->device, &t->config, t->plan));
     TRY(ij_optimizer_create(&t->optimizer, t->device));
     TRY(plan_clipping(t));
@@ -187,7 +199,7 @@ static ij_status create(ij_trainer *t)
     return make_positions(t);
 }
 
-ij_status ij_trainer_create(ij_trainer **trainer, ij_device *device, const ij_trainer_config *config)
+static ij_status create_with(ij_trainer **trainer, ij_device *device, const ij_trainer_config *config)
 {
     *trainer = NULL;
     ij_trainer *t = calloc(1, sizeof *t);
@@ -203,6 +215,31 @@ ij_status ij_trainer_create(ij_trainer **trainer, ij_device *device, const ij_tr
     }
     *trainer = t;
     return IJ_OK;
+}
+
+/* All of the batch, else of one half, a third, and so on, what fits. */
+static ij_status create_largest(ij_trainer **trainer, ij_device *device, ij_trainer_config config)
+{
+    int images = config.batch, least = is_regularised(&config) ? config.batch : 1;
+    ij_status status;
+    for (int parts = 1;; images = (config.batch + parts - 1) / parts) {
+        config.micro_batch = images;
+        ij_trainer_config micro = ij_micro_config(&config);
+        if (images <= least || can_number(&micro)) {
+            status = create_with(trainer, device, &config);
+            if (status != IJ_ENOMEM || images <= least)
+                return status;
+        }
+        while ((config.batch + parts - 1) / parts == images)
+            parts++;
+    }
+}
+
+ij_status ij_trainer_create(ij_trainer **trainer, ij_device *device, const ij_trainer_config *config)
+{
+    *trainer = NULL;
+    return config->micro_batch == IJ_MICRO_AUTO && config->batch > 0 ? create_largest(trainer, device, *config)
+                                                                     : create_with(trainer, device, config);
 }
 
 void ij_trainer_destroy(ij_trainer *t)
@@ -239,6 +276,11 @@ uint64_t ij_trainer_device_bytes(const ij_trainer *t)
 const ij_model_config *ij_trainer_model(const ij_trainer *t)
 {
     return &t->config.model;
+}
+
+int ij_trainer_micro_batch(const ij_trainer *t)
+{
+    return t->model.config.batch;
 }
 
 int ij_trainer_kernels(const ij_trainer *t)

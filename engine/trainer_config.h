@@ -11,10 +11,14 @@
 
 typedef enum ij_loss { IJ_LOSS_L2, IJ_LOSS_SMOOTH_L1 } ij_loss;
 
+enum { IJ_MICRO_AUTO = -1 };
+
 typedef struct ij_trainer_config {
     ij_model_config model;
     int batch;              /* B */
-    int micro_batch;        /* images that are computed on at a time; 0: all of the batch. The result is the same */
+    int micro_batch;        /* images that are computed on at a time, the result being the same; 0: all of the batch,
+                               IJ_MICRO_AUTO: as many as fit, see ij_trainer_create */
+    uint64_t memory;        /* bytes that the trainer may take on the device; 0: what there is */
     int contexts;           /* context blocks per image */
     int targets;            /* target blocks per image */
     int context_capacity;   /* longest context block, in patches */

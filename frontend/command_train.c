@@ -195,6 +195,10 @@ static ij_status open_trainer(run *r)
         return status;
     if (ij_log_shows(IJ_LOG_INFO))
         ij_trainer_print_plan(r->trainer, stdout);
+    int images = ij_trainer_micro_batch(r->trainer);
+    if (images < config.batch)
+        ij_say("memory: batches of %d images are computed %d at a time%s\n", config.batch, images,
+               r->config.data.micro_batch ? "" : ", as many as fit");
     return load_weights(r);
 }
 

@@ -41,6 +41,7 @@ typedef struct ij_config_data {
     char root_path[IJ_CONFIG_TEXT];
     bool use_color_distortion, use_gaussian_blur, use_horizontal_flip;
     int decode; /* ij_config_decode */
+    int micro_batch; /* 0: auto */
     double max_bad_share;
     int64_t max_pixels;
 } ij_config_data;
@@ -106,7 +107,8 @@ typedef struct ij_config_eval {
 
 typedef struct ij_config_run {
     char device[IJ_CONFIG_TEXT];
-    int gemm; /* ij_config_gemm */
+    int gemm;       /* ij_config_gemm */
+    int64_t memory; /* bytes; 0: no limit */
     int64_t seed;
 } ij_config_run;
 

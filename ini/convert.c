@@ -81,6 +81,8 @@ ij_trainer_config ij_config_trainer(const ij_config *c)
     ij_drawing drawing = ij_config_drawing(c);
     ij_trainer_config t = {.model = ij_config_model_shape(c),
                            .batch = c->data.batch_size,
+                           .micro_batch = c->data.micro_batch ? c->data.micro_batch : IJ_MICRO_AUTO,
+                           .memory = (uint64_t)c->run.memory,
                            .contexts = c->mask.num_enc_masks,
                            .loss = c->optimization.loss == IJ_CONFIG_LOSS_L2 ? IJ_LOSS_L2 : IJ_LOSS_SMOOTH_L1,
                            .gemm = gemm_backend(c->run.gemm),

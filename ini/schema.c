@@ -23,6 +23,10 @@ static const char *const model_names[] = {"custom",    "vit_tiny", "vit_small", 
     {                                                                                                                  \
 #s, #n, IJ_KEY_LONG, offsetof(ij_config, s.n), min, max, flags, NULL, fallback, help                           \
     }
+#define BYTES(s, n, flags, fallback, help)                                                                             \
+    {                                                                                                                  \
+#s, #n, IJ_KEY_BYTES, offsetof(ij_config, s.n), 0, 9e15, flags, NULL, fallback, help                           \
+    }
 #define REAL(s, n, min, max, flags, fallback, help)                                                                    \
     {                                                                                                                  \
 #s, #n, IJ_KEY_REAL, offsetof(ij_config, s.n), min, max, flags, NULL, fallback, help                           \
@@ -60,6 +64,8 @@ const ij_key ij_schema[] = {
     BOOL(data, use_gaussian_blur, 0, "false", "blur every other image at random, by a radius of 0.1 to 2 pixels"),
     BOOL(data, use_horizontal_flip, 0, "false", "mirror every other image at random"),
     CHOICE(data, decode, decode_names, 0, "fast", "JPEG decoding: fast, at reduced size where that suffices, or exact"),
+    INT(data, micro_batch, 1, 65536, IJ_LATER | IJ_AUTO, "auto",
+        "images of a batch that are computed on at a time, for less memory; auto: as many as fit"),
     REAL(data, max_bad_share, 0, 1, IJ_FREE, "0.05", "share of unreadable images above which a run stops"),
     LONG(data, max_pixels, 1, 9e15, 0, "178956970", "an image of more counts as unreadable; the default is Pillow's"),
 
@@ -146,6 +152,7 @@ const ij_key ij_schema[] = {
     TEXT(run, device, IJ_FREE, "",
          "device: its number, part of its name, or a type; empty: IJEPA_DEVICE or the first GPU"),
     CHOICE(run, gemm, gemm_names, IJ_LATER, "auto", "whose matrix products: ours, CLBlast's, or what suits the device"),
+    BYTES(run, memory, IJ_FREE, "0", "memory of the device that a run may take, such as 6G; 0: all there is"),
     LONG(run, seed, 0, 9e15, 0, "0", "of weights, order, crops and masks"),
 };
 

@@ -14,6 +14,7 @@ typedef enum ij_key_type {
     IJ_KEY_BOOL,   /* bool */
     IJ_KEY_TEXT,   /* char[IJ_CONFIG_TEXT] */
     IJ_KEY_CHOICE, /* int: the position in `choices` */
+    IJ_KEY_BYTES,  /* int64_t: "6G", "512M"; K, M, G and T are powers of 1024 */
 } ij_key_type;
 
 enum {
@@ -22,7 +23,8 @@ enum {
     IJ_ASCENDING = 4, /* a pair's second number is not under its first */
     IJ_CUSTOM = 8,    /* counts only where model_name = custom */
     IJ_FREE = 16,     /* does not decide what a run computes: a continuation may have another value ... */
-    IJ_LATER = 32     /* ... decides it from then on: likewise, but it is said */
+    IJ_LATER = 32,    /* ... decides it from then on: likewise, but it is said */
+    IJ_AUTO = 64      /* a whole number may be "auto", which is 0 */
 };
 
 typedef struct ij_key {

@@ -29,7 +29,10 @@ void ij_key_describe(const ij_key *key, char *text, size_t size)
     switch (key->type) {
     case IJ_KEY_INT:
     case IJ_KEY_LONG:
-        snprintf(text, size, "a whole number, %s", range);
+        snprintf(text, size, "%sa whole number, %s", key->flags & IJ_AUTO ? "auto, or " : "", range);
+        break;
+    case IJ_KEY_BYTES:
+        snprintf(text, size, "a number of bytes, such as 6G or 512M");
         break;
     case IJ_KEY_REAL:
         snprintf(text, size, "a number, %s", range);
@@ -82,6 +85,24 @@ static bool read_long(const char *text, int64_t *value)
     if (errno || end == text || *skip_space(end))
         return false;
     *value = v;
+    return true;
+}
+
+static const char units[] = "KMGT";
+
+/* "6G", "1.5G", "4096". */
+static bool read_bytes(const char *text, int64_t *value)
+{
+    char *end;
+    double v = strtod(text, &end);
+    if (end == text || strspn(text, "0123456789.") != (size_t)(end - text) || !isfinite(v))
+        return false;
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    for (int i = 0; unit && i <= unit - units; i++)
+        v *= 1024;
+    if (*skip_space(end + (unit != NULL)) || v >= 9e15)
+        return false;
+    *value = (int64_t)v;
     return true;
 }
 
@@ -161,8 +182,9 @@ bool ij_key_read(const ij_key *key, const char *text, void *config, char *why, s
     switch (key->type) {
     case IJ_KEY_INT:
     case IJ_KEY_LONG: {
-        int64_t v;
-        if (!read_long(text, &v) || !in_range(key, (double)v))
+        int64_t v = 0;
+        bool is_auto = key->flags & IJ_AUTO && strcmp(text, "auto") == 0;
+        if (!is_auto && (!read_long(text, &v) || !in_range(key, (double)v)))
             return false;
         if (key->type == IJ_KEY_INT)
             *(int *)place = (int)v;
@@ -170,6 +192,8 @@ bool ij_key_read(const ij_key *key, const char *text, void *config, char *why, s
             *(int64_t *)place = v;
         return true;
     }
+    case IJ_KEY_BYTES:
+        return read_bytes(text, place);
     case IJ_KEY_REAL: {
         double v;
         const char *s = text;
@@ -209,13 +233,31 @@ static int format_real(double v, char *text, size_t size)
     return n;
 }
 
+/* In the largest unit that it is a whole number of. */
+static void format_bytes(int64_t bytes, char *text, size_t size)
+{
+    int unit = -1;
+    while (bytes && bytes % 1024 == 0 && units[unit + 1]) {
+        bytes /= 1024;
+        unit++;
+    }
+    char suffix[2] = {unit < 0 ? '\0' : units[unit], '\0'};
+    snprintf(text, size, "%lld%s", (long long)bytes, suffix);
+}
+
 void ij_key_format(const ij_key *key, const void *config, char *text, size_t size)
 {
     const void *place = (const char *)config + key->offset;
     char a[40], b[40];
     switch (key->type) {
     case IJ_KEY_INT:
-        snprintf(text, size, "%d", *(const int *)place);
+        if (key->flags & IJ_AUTO && *(const int *)place == 0)
+            snprintf(text, size, "auto");
+        else
+            snprintf(text, size, "%d", *(const int *)place);
+        break;
+    case IJ_KEY_BYTES:
+        format_bytes(*(const int64_t *)place, text, size);
         break;
     case IJ_KEY_LONG:
         snprintf(text, size, "%lld", (long long)*(const int64_t *)place);

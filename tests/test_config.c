@@ -390,6 +390,39 @@ static void the_text_of_values(void **state)
     free(text);
 }
 
+/* Bytes with their units, and whole numbers that may be left to the program. */
+static void bytes_and_auto(void **state)
+{
+    static const struct {
+        const char *set;
+        int64_t bytes;
+        const char *text;
+    } good[] = {{"run.memory=6G", INT64_C(6) << 30, "6G"},       {"run.memory=1.5G", INT64_C(1536) << 20, "1536M"},
+                {"run.memory=512M", INT64_C(512) << 20, "512M"}, {"run.memory=1000", 1000, "1000"},
+                {"run.memory=2T", INT64_C(2) << 40, "2T"},       {"run.memory=0", 0, "0"}};
+    static const char *const bad[] = {"run.memory=-1",   "run.memory=6X",         "run.memory=G",
+                                      "run.memory=6GB",  "run.memory=1e9",        "run.memory=9999999T",
+                                      "run.memory=0x10", "data.micro_batch=0",    "data.micro_batch=-1",
+                                      "run.memory=nan",  "data.micro_batch=Auto", "data.batch_size=auto"};
+    (void)state;
+    ij_config c;
+    char text[64];
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        assert_accepted(&c, GOOD, good[i].set);
+        assert_int_equal(c.run.memory, good[i].bytes);
+        ij_key_format(&ij_schema[ij_schema_find("run", "memory")], &c, text, sizeof text);
+        assert_string_equal(text, good[i].text);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_refused(GOOD, bad[i], " is expected");
+    assert_accepted(&c, GOOD, "data.micro_batch=7");
+    assert_int_equal(c.data.micro_batch, 7);
+    assert_accepted(&c, GOOD, "data.micro_batch=auto");
+    assert_int_equal(c.data.micro_batch, 0);
+    ij_key_format(&ij_schema[ij_schema_find("data", "micro_batch")], &c, text, sizeof text);
+    assert_string_equal(text, "auto");
+}
+
 static void where_a_value_comes_from(void **state)
 {
     (void)state;
@@ -563,6 +596,7 @@ int main(void)
         cmocka_unit_test(targets_are_of_blocks_there_are),
         cmocka_unit_test(a_run_goes_on),
         cmocka_unit_test(the_text_of_values),
+        cmocka_unit_test(bytes_and_auto),
         cmocka_unit_test(where_a_value_comes_from),
         cmocka_unit_test(files_that_cannot_be_read),
         cmocka_unit_test(presets_load_and_round_trip),

@@ -14,6 +14,9 @@ expect 1 'smaller batch_size, crop_size or model' train "${tiny[@]}" --set meta.
     --set meta.pred_emb_dim=16384
 
 run=$work/a/b/run
+expect 0 '^memory: batches of 4 images are computed 1 at a time$' train "${tiny[@]}" --set optimization.max_steps=1 \
+    --set data.micro_batch=1
+expect 1 'and may take 0.1 MiB' train "${tiny[@]}" --set optimization.max_steps=1 --set run.memory=100K
 expect 0 '^host:   1 loading thread of .* MiB, paths up to ' train "${tiny[@]}" --set optimization.max_steps=1
 expect 0 'checkpoint: ' train "${tiny[@]}" --set "logging.folder=$run" --set optimization.epochs=2
 check "columns of the log" "$(head -1 "$run/jepa_r0.csv")" \

@@ -141,12 +141,50 @@ static void what_is_not_there(void **state)
     ij_trainer_destroy(t);
 }
 
+/* The largest part with which the plan keeps to the limit, and the limit's message where there is none. */
+static void as_many_as_fit(void **state)
+{
+    (void)state;
+    ij_trainer_config config = case_config();
+    uint64_t bytes[4] = {0};
+    ij_trainer *t;
+    for (int images = 1; images <= 3; images++) {
+        config.micro_batch = images;
+        t = case_trainer(&config);
+        bytes[images] = ij_trainer_device_bytes(t);
+        ij_trainer_destroy(t);
+    }
+    config.micro_batch = IJ_MICRO_AUTO;
+    for (int images = 1; images <= 3; images++)
+        for (int more = 0; more < 2; more++) {
+            config.memory = bytes[images] + (uint64_t)more;
+            t = case_trainer(&config);
+            assert_int_equal(ij_trainer_micro_batch(t), images);
+            assert_int_equal(ij_trainer_device_bytes(t), bytes[images]);
+            ij_trainer_destroy(t);
+        }
+    config.memory = bytes[1] - 1;
+    assert_int_equal(ij_trainer_create(&t, case_device(), &config), IJ_ENOMEM);
+    assert_null(t);
+    assert_non_null(strstr(ij_error(), "and may take"));
+    config.memory = bytes[3] - 1;
+    config.micro_batch = 0;
+    assert_int_equal(ij_trainer_create(&t, case_device(), &config), IJ_ENOMEM);
+    config.micro_batch = IJ_MICRO_AUTO; /* what is of a whole batch has no smaller part */
+    config.sigreg_weight = 1;
+    assert_int_equal(ij_trainer_create(&t, case_device(), &config), IJ_ENOMEM);
+    config.memory = 0;
+    t = case_trainer(&config);
+    assert_int_equal(ij_trainer_micro_batch(t), 3);
+    ij_trainer_destroy(t);
+}
+
 int main(void)
 {
     if (!case_device())
         return CASE_NO_DEVICE;
-    const struct CMUnitTest tests[] = {cmocka_unit_test(as_the_whole_batch), cmocka_unit_test(refused),
-                                       cmocka_unit_test(what_is_not_there)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(as_the_whole_batch), cmocka_unit_test(as_many_as_fit),
+                                       cmocka_unit_test(refused), cmocka_unit_test(what_is_not_there)};
     int failed = cmocka_run_group_tests_name("micro-batches", tests, NULL, NULL);
     case_close();
     return failed;
