@@ -10,7 +10,7 @@ if ! "$ijepa" devices >"$work/out" 2>&1 && grep -q 'no OpenCL device found' "$wo
 fi
 expect 0 '^0: ' devices
 expect 1 'nonesuch' train "${tiny[@]}" --device nonesuch
-expect 1 'smaller batch_size, crop_size or model' train "${tiny[@]}" --set meta.width=16384 --set meta.depth=256 --set meta.heads=128 \
+expect 1 'smaller micro_batch or batch_size, crop_size or model' train "${tiny[@]}" --set meta.width=16384 --set meta.depth=256 --set meta.heads=128 \
     --set meta.pred_emb_dim=16384
 
 run=$work/a/b/run
