@@ -129,19 +129,21 @@ static ij_status check_fit(const ij_plan *plan, const ij_device *device)
     uint64_t sum = ij_plan_bytes(plan);
     if (plan->limit && sum > plan->limit) {
         tabulate(plan, text, sizeof text);
-        return ij_fail(IJ_ENOMEM,
-                       "this needs %.1f MiB on the device, and may take %.1f MiB:\n%sUse a smaller micro_batch or batch_size, "
-                       "crop_size or model, or allow more.",
-                       (double)sum / 1048576.0, (double)plan->limit / 1048576.0, text);
+        return ij_fail(
+            IJ_ENOMEM,
+            "this needs %.1f MiB on the device, and may take %.1f MiB:\n%sUse a smaller micro_batch or batch_size, "
+            "crop_size or model, or allow more.",
+            (double)sum / 1048576.0, (double)plan->limit / 1048576.0, text);
     }
     if (sum + device->planned > most_bytes(d)) {
         tabulate(plan, text, sizeof text);
         if (device->planned)
             snprintf(taken, sizeof taken, ", %.1f MiB of them in use", (double)device->planned / 1048576.0);
-        return ij_fail(IJ_ENOMEM,
-                       "this needs %.1f MiB on the device, and %s has %.1f MiB%s:\n%sUse a smaller micro_batch or batch_size, "
-                       "crop_size or model, or a device with more memory.",
-                       (double)sum / 1048576.0, d->name, (double)most_bytes(d) / 1048576.0, taken, text);
+        return ij_fail(
+            IJ_ENOMEM,
+            "this needs %.1f MiB on the device, and %s has %.1f MiB%s:\n%sUse a smaller micro_batch or batch_size, "
+            "crop_size or model, or a device with more memory.",
+            (double)sum / 1048576.0, d->name, (double)most_bytes(d) / 1048576.0, taken, text);
     }
     for (int i = 0; i < plan->count; i++)
         if (plan->entries[i].bytes > d->max_alloc_bytes && !generous)

@@ -52,9 +52,10 @@ static ij_status make_kernels(ij_model *m)
     return ij_loss_create(&m->loss, m->device, c->dim);
 }
 
-/* wanted: rows of the last block's result that are read. */
+/* wanted: rows of the last block's result that are read. With `again` all blocks share what comes after their inputs
+ * (share_tape). */
 static ij_status plan_tape(ij_plan *plan, ij_tape *tape, int depth, int64_t tokens, int64_t wanted, int dim, int hidden,
-                           int heads)
+                           int heads, bool again)
 {
     tape->blocks = calloc((size_t)depth, sizeof *tape->blocks);
     if (!tape->blocks)
@@ -63,6 +64,8 @@ static ij_status plan_tape(ij_plan *plan, ij_tape *tape, int depth, int64_t toke
     for (int i = 0; i < depth; i++) {
         ij_block_memory *b = &tape->blocks[i];
         TRY(ij_plan_add(plan, "activations", row * width, CL_MEM_READ_WRITE, &b->input));
+        if (again && i > 0)
+            continue;
         TRY(ij_plan_add(plan, "activations", row * 3 * width, CL_MEM_READ_WRITE, &b->qkv));
         TRY(ij_plan_add(plan, "activations", row * width, CL_MEM_READ_WRITE, &b->attn));
         TRY(ij_plan_add(plan, "activations", row * 2 * (uint64_t)heads, CL_MEM_READ_WRITE, &b->stat));
@@ -102,9 +105,10 @@ static ij_status plan_activations(ij_model *m, ij_plan *plan)
     wide = most(most(wide, predictor * 4 * Dp), predictions * D);
     int64_t widest = most(D, Dp);
 
-    TRY(plan_tape(plan, &m->encoder_tape, c->depth, context, context, c->dim, c->hidden, c->heads));
+    bool again = t->recompute == IJ_RECOMPUTE_BLOCKS;
+    TRY(plan_tape(plan, &m->encoder_tape, c->depth, context, context, c->dim, c->hidden, c->heads, again));
     TRY(plan_tape(plan, &m->predictor_tape, c->pred_depth, predictor, predictions, c->pred_dim, 4 * c->pred_dim,
-                  c->heads));
+                  c->heads, again));
 
     struct {
         const char *group;
@@ -344,9 +348,23 @@ static ij_status clear_heads(ij_model *m)
     return IJ_OK;
 }
 
+/* After the plan is committed. */
+static void share_tape(ij_tape *tape, int depth)
+{
+    for (int i = 1; i < depth; i++) {
+        cl_mem input = tape->blocks[i].input;
+        tape->blocks[i] = tape->blocks[0];
+        tape->blocks[i].input = input;
+    }
+}
+
 ij_status ij_model_start(ij_model *m)
 {
     const ij_model_config *c = &m->config.model;
+    if (m->config.recompute == IJ_RECOMPUTE_BLOCKS) {
+        share_tape(&m->encoder_tape, c->depth);
+        share_tape(&m->predictor_tape, c->pred_depth);
+    }
     TRY(ij_params_views(&m->params));
     TRY(make_net(m, &m->encoder, false, "encoder", "patch_embed.proj", "blocks", "norm", c->dim, c->depth,
                  &m->attention));

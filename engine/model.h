@@ -25,8 +25,8 @@ typedef struct ij_net {
 
 /* Activations kept for a backward pass, per block. */
 typedef struct ij_tape {
-    ij_block_memory *blocks;
-    cl_mem output; /* [wanted tokens, dim] after the last block, before the norm */
+    ij_block_memory *blocks; /* where blocks are computed again they share all but their inputs */
+    cl_mem output;           /* [wanted tokens, dim] after the last block, before the norm */
 } ij_tape;
 
 typedef struct ij_model {

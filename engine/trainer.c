@@ -159,8 +159,9 @@ static ij_status check_config(const ij_trainer_config *c)
                                   "micro-batches");
     ij_trainer_config micro = ij_micro_config(c);
     if (!can_number(&micro))
-        return ij_fail(IJ_EINVAL, "a micro-batch of %d images is more than this program can number: use a smaller "
-                                  "batch or micro-batch",
+        return ij_fail(IJ_EINVAL,
+                       "a micro-batch of %d images is more than this program can number: use a smaller "
+                       "batch or micro-batch",
                        micro.batch);
     return IJ_OK;
 }
@@ -221,12 +222,13 @@ static ij_status create_with(ij_trainer **trainer, ij_device *device, const ij_t
 static ij_status create_largest(ij_trainer **trainer, ij_device *device, ij_trainer_config config)
 {
     int images = config.batch, least = is_regularised(&config) ? config.batch : 1;
-    ij_status status;
+    if (config.micro_batch != IJ_MICRO_AUTO || config.batch < 1)
+        return create_with(trainer, device, &config);
     for (int parts = 1;; images = (config.batch + parts - 1) / parts) {
         config.micro_batch = images;
         ij_trainer_config micro = ij_micro_config(&config);
         if (images <= least || can_number(&micro)) {
-            status = create_with(trainer, device, &config);
+            ij_status status = create_with(trainer, device, &config);
             if (status != IJ_ENOMEM || images <= least)
                 return status;
         }
@@ -235,11 +237,19 @@ static ij_status create_largest(ij_trainer **trainer, ij_device *device, ij_trai
     }
 }
 
+/* First smaller micro-batches, which cost little, then blocks that are computed again. */
 ij_status ij_trainer_create(ij_trainer **trainer, ij_device *device, const ij_trainer_config *config)
 {
+    ij_trainer_config c = *config;
     *trainer = NULL;
-    return config->micro_batch == IJ_MICRO_AUTO && config->batch > 0 ? create_largest(trainer, device, *config)
-                                                                     : create_with(trainer, device, config);
+    if (c.recompute != IJ_RECOMPUTE_AUTO)
+        return create_largest(trainer, device, c);
+    c.recompute = IJ_RECOMPUTE_NONE;
+    ij_status status = create_largest(trainer, device, c);
+    if (status != IJ_ENOMEM)
+        return status;
+    c.recompute = IJ_RECOMPUTE_BLOCKS;
+    return create_largest(trainer, device, c);
 }
 
 void ij_trainer_destroy(ij_trainer *t)
@@ -281,6 +291,11 @@ const ij_model_config *ij_trainer_model(const ij_trainer *t)
 int ij_trainer_micro_batch(const ij_trainer *t)
 {
     return t->model.config.batch;
+}
+
+bool ij_trainer_recomputes(const ij_trainer *t)
+{
+    return t->config.recompute == IJ_RECOMPUTE_BLOCKS;
 }
 
 int ij_trainer_kernels(const ij_trainer *t)

@@ -13,11 +13,16 @@ typedef enum ij_loss { IJ_LOSS_L2, IJ_LOSS_SMOOTH_L1 } ij_loss;
 
 enum { IJ_MICRO_AUTO = -1 };
 
+/* What a backward pass finds of a block's forward pass: all that it needs, or the block's input, from which the rest is
+ * computed again. AUTO: all, where that fits. */
+typedef enum ij_recompute { IJ_RECOMPUTE_NONE, IJ_RECOMPUTE_BLOCKS, IJ_RECOMPUTE_AUTO } ij_recompute;
+
 typedef struct ij_trainer_config {
     ij_model_config model;
-    int batch;              /* B */
-    int micro_batch;        /* images that are computed on at a time, the result being the same; 0: all of the batch,
-                               IJ_MICRO_AUTO: as many as fit, see ij_trainer_create */
+    int batch;       /* B */
+    int micro_batch; /* images that are computed on at a time, the result being the same; 0: all of the batch,
+                        IJ_MICRO_AUTO: as many as fit, see ij_trainer_create */
+    ij_recompute recompute;
     uint64_t memory;        /* bytes that the trainer may take on the device; 0: what there is */
     int contexts;           /* context blocks per image */
     int targets;            /* target blocks per image */

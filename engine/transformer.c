@@ -16,9 +16,10 @@ ij_status ij_block_queries(const ij_stack_ops *ops, const ij_block *b, ij_sequen
     return ij_gemm_forward(ops->gemm, &b->qkv, scratch->norm, m->qkv, s.tokens, &(ij_tail){0});
 }
 
-/* x + proj(attention(LN1(x))), then that + fc2(GELU(fc1(LN2(.)))); `pre` NULL keeps nothing of GELU's input. */
-static ij_status forward(const ij_stack_ops *ops, const ij_block *b, ij_sequences s, ij_wanted wanted,
-                         const ij_block_memory *m, const ij_scratch *scratch, cl_mem pre, cl_mem y)
+/* All that a block keeps: middle = x + proj(attention(LN1(x))) and what comes before it, pre = fc1(LN2(middle)), or
+ * nothing of it where it is NULL; GELU(pre) stays in scratch->wide. */
+static ij_status keep(const ij_stack_ops *ops, const ij_block *b, ij_sequences s, ij_wanted wanted,
+                      const ij_block_memory *m, const ij_scratch *scratch, cl_mem pre)
 {
     int n = s.tokens;
     cl_mem attn;
@@ -29,8 +30,22 @@ static ij_status forward(const ij_stack_ops *ops, const ij_block *b, ij_sequence
     TRY(wanted_rows(ops, wanted, m->attn, scratch->norm, b->proj.in, &attn));
     TRY(ij_gemm_forward(ops->gemm, &b->proj, attn, m->middle, n, &(ij_tail){.add = m->input, .rows = wanted.rows}));
     TRY(ij_layernorm_forward(ops->layernorm, &b->norm2, m->middle, NULL, scratch->norm, n));
-    TRY(ij_gemm_forward(ops->gemm, &b->fc1, scratch->norm, scratch->wide, n, &(ij_tail){.gelu = true, .pre = pre}));
+    return ij_gemm_forward(ops->gemm, &b->fc1, scratch->norm, scratch->wide, n, &(ij_tail){.gelu = true, .pre = pre});
+}
+
+/* y = middle + fc2(GELU(pre)). */
+static ij_status forward(const ij_stack_ops *ops, const ij_block *b, ij_sequences s, ij_wanted wanted,
+                         const ij_block_memory *m, const ij_scratch *scratch, cl_mem pre, cl_mem y)
+{
+    int n = wanted.rows ? wanted.count : s.tokens;
+    TRY(keep(ops, b, s, wanted, m, scratch, pre));
     return ij_gemm_forward(ops->gemm, &b->fc2, scratch->wide, y, n, &(ij_tail){.add = m->middle});
+}
+
+ij_status ij_block_again(const ij_stack_ops *ops, const ij_block *block, ij_sequences s, ij_wanted wanted,
+                         const ij_block_memory *memory, const ij_scratch *scratch)
+{
+    return keep(ops, block, s, wanted, memory, scratch, memory->pre);
 }
 
 ij_status ij_block_forward(const ij_stack_ops *ops, const ij_block *block, ij_sequences s, ij_wanted wanted,

@@ -199,6 +199,9 @@ static ij_status open_trainer(run *r)
     if (images < config.batch)
         ij_say("memory: batches of %d images are computed %d at a time%s\n", config.batch, images,
                r->config.data.micro_batch ? "" : ", as many as fit");
+    if (ij_trainer_recomputes(r->trainer))
+        ij_say("memory: blocks are computed again on the way back%s\n",
+               r->config.run.recompute == IJ_CONFIG_RECOMPUTE_AUTO ? ": nothing else fits" : "");
     return load_weights(r);
 }
 

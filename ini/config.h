@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { IJ_CONFIG_TEXT = 1024, IJ_CONFIG_MAX_KEYS = 80, IJ_CONFIG_MAX_NOTES = 8 };
+enum { IJ_CONFIG_TEXT = 1024, IJ_CONFIG_MAX_KEYS = 96, IJ_CONFIG_MAX_NOTES = 8 };
 
 /* The values of the choices, in the order of their names in schema.c. */
 typedef enum ij_config_decode { IJ_CONFIG_DECODE_FAST, IJ_CONFIG_DECODE_EXACT } ij_config_decode;
@@ -19,6 +19,11 @@ typedef enum ij_config_sampler { IJ_CONFIG_SAMPLER_MULTIBLOCK, IJ_CONFIG_SAMPLER
 typedef enum ij_config_truncate { IJ_CONFIG_TRUNCATE_BATCH, IJ_CONFIG_TRUNCATE_NONE } ij_config_truncate;
 typedef enum ij_config_init { IJ_CONFIG_INIT_OFFICIAL, IJ_CONFIG_INIT_XAVIER } ij_config_init;
 typedef enum ij_config_loss { IJ_CONFIG_LOSS_SMOOTH_L1, IJ_CONFIG_LOSS_L2 } ij_config_loss;
+typedef enum ij_config_recompute {
+    IJ_CONFIG_RECOMPUTE_AUTO,
+    IJ_CONFIG_RECOMPUTE_NONE,
+    IJ_CONFIG_RECOMPUTE_BLOCKS
+} ij_config_recompute;
 typedef enum ij_config_gemm { IJ_CONFIG_GEMM_AUTO, IJ_CONFIG_GEMM_OWN, IJ_CONFIG_GEMM_CLBLAST } ij_config_gemm;
 typedef enum ij_config_model {
     IJ_CONFIG_CUSTOM,
@@ -40,7 +45,7 @@ typedef struct ij_config_data {
     bool pin_mem;
     char root_path[IJ_CONFIG_TEXT];
     bool use_color_distortion, use_gaussian_blur, use_horizontal_flip;
-    int decode; /* ij_config_decode */
+    int decode;      /* ij_config_decode */
     int micro_batch; /* 0: auto */
     double max_bad_share;
     int64_t max_pixels;
@@ -81,7 +86,7 @@ typedef struct ij_config_optimization {
     int loss; /* ij_config_loss */
     double pixel_start, pixel_weight;
     int target_layers;
-    double clip_grad;   /* 0: none */
+    double clip_grad; /* 0: none */
     double variance_weight, covariance_weight, sigreg_weight;
     double ema_horizon; /* 0: ema counts; else ema has its default */
     double betas[2];
@@ -109,6 +114,7 @@ typedef struct ij_config_run {
     char device[IJ_CONFIG_TEXT];
     int gemm;       /* ij_config_gemm */
     int64_t memory; /* bytes; 0: no limit */
+    int recompute;  /* ij_config_recompute */
     int64_t seed;
 } ij_config_run;
 

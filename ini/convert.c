@@ -76,6 +76,18 @@ ij_drawing ij_config_drawing(const ij_config *c)
                         .init = c->meta.init == IJ_CONFIG_INIT_XAVIER ? IJ_INIT_XAVIER : IJ_INIT_OFFICIAL};
 }
 
+static ij_recompute recompute(int choice)
+{
+    switch (choice) {
+    case IJ_CONFIG_RECOMPUTE_NONE:
+        return IJ_RECOMPUTE_NONE;
+    case IJ_CONFIG_RECOMPUTE_BLOCKS:
+        return IJ_RECOMPUTE_BLOCKS;
+    default:
+        return IJ_RECOMPUTE_AUTO;
+    }
+}
+
 ij_trainer_config ij_config_trainer(const ij_config *c)
 {
     ij_drawing drawing = ij_config_drawing(c);
@@ -83,6 +95,7 @@ ij_trainer_config ij_config_trainer(const ij_config *c)
                            .batch = c->data.batch_size,
                            .micro_batch = c->data.micro_batch ? c->data.micro_batch : IJ_MICRO_AUTO,
                            .memory = (uint64_t)c->run.memory,
+                           .recompute = recompute(c->run.recompute),
                            .contexts = c->mask.num_enc_masks,
                            .loss = c->optimization.loss == IJ_CONFIG_LOSS_L2 ? IJ_LOSS_L2 : IJ_LOSS_SMOOTH_L1,
                            .gemm = gemm_backend(c->run.gemm),

@@ -11,6 +11,7 @@ static const char *const truncate_names[] = {"batch", "none", NULL};
 static const char *const sampler_names[] = {"multiblock", "scatter", NULL};
 static const char *const init_names[] = {"official", "xavier", NULL};
 static const char *const loss_names[] = {"smooth_l1", "l2", NULL};
+static const char *const recompute_names[] = {"auto", "none", "blocks", NULL};
 static const char *const gemm_names[] = {"auto", "own", "clblast", NULL};
 static const char *const model_names[] = {"custom",    "vit_tiny", "vit_small", "vit_base",
                                           "vit_large", "vit_huge", "vit_giant", NULL};
@@ -103,8 +104,7 @@ const ij_key ij_schema[] = {
     BOOL(meta, rescale_residual, 0, "false", "divide block l's first proj and fc2 by sqrt(2l), as the paper says"),
     CHOICE(meta, init, init_names, 0, "official",
            "first weights: normals of std 0.02, or uniform within Glorot's bound (xavier)"),
-    REAL(meta, position_scale, 1e-6, 1000, 0, "1",
-         "what the position tables, sines and cosines, are multiplied by"),
+    REAL(meta, position_scale, 1e-6, 1000, 0, "1", "what the position tables, sines and cosines, are multiplied by"),
 
     PAIR(optimization, ema, 0, 1, 0, "0.996, 1", "target encoder's momentum at the first and last step"),
     INT(optimization, epochs, 1, 1000000, IJ_LATER, "300", "passes over the data set"),
@@ -153,6 +153,8 @@ const ij_key ij_schema[] = {
          "device: its number, part of its name, or a type; empty: IJEPA_DEVICE or the first GPU"),
     CHOICE(run, gemm, gemm_names, IJ_LATER, "auto", "whose matrix products: ours, CLBlast's, or what suits the device"),
     BYTES(run, memory, IJ_FREE, "0", "memory of the device that a run may take, such as 6G; 0: all there is"),
+    CHOICE(run, recompute, recompute_names, IJ_FREE, "auto",
+           "compute blocks again on the way back, for less memory; auto: where nothing else fits"),
     LONG(run, seed, 0, 9e15, 0, "0", "of weights, order, crops and masks"),
 };
 

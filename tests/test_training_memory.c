@@ -44,6 +44,7 @@ static void expect_nothing_made(ij_gemm_backend gemm, int micro_batch)
     ij_trainer_config config = case_config();
     config.gemm = gemm;
     config.micro_batch = micro_batch;
+    config.recompute = micro_batch ? IJ_RECOMPUTE_BLOCKS : IJ_RECOMPUTE_NONE;
     ij_trainer *t = case_trainer(&config);
     run_steps(t, 0, 1);
     int before[MAKERS];
@@ -70,7 +71,7 @@ static void nothing_made_clblast(void **state)
     expect_nothing_made(IJ_GEMM_CLBLAST, 0);
 }
 
-static void nothing_made_micro_batches(void **state)
+static void nothing_made_less_memory(void **state)
 {
     (void)state;
     expect_nothing_made(IJ_GEMM_OWN, 1);
@@ -99,6 +100,7 @@ static void expect_flat(int micro_batch)
         skip_because("there is no /proc/self/statm");
     ij_trainer_config config = case_config();
     config.micro_batch = micro_batch;
+    config.recompute = micro_batch ? IJ_RECOMPUTE_BLOCKS : IJ_RECOMPUTE_NONE;
     ij_trainer *t = case_trainer(&config);
     run_steps(t, 0, 200);
     long before = resident();
@@ -115,7 +117,7 @@ static void host_memory_is_flat(void **state)
     expect_flat(0);
 }
 
-static void host_memory_is_flat_micro_batches(void **state)
+static void host_memory_is_flat_less_memory(void **state)
 {
     (void)state;
     expect_flat(1);
@@ -126,9 +128,9 @@ int main(void)
     if (!case_device())
         return CASE_NO_DEVICE;
     const struct CMUnitTest tests[] = {cmocka_unit_test(nothing_made_own), cmocka_unit_test(nothing_made_clblast),
-                                       cmocka_unit_test(nothing_made_micro_batches),
+                                       cmocka_unit_test(nothing_made_less_memory),
                                        cmocka_unit_test(host_memory_is_flat),
-                                       cmocka_unit_test(host_memory_is_flat_micro_batches)};
+                                       cmocka_unit_test(host_memory_is_flat_less_memory)};
     int failed = cmocka_run_group_tests_name("memory", tests, NULL, NULL);
     case_close();
     return failed;

@@ -16,8 +16,8 @@
 static const double tolerance = 1e-5;
 
 static const char usage[] =
-    "usage: replay [--device D] [--gemm auto|own|clblast] [--micro-batch N] [--implementations]\n"
-    "              [--tuning FILE] FILE...\n"
+    "usage: replay [--device D] [--gemm auto|own|clblast] [--micro-batch N] [--recompute]\n"
+    "              [--implementations] [--tuning FILE] FILE...\n"
     "\n"
     "Runs the training steps of each golden FILE (safetensors) and compares outputs, gradients, losses and weights\n"
     "with the file's. The last line is \"N passed, M failed\"; the exit status is 0 only if nothing failed.\n"
@@ -26,6 +26,7 @@ static const char usage[] =
     "  --gemm G     whose matrix products: the project's own, CLBlast's, or what suits the device (auto)\n"
     "  --micro-batch N\n"
     "               computes on N images of a batch at a time, where the loss lets it\n"
+    "  --recompute  computes blocks again on the way back\n"
     "  --implementations\n"
     "               with every implementation of every operation that the device can build, one after the other\n"
     "  --tuning F   the tuning database; default: IJEPA_TUNING, or the XDG data folder's; off: none\n";
@@ -151,7 +152,7 @@ typedef struct request {
     const char *device;
     ij_gemm_backend gemm;
     int micro_batch; /* 0: none */
-    bool implementations;
+    bool implementations, recompute;
     char **files;
     int count, passed, failed;
 } request;
@@ -165,6 +166,7 @@ static ij_status prepare(replay *r, ij_device *device, const request *q)
 {
     ij_trainer_config *c = &r->golden.config;
     c->gemm = q->gemm;
+    c->recompute = q->recompute ? IJ_RECOMPUTE_BLOCKS : IJ_RECOMPUTE_NONE;
     if (q->micro_batch && q->micro_batch < c->batch && !is_regularised(c)) /* those are of a whole batch */
         c->micro_batch = q->micro_batch;
     ij_status status = ij_trainer_create(&r->trainer, device, &r->golden.config);
@@ -385,6 +387,7 @@ int main(int argc, char **argv)
     static const struct option options[] = {{"device", required_argument, NULL, 'd'},
                                             {"gemm", required_argument, NULL, 'g'},
                                             {"micro-batch", required_argument, NULL, 'm'},
+                                            {"recompute", no_argument, NULL, 'r'},
                                             {"implementations", no_argument, NULL, 'i'},
                                             {"tuning", required_argument, NULL, 't'},
                                             {"help", no_argument, NULL, 'h'},
@@ -401,6 +404,8 @@ int main(int argc, char **argv)
             q.device = optarg;
         if (option == 'm')
             q.micro_batch = atoi(optarg);
+        if (option == 'r')
+            q.recompute = true;
         if (option == 'i')
             q.implementations = true;
         if (option == 't')

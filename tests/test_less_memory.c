@@ -1,4 +1,5 @@
-/* A batch in micro-batches: the losses and weights of the whole batch, whatever their size, and less memory. */
+/* What a step can do with less memory: a batch in micro-batches has the losses and weights of the whole batch, whatever
+ * their size, and blocks that are computed again have the very same. */
 #include "tests/test_model_case.h"
 
 #include <setjmp.h>
@@ -84,6 +85,12 @@ static void compare(const outcome *got, const outcome *want, const char *what)
     assert_true(weights < 1e-6);
 }
 
+static void free_outcome(outcome *o)
+{
+    free(o->weights);
+    free(o->state);
+}
+
 /* Contexts are ragged, targets of two blocks and the last micro-batch smaller than the others. */
 static void as_the_whole_batch(void **state)
 {
@@ -97,10 +104,24 @@ static void as_the_whole_batch(void **state)
     compare(&two, &whole, "micro-batches of 2 and 1 images");
     compare(&one, &whole, "micro-batches of 1 image");
     assert_true(one.bytes < two.bytes && two.bytes < whole.bytes);
-    const outcome *all[] = {&whole, &same, &two, &one, &again};
-    for (int i = 0; i < 5; i++) {
-        free(all[i]->weights);
-        free(all[i]->state);
+    outcome *all[] = {&whole, &same, &two, &one, &again};
+    for (int i = 0; i < 5; i++)
+        free_outcome(all[i]);
+}
+
+/* Bit for bit, alone and in micro-batches. */
+static void computed_again(void **state)
+{
+    (void)state;
+    ij_trainer_config kept = case_config(), again = case_config();
+    again.recompute = IJ_RECOMPUTE_BLOCKS;
+    for (int micro_batch = 0; micro_batch < 3; micro_batch++) {
+        outcome want = run(kept, micro_batch), got = run(again, micro_batch);
+        assert_memory_equal(got.state, want.state, (size_t)want.state_floats * sizeof *want.state);
+        assert_memory_equal(got.losses, want.losses, sizeof want.losses);
+        assert_true(got.bytes < want.bytes);
+        free_outcome(&want);
+        free_outcome(&got);
     }
 }
 
@@ -164,6 +185,16 @@ static void as_many_as_fit(void **state)
             ij_trainer_destroy(t);
         }
     config.memory = bytes[1] - 1;
+    config.recompute = IJ_RECOMPUTE_AUTO; /* the last resort, with micro-batches that are as large as then may be */
+    t = case_trainer(&config);
+    assert_true(ij_trainer_recomputes(t) && ij_trainer_device_bytes(t) <= config.memory);
+    ij_trainer_destroy(t);
+    config.memory = bytes[1];
+    t = case_trainer(&config);
+    assert_false(ij_trainer_recomputes(t));
+    ij_trainer_destroy(t);
+    config.memory = bytes[1] - 1;
+    config.recompute = IJ_RECOMPUTE_NONE;
     assert_int_equal(ij_trainer_create(&t, case_device(), &config), IJ_ENOMEM);
     assert_null(t);
     assert_non_null(strstr(ij_error(), "and may take"));
@@ -183,9 +214,10 @@ int main(void)
 {
     if (!case_device())
         return CASE_NO_DEVICE;
-    const struct CMUnitTest tests[] = {cmocka_unit_test(as_the_whole_batch), cmocka_unit_test(as_many_as_fit),
-                                       cmocka_unit_test(refused), cmocka_unit_test(what_is_not_there)};
-    int failed = cmocka_run_group_tests_name("micro-batches", tests, NULL, NULL);
+    const struct CMUnitTest tests[] = {cmocka_unit_test(as_the_whole_batch), cmocka_unit_test(computed_again),
+                                       cmocka_unit_test(as_many_as_fit), cmocka_unit_test(refused),
+                                       cmocka_unit_test(what_is_not_there)};
+    int failed = cmocka_run_group_tests_name("less memory", tests, NULL, NULL);
     case_close();
     return failed;
 }
