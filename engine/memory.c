@@ -8,6 +8,7 @@ typedef struct entry {
     const char *group;
     uint64_t bytes;
     cl_mem_flags flags;
+    bool host; /* in the host's memory: not of the device's */
     cl_mem *where;
     cl_mem made;
 } entry;
@@ -38,7 +39,7 @@ void ij_plan_destroy(ij_plan *plan)
     free(plan);
 }
 
-ij_status ij_plan_add(ij_plan *plan, const char *group, uint64_t bytes, cl_mem_flags flags, cl_mem *where)
+static ij_status add(ij_plan *plan, entry new)
 {
     if (plan->count == plan->capacity) {
         int capacity = plan->capacity ? 2 * plan->capacity : 64;
@@ -48,9 +49,21 @@ ij_status ij_plan_add(ij_plan *plan, const char *group, uint64_t bytes, cl_mem_f
         plan->entries = longer;
         plan->capacity = capacity;
     }
-    *where = NULL;
-    plan->entries[plan->count++] = (entry){group, bytes ? bytes : 4, flags, where, NULL};
+    *new.where = NULL;
+    new.bytes = new.bytes ? new.bytes : 4;
+    plan->entries[plan->count++] = new;
     return IJ_OK;
+}
+
+ij_status ij_plan_add(ij_plan *plan, const char *group, uint64_t bytes, cl_mem_flags flags, cl_mem *where)
+{
+    return add(plan, (entry){.group = group, .bytes = bytes, .flags = flags, .where = where});
+}
+
+ij_status ij_plan_add_host(ij_plan *plan, const char *group, uint64_t bytes, cl_mem *where)
+{
+    cl_mem_flags flags = CL_MEM_READ_WRITE | CL_MEM_ALLOC_HOST_PTR;
+    return add(plan, (entry){.group = group, .bytes = bytes, .flags = flags, .host = true, .where = where});
 }
 
 void ij_plan_limit(ij_plan *plan, uint64_t bytes)
@@ -62,7 +75,7 @@ uint64_t ij_plan_bytes(const ij_plan *plan)
 {
     uint64_t sum = 0;
     for (int i = 0; i < plan->count; i++)
-        sum += plan->entries[i].bytes;
+        sum += plan->entries[i].host ? 0 : plan->entries[i].bytes;
     return sum;
 }
 
@@ -84,8 +97,8 @@ static void tabulate(const ij_plan *plan, char *text, size_t size)
                 bytes += plan->entries[j].bytes;
                 buffers++;
             }
-        int n =
-            snprintf(text + used, size - used, "  %-24s %10.1f MiB in %d\n", group, (double)bytes / 1048576.0, buffers);
+        int n = snprintf(text + used, size - used, "  %-24s %10.1f MiB in %d%s\n", group, (double)bytes / 1048576.0,
+                         buffers, plan->entries[i].host ? ", not on the device" : "");
         if (n < 0 || (size_t)n >= size - used)
             return;
         used += (size_t)n;

@@ -185,7 +185,7 @@ ij_status ij_model_plan(ij_model *m, ij_device *device, const ij_trainer_config 
     m->batch = config->batch;
     m->patches = ij_model_patches(&config->model);
     TRY(make_kernels(m));
-    TRY(ij_params_plan(&m->params, device, &m->gemm, &config->model, plan));
+    TRY(ij_params_plan(&m->params, device, &m->gemm, &config->model, config->offload == IJ_OFFLOAD_MOMENTS, plan));
     TRY(plan_transposed(m, plan));
     TRY(plan_activations(m, plan));
     if (!(config->variance_weight > 0 || config->covariance_weight > 0 || config->sigreg_weight > 0))

@@ -168,8 +168,14 @@ static void place(ij_params *p)
         }
 }
 
+static ij_status plan_moment(ij_plan *plan, size_t bytes, bool offload, cl_mem *where)
+{
+    return offload ? ij_plan_add_host(plan, "moments", bytes, where)
+                   : ij_plan_add(plan, "moments", bytes, CL_MEM_READ_WRITE, where);
+}
+
 ij_status ij_params_plan(ij_params *p, ij_device *device, const ij_gemm *gemm, const ij_model_config *model,
-                         ij_plan *plan)
+                         bool offload, ij_plan *plan)
 {
     memset(p, 0, sizeof *p);
     p->device = device;
@@ -187,21 +193,17 @@ ij_status ij_params_plan(ij_params *p, ij_device *device, const ij_gemm *gemm, c
         return ij_fail(IJ_ENOMEM, "out of memory for the list of parameters");
     place(p);
 
-    ij_status status = IJ_OK;
-    for (int i = 0; i < p->segment_count && !status; i++) {
+    for (int i = 0; i < p->segment_count; i++) {
         ij_segment *s = &p->segments[i];
-        struct {
-            const char *group;
-            cl_mem *where;
-        } all[] = {{"weights", &s->weight},
-                   {"gradients", &s->gradient},
-                   {"moments", &s->moment1},
-                   {"moments", &s->moment2},
-                   {"target encoder", &s->target}};
-        for (int k = 0; k < (i < encoder_segments ? 5 : 4) && !status; k++)
-            status = ij_plan_add(plan, all[k].group, s->floats * sizeof(float), CL_MEM_READ_WRITE, all[k].where);
+        size_t bytes = s->floats * sizeof(float);
+        TRY(ij_plan_add(plan, "weights", bytes, CL_MEM_READ_WRITE, &s->weight));
+        TRY(ij_plan_add(plan, "gradients", bytes, CL_MEM_READ_WRITE, &s->gradient));
+        TRY(plan_moment(plan, bytes, offload, &s->moment1));
+        TRY(plan_moment(plan, bytes, offload, &s->moment2));
+        if (i < encoder_segments)
+            TRY(ij_plan_add(plan, "target encoder", bytes, CL_MEM_READ_WRITE, &s->target));
     }
-    return status;
+    return IJ_OK;
 }
 
 static ij_status view(cl_mem segment, const ij_tensor *t, cl_mem *where)

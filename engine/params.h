@@ -38,9 +38,10 @@ typedef struct ij_params {
     int head[IJ_TERMS]; /* segment of the predictor's head for a term of the loss; -1: it has none of its own */
 } ij_params;
 
-/* Lays the tensors of `model` out and announces their memory in `plan`. */
+/* Lays the tensors of `model` out and announces their memory in `plan`; that of the moments in the host's memory where
+ * `offload`. */
 ij_status ij_params_plan(ij_params *p, ij_device *device, const ij_gemm *gemm, const ij_model_config *model,
-                         ij_plan *plan);
+                         bool offload, ij_plan *plan);
 /* After the plan is committed: the views of each tensor. */
 ij_status ij_params_views(ij_params *p);
 void ij_params_destroy(ij_params *p);

@@ -3,6 +3,7 @@
 #include "engine/base/try.h"
 #include "engine/encoder_weights.h"
 #include "engine/model.h"
+#include "engine/offload.h"
 #include "engine/ops/optimizer.h"
 #include "engine/position.h"
 #include "engine/slot.h"
@@ -29,6 +30,8 @@ struct ij_trainer {
     ij_plan *plan;
     ij_model model;
     ij_optimizer optimizer;
+    ij_offload offload;
+    int64_t *updates; /* [segments] of each in this step: see updates_of */
     ij_slot slots[2];
     measurement measured[2];
     int64_t step;
@@ -185,6 +188,11 @@ static ij_status create(ij_trainer *t)
     TRY(ij_model_plan(&t->model, t->device, &t->config, t->plan));
     TRY(ij_optimizer_create(&t->optimizer, t->device));
     TRY(plan_clipping(t));
+    t->updates = calloc((size_t)t->model.params.segment_count, sizeof *t->updates);
+    if (!t->updates)
+        return ij_fail(IJ_ENOMEM, "out of memory for the list of updates");
+    if (t->config.offload == IJ_OFFLOAD_MOMENTS)
+        TRY(ij_offload_plan(&t->offload, t->device, t->model.params.segments, t->model.params.segment_count, t->plan));
     for (int i = 0; i < 2; i++) {
         TRY(ij_slot_plan(&t->slots[i], t->device, &t->config, t->plan));
         t->measured[i].step = -1;
@@ -237,19 +245,32 @@ static ij_status create_largest(ij_trainer **trainer, ij_device *device, ij_trai
     }
 }
 
-/* First smaller micro-batches, which cost little, then blocks that are computed again. */
+/* What is given up for memory, in this order: first smaller micro-batches, which cost little, then blocks that are
+ * computed again, then moments that travel. */
 ij_status ij_trainer_create(ij_trainer **trainer, ij_device *device, const ij_trainer_config *config)
 {
-    ij_trainer_config c = *config;
+    static const struct {
+        ij_recompute recompute;
+        ij_offload_what offload;
+    } tries[] = {{IJ_RECOMPUTE_NONE, IJ_OFFLOAD_NONE},
+                 {IJ_RECOMPUTE_BLOCKS, IJ_OFFLOAD_NONE},
+                 {IJ_RECOMPUTE_NONE, IJ_OFFLOAD_MOMENTS},
+                 {IJ_RECOMPUTE_BLOCKS, IJ_OFFLOAD_MOMENTS}};
+    ij_status status = ij_fail(IJ_EINVAL, "there is no such way to save memory");
     *trainer = NULL;
-    if (c.recompute != IJ_RECOMPUTE_AUTO)
-        return create_largest(trainer, device, c);
-    c.recompute = IJ_RECOMPUTE_NONE;
-    ij_status status = create_largest(trainer, device, c);
-    if (status != IJ_ENOMEM)
-        return status;
-    c.recompute = IJ_RECOMPUTE_BLOCKS;
-    return create_largest(trainer, device, c);
+    for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
+        ij_trainer_config c = *config;
+        bool either = c.recompute == IJ_RECOMPUTE_AUTO || c.recompute == tries[i].recompute;
+        bool other = c.offload == IJ_OFFLOAD_AUTO || c.offload == tries[i].offload;
+        if (!either || !other)
+            continue;
+        c.recompute = tries[i].recompute;
+        c.offload = tries[i].offload;
+        status = create_largest(trainer, device, c);
+        if (status != IJ_ENOMEM)
+            return status;
+    }
+    return status;
 }
 
 void ij_trainer_destroy(ij_trainer *t)
@@ -263,6 +284,8 @@ void ij_trainer_destroy(ij_trainer *t)
         free(t->measured[i].values);
     }
     ij_cl_forget(&t->updated);
+    ij_offload_destroy(&t->offload);
+    free(t->updates);
     ij_optimizer_destroy(&t->optimizer);
     ij_model_destroy(&t->model);
     ij_plan_destroy(t->plan);
@@ -296,6 +319,11 @@ int ij_trainer_micro_batch(const ij_trainer *t)
 bool ij_trainer_recomputes(const ij_trainer *t)
 {
     return t->config.recompute == IJ_RECOMPUTE_BLOCKS;
+}
+
+bool ij_trainer_offloads(const ij_trainer *t)
+{
+    return t->config.offload == IJ_OFFLOAD_MOMENTS;
 }
 
 int ij_trainer_kernels(const ij_trainer *t)
@@ -354,9 +382,15 @@ static ij_status update(ij_trainer *t, const ij_hyper *hyper, const ij_objective
     a.clipped = c->clip_grad > 0;
     if (a.clipped)
         TRY(clip(t, hyper, o));
-    for (int i = 0; i < t->model.params.segment_count; i++)
-        if ((a.step = updates_of(t, i, o, hyper)) > 0)
-            TRY(ij_optimizer_step(&t->optimizer, &t->model.params.segments[i], &a));
+    const ij_segment *segments = t->model.params.segments;
+    int count = t->model.params.segment_count;
+    for (int i = 0; i < count; i++)
+        t->updates[i] = updates_of(t, i, o, hyper);
+    if (t->offload.room[0][0])
+        return ij_offload_update(&t->offload, &t->optimizer, segments, t->updates, count, a);
+    for (int i = 0; i < count; i++)
+        if ((a.step = t->updates[i]) > 0)
+            TRY(ij_optimizer_step(&t->optimizer, &segments[i], &a));
     return IJ_OK;
 }
 

@@ -37,8 +37,9 @@ typedef struct ij_step_result {
 
 /* Plans and makes all device memory, compiles (or loads) the kernels, draws the initial weights. IJ_ENOMEM before any
  * allocation where the plan does not fit the device or config->memory, with the plan's largest entries and what to make
- * smaller. With IJ_MICRO_AUTO the micro-batches are the largest with which it does, all of the batch if that is; with
- * IJ_RECOMPUTE_AUTO blocks are computed again where nothing else fits. */
+ * smaller. With IJ_MICRO_AUTO the micro-batches are the largest with which it does, all of the batch if that is; where
+ * that is not enough IJ_RECOMPUTE_AUTO computes blocks again, and then IJ_OFFLOAD_AUTO puts moments into the host's
+ * memory. */
 ij_status ij_trainer_create(ij_trainer **trainer, ij_device *device, const ij_trainer_config *config);
 void ij_trainer_destroy(ij_trainer *trainer);
 
@@ -50,6 +51,8 @@ const ij_model_config *ij_trainer_model(const ij_trainer *trainer);
 int ij_trainer_micro_batch(const ij_trainer *trainer);
 /* Whether blocks are computed again on the way back. */
 bool ij_trainer_recomputes(const ij_trainer *trainer);
+/* Whether AdamW's moments lie in the host's memory. */
+bool ij_trainer_offloads(const ij_trainer *trainer);
 /* Kernels that the last step enqueued. */
 int ij_trainer_kernels(const ij_trainer *trainer);
 

@@ -17,12 +17,18 @@ enum { IJ_MICRO_AUTO = -1 };
  * computed again. AUTO: all, where that fits. */
 typedef enum ij_recompute { IJ_RECOMPUTE_NONE, IJ_RECOMPUTE_BLOCKS, IJ_RECOMPUTE_AUTO } ij_recompute;
 
+/* What lies in the host's memory and comes to the device when its turn is: AdamW's moments. AUTO: where nothing else
+ * fits.
+ */
+typedef enum ij_offload_what { IJ_OFFLOAD_NONE, IJ_OFFLOAD_MOMENTS, IJ_OFFLOAD_AUTO } ij_offload_what;
+
 typedef struct ij_trainer_config {
     ij_model_config model;
     int batch;       /* B */
     int micro_batch; /* images that are computed on at a time, the result being the same; 0: all of the batch,
                         IJ_MICRO_AUTO: as many as fit, see ij_trainer_create */
     ij_recompute recompute;
+    ij_offload_what offload;
     uint64_t memory;        /* bytes that the trainer may take on the device; 0: what there is */
     int contexts;           /* context blocks per image */
     int targets;            /* target blocks per image */

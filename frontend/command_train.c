@@ -202,6 +202,9 @@ static ij_status open_trainer(run *r)
     if (ij_trainer_recomputes(r->trainer))
         ij_say("memory: blocks are computed again on the way back%s\n",
                r->config.run.recompute == IJ_CONFIG_RECOMPUTE_AUTO ? ": nothing else fits" : "");
+    if (ij_trainer_offloads(r->trainer))
+        ij_say("memory: AdamW's moments are in the host's memory%s\n",
+               r->config.run.offload == IJ_CONFIG_OFFLOAD_AUTO ? ": nothing else fits" : "");
     return load_weights(r);
 }
 

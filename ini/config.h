@@ -24,6 +24,11 @@ typedef enum ij_config_recompute {
     IJ_CONFIG_RECOMPUTE_NONE,
     IJ_CONFIG_RECOMPUTE_BLOCKS
 } ij_config_recompute;
+typedef enum ij_config_offload {
+    IJ_CONFIG_OFFLOAD_AUTO,
+    IJ_CONFIG_OFFLOAD_NONE,
+    IJ_CONFIG_OFFLOAD_MOMENTS
+} ij_config_offload;
 typedef enum ij_config_gemm { IJ_CONFIG_GEMM_AUTO, IJ_CONFIG_GEMM_OWN, IJ_CONFIG_GEMM_CLBLAST } ij_config_gemm;
 typedef enum ij_config_model {
     IJ_CONFIG_CUSTOM,
@@ -115,6 +120,7 @@ typedef struct ij_config_run {
     int gemm;       /* ij_config_gemm */
     int64_t memory; /* bytes; 0: no limit */
     int recompute;  /* ij_config_recompute */
+    int offload;    /* ij_config_offload */
     int64_t seed;
 } ij_config_run;
 

@@ -88,6 +88,18 @@ static ij_recompute recompute(int choice)
     }
 }
 
+static ij_offload_what offload(int choice)
+{
+    switch (choice) {
+    case IJ_CONFIG_OFFLOAD_NONE:
+        return IJ_OFFLOAD_NONE;
+    case IJ_CONFIG_OFFLOAD_MOMENTS:
+        return IJ_OFFLOAD_MOMENTS;
+    default:
+        return IJ_OFFLOAD_AUTO;
+    }
+}
+
 ij_trainer_config ij_config_trainer(const ij_config *c)
 {
     ij_drawing drawing = ij_config_drawing(c);
@@ -96,6 +108,7 @@ ij_trainer_config ij_config_trainer(const ij_config *c)
                            .micro_batch = c->data.micro_batch ? c->data.micro_batch : IJ_MICRO_AUTO,
                            .memory = (uint64_t)c->run.memory,
                            .recompute = recompute(c->run.recompute),
+                           .offload = offload(c->run.offload),
                            .contexts = c->mask.num_enc_masks,
                            .loss = c->optimization.loss == IJ_CONFIG_LOSS_L2 ? IJ_LOSS_L2 : IJ_LOSS_SMOOTH_L1,
                            .gemm = gemm_backend(c->run.gemm),

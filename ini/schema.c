@@ -12,6 +12,7 @@ static const char *const sampler_names[] = {"multiblock", "scatter", NULL};
 static const char *const init_names[] = {"official", "xavier", NULL};
 static const char *const loss_names[] = {"smooth_l1", "l2", NULL};
 static const char *const recompute_names[] = {"auto", "none", "blocks", NULL};
+static const char *const offload_names[] = {"auto", "none", "moments", NULL};
 static const char *const gemm_names[] = {"auto", "own", "clblast", NULL};
 static const char *const model_names[] = {"custom",    "vit_tiny", "vit_small", "vit_base",
                                           "vit_large", "vit_huge", "vit_giant", NULL};
@@ -155,6 +156,8 @@ const ij_key ij_schema[] = {
     BYTES(run, memory, IJ_FREE, "0", "memory of the device that a run may take, such as 6G; 0: all there is"),
     CHOICE(run, recompute, recompute_names, IJ_FREE, "auto",
            "compute blocks again on the way back, for less memory; auto: where nothing else fits"),
+    CHOICE(run, offload, offload_names, IJ_FREE, "auto",
+           "keep AdamW's moments in the host's memory; auto: where nothing else fits"),
     LONG(run, seed, 0, 9e15, 0, "0", "of weights, order, crops and masks"),
 };
 

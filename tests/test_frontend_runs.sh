@@ -35,6 +35,25 @@ check "a second run's losses" "$(cut -d, -f1-5,7-9,11-14 "$run/jepa_r0.csv")" "$
 check "effective ranks, at the epochs' ends" "$(tail -n +2 "$run/jepa_r0.csv" | cut -d, -f12 | sed 's/..*/x/' | tr '\n' ,)" ',,x,,,x,'
 check "no curve without [eval]" "$(tail -n +2 "$run/jepa_r0.csv" | cut -d, -f13,14 | sort -u)" ','
 
+# With less memory the run is the same, resumed too: blocks that are computed again and moments in the host's memory leave
+# every bit as it is.
+tensors() {
+    local length
+    length=$(od -An -tu8 -N8 "$1" | tr -d ' ')
+    tail -c +$((length + 9)) "$1" | cksum
+}
+less=(--set run.recompute=blocks --set run.offload=moments)
+for kind in "" discrete; do
+    rm -rf "$work/less"
+    export IJEPA_MEMORY=$kind
+    expect 0 "AdamW's moments are in the host's memory$" train "$run/jepa-config.ini" "${less[@]}" \
+        --set "logging.folder=$work/less" --set optimization.max_steps=4
+    expect 0 'done: 6 of 6' train "$run/jepa-config.ini" "${less[@]}" --set "logging.folder=$work/less" --resume
+    check "weights and moments with less memory${kind:+, $kind}" "$(tensors "$work/less/jepa-latest.safetensors")" \
+        "$(tensors "$run/jepa-latest.safetensors")"
+    unset IJEPA_MEMORY
+done
+
 # A curve of what is learnt and pictures of it change neither what is trained nor the other columns.
 for i in 6 7 8 9 10 11; do cp "$images/one/0.jpg" "$images/one/$i.jpg"; cp "$images/one/0.jpg" "$images/two/$i.jpg"; done
 expect 0 'done' train "${tiny[@]}" --set optimization.epochs=4 --set "logging.folder=$work/plain"

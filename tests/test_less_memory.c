@@ -1,5 +1,6 @@
 /* What a step can do with less memory: a batch in micro-batches has the losses and weights of the whole batch, whatever
- * their size, and blocks that are computed again have the very same. */
+ * their size; blocks that are computed again and moments in the host's memory have the very same. */
+#include "engine/opencl.h"
 #include "tests/test_model_case.h"
 
 #include <setjmp.h>
@@ -125,6 +126,29 @@ static void computed_again(void **state)
     }
 }
 
+/* Bit for bit, on devices that share the host's memory and on those with memory of their own, clipped or not. */
+static void offloaded(void **state)
+{
+    (void)state;
+    ij_device *d = case_device();
+    bool unified = d->info.unified_memory;
+    for (int shared = 0; shared < 2; shared++)
+        for (int clipped = 0; clipped < 2; clipped++) {
+            ij_trainer_config here = case_config(), away = case_config();
+            here.clip_grad = away.clip_grad = clipped ? 0.1 : 0;
+            away.offload = IJ_OFFLOAD_MOMENTS;
+            away.recompute = clipped ? IJ_RECOMPUTE_BLOCKS : IJ_RECOMPUTE_NONE;
+            d->info.unified_memory = shared;
+            outcome want = run(here, 0), got = run(away, 0);
+            assert_memory_equal(got.state, want.state, (size_t)want.state_floats * sizeof *want.state);
+            assert_memory_equal(got.losses, want.losses, sizeof want.losses);
+            assert_true(got.bytes < want.bytes);
+            free_outcome(&want);
+            free_outcome(&got);
+        }
+    d->info.unified_memory = unified;
+}
+
 static void refused(void **state)
 {
     (void)state;
@@ -193,6 +217,25 @@ static void as_many_as_fit(void **state)
     t = case_trainer(&config);
     assert_false(ij_trainer_recomputes(t));
     ij_trainer_destroy(t);
+    config.recompute = IJ_RECOMPUTE_BLOCKS;
+    config.micro_batch = 1;
+    config.memory = 0;
+    t = case_trainer(&config);
+    uint64_t least = ij_trainer_device_bytes(t);
+    ij_trainer_destroy(t);
+    config.micro_batch = IJ_MICRO_AUTO; /* not even that is enough: moments leave */
+    config.recompute = IJ_RECOMPUTE_AUTO;
+    config.offload = IJ_OFFLOAD_AUTO;
+    config.memory = least;
+    t = case_trainer(&config);
+    assert_false(ij_trainer_offloads(t));
+    ij_trainer_destroy(t);
+    config.memory = least - 1;
+    t = case_trainer(&config);
+    assert_true(ij_trainer_offloads(t) && ij_trainer_device_bytes(t) < least);
+    ij_trainer_destroy(t);
+    config.offload = IJ_OFFLOAD_NONE;
+    config.memory = bytes[1];
     config.memory = bytes[1] - 1;
     config.recompute = IJ_RECOMPUTE_NONE;
     assert_int_equal(ij_trainer_create(&t, case_device(), &config), IJ_ENOMEM);
@@ -214,9 +257,9 @@ int main(void)
 {
     if (!case_device())
         return CASE_NO_DEVICE;
-    const struct CMUnitTest tests[] = {cmocka_unit_test(as_the_whole_batch), cmocka_unit_test(computed_again),
-                                       cmocka_unit_test(as_many_as_fit), cmocka_unit_test(refused),
-                                       cmocka_unit_test(what_is_not_there)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(as_the_whole_batch), cmocka_unit_test(computed_again), cmocka_unit_test(offloaded),
+        cmocka_unit_test(as_many_as_fit),     cmocka_unit_test(refused),        cmocka_unit_test(what_is_not_there)};
     int failed = cmocka_run_group_tests_name("less memory", tests, NULL, NULL);
     case_close();
     return failed;

@@ -45,6 +45,7 @@ static void expect_nothing_made(ij_gemm_backend gemm, int micro_batch)
     config.gemm = gemm;
     config.micro_batch = micro_batch;
     config.recompute = micro_batch ? IJ_RECOMPUTE_BLOCKS : IJ_RECOMPUTE_NONE;
+    config.offload = micro_batch ? IJ_OFFLOAD_MOMENTS : IJ_OFFLOAD_NONE;
     ij_trainer *t = case_trainer(&config);
     run_steps(t, 0, 1);
     int before[MAKERS];
@@ -101,6 +102,7 @@ static void expect_flat(int micro_batch)
     ij_trainer_config config = case_config();
     config.micro_batch = micro_batch;
     config.recompute = micro_batch ? IJ_RECOMPUTE_BLOCKS : IJ_RECOMPUTE_NONE;
+    config.offload = micro_batch ? IJ_OFFLOAD_MOMENTS : IJ_OFFLOAD_NONE;
     ij_trainer *t = case_trainer(&config);
     run_steps(t, 0, 200);
     long before = resident();

@@ -57,8 +57,9 @@ foreach(images 1 2)
   add_test(NAME replay-micro${images} COMMAND ${replay_golden} --micro-batch ${images})
   set_tests_properties(replay-micro${images} PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${device_environment}")
 endforeach()
-add_test(NAME replay-recompute COMMAND ${replay_golden} --recompute --micro-batch 1)
-set_tests_properties(replay-recompute PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${device_environment}")
+add_test(NAME replay-less-memory COMMAND ${replay_golden} --recompute --offload --micro-batch 1)
+set_tests_properties(replay-less-memory PROPERTIES SKIP_RETURN_CODE 77
+                                                   ENVIRONMENT "${device_environment};IJEPA_MEMORY=discrete")
 add_test(NAME replay-discrete COMMAND ${replay_golden})
 set_tests_properties(replay-discrete PROPERTIES SKIP_RETURN_CODE 77
                                                 ENVIRONMENT "${device_environment};IJEPA_MEMORY=discrete")

@@ -16,7 +16,7 @@
 static const double tolerance = 1e-5;
 
 static const char usage[] =
-    "usage: replay [--device D] [--gemm auto|own|clblast] [--micro-batch N] [--recompute]\n"
+    "usage: replay [--device D] [--gemm auto|own|clblast] [--micro-batch N] [--recompute] [--offload]\n"
     "              [--implementations] [--tuning FILE] FILE...\n"
     "\n"
     "Runs the training steps of each golden FILE (safetensors) and compares outputs, gradients, losses and weights\n"
@@ -27,6 +27,7 @@ static const char usage[] =
     "  --micro-batch N\n"
     "               computes on N images of a batch at a time, where the loss lets it\n"
     "  --recompute  computes blocks again on the way back\n"
+    "  --offload    keeps AdamW's moments in the host's memory\n"
     "  --implementations\n"
     "               with every implementation of every operation that the device can build, one after the other\n"
     "  --tuning F   the tuning database; default: IJEPA_TUNING, or the XDG data folder's; off: none\n";
@@ -152,7 +153,7 @@ typedef struct request {
     const char *device;
     ij_gemm_backend gemm;
     int micro_batch; /* 0: none */
-    bool implementations, recompute;
+    bool implementations, recompute, offload;
     char **files;
     int count, passed, failed;
 } request;
@@ -167,6 +168,7 @@ static ij_status prepare(replay *r, ij_device *device, const request *q)
     ij_trainer_config *c = &r->golden.config;
     c->gemm = q->gemm;
     c->recompute = q->recompute ? IJ_RECOMPUTE_BLOCKS : IJ_RECOMPUTE_NONE;
+    c->offload = q->offload ? IJ_OFFLOAD_MOMENTS : IJ_OFFLOAD_NONE;
     if (q->micro_batch && q->micro_batch < c->batch && !is_regularised(c)) /* those are of a whole batch */
         c->micro_batch = q->micro_batch;
     ij_status status = ij_trainer_create(&r->trainer, device, &r->golden.config);
@@ -388,6 +390,7 @@ int main(int argc, char **argv)
                                             {"gemm", required_argument, NULL, 'g'},
                                             {"micro-batch", required_argument, NULL, 'm'},
                                             {"recompute", no_argument, NULL, 'r'},
+                                            {"offload", no_argument, NULL, 'o'},
                                             {"implementations", no_argument, NULL, 'i'},
                                             {"tuning", required_argument, NULL, 't'},
                                             {"help", no_argument, NULL, 'h'},
@@ -404,6 +407,8 @@ int main(int argc, char **argv)
             q.device = optarg;
         if (option == 'm')
             q.micro_batch = atoi(optarg);
+        if (option == 'o')
+            q.offload = true;
         if (option == 'r')
             q.recompute = true;
         if (option == 'i')
