@@ -48,6 +48,10 @@ ij_status ij_batch_check(const ij_batch *b, int patches)
     for (int s = 0; s < sequences; s++)
         if (b->context_offset[s + 1] <= b->context_offset[s])
             return ij_fail(IJ_EINVAL, "context sequence %d of a batch is empty", s);
+    for (int s = 0; s < sequences; s++)
+        if (b->context_offset[s + 1] - b->context_offset[s] > b->context_capacity)
+            return ij_fail(IJ_EINVAL, "context sequence %d of a batch has %d patches where %d are possible", s,
+                           b->context_offset[s + 1] - b->context_offset[s], b->context_capacity);
     for (int i = 0; i < b->context_offset[sequences]; i++)
         if (b->context[i] < 0 || b->context[i] >= patches)
             return ij_fail(IJ_EINVAL, "a context mask names patch %d of %d", b->context[i], patches);

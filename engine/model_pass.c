@@ -190,7 +190,7 @@ static ij_status back_through_blocks(ij_model *m, const ij_net *net, const ij_ta
     for (int i = net->depth - 1; i >= 0; i--) {
         bool last = i + 1 == net->depth;
         if (!last && m->config.recompute == IJ_RECOMPUTE_BLOCKS) /* the last one's is still there */
-            TRY(ij_block_again(&ops, &net->blocks[i], s, (ij_wanted){0}, &tape->blocks[i], &m->scratch));
+            TRY(ij_block_again(&ops, &net->blocks[i], s, &tape->blocks[i], &m->scratch));
         TRY(ij_block_backward(&ops, &net->blocks[i], s, last ? wanted : (ij_wanted){0}, &tape->blocks[i], &m->scratch,
                               last ? dy : m->d, m->d));
     }

@@ -1,6 +1,7 @@
 #include "engine/offload.h"
 
 #include "engine/base/try.h"
+#include "engine/profile.h"
 
 #include <string.h>
 
@@ -30,10 +31,14 @@ static ij_status copy(ij_offload *o, const cl_mem from[2], const cl_mem to[2], s
                       cl_event *done)
 {
     ij_cl_forget(done);
-    for (int m = 0; m < 2; m++)
+    for (int m = 0; m < 2; m++) {
+        cl_event *profiled = ij_profile_transfer(o->device, "move moments", bytes);
         TRY(ij_cl_check(clEnqueueCopyBuffer(o->device->transfer, from[m], to[m], 0, 0, bytes, after ? 1 : 0,
-                                            after ? &after : NULL, m ? done : NULL),
+                                            after ? &after : NULL, m ? done : profiled),
                         "moving moments"));
+        if (m && profiled && !clRetainEvent(*done))
+            *profiled = *done;
+    }
     return ij_cl_check(clFlush(o->device->transfer), "moving moments");
 }
 

@@ -338,7 +338,8 @@ ij_status ij_params_write(ij_params *p, int index, ij_store store, bool target, 
     if (t->floats > (size_t)t->rows * (size_t)t->columns) /* the last panel's padding */
         memset(at, 0, t->floats * sizeof *at);
     reorder(p, t, values, at, true);
-    return unmap(p, index, memory, at);
+    TRY(unmap(p, index, memory, at));
+    return ij_cl_check(clFinish(p->device->compute), t->name); /* moments may be read by the other queue next */
 }
 
 /* ---- Initial weights --------------------------------------------------------------------------------------------- */

@@ -51,8 +51,7 @@ ij_status ij_slot_plan(ij_slot *s, ij_device *device, const ij_trainer_config *c
     cl_mem_flags flags = CL_MEM_READ_WRITE | (unified ? CL_MEM_ALLOC_HOST_PTR : 0);
     TRY(ij_plan_add(plan, "batches", s->pixel_bytes, flags, &s->pixels));
     if (!unified)
-        TRY(ij_plan_add(plan, "batches (pinned)", s->pixel_bytes, CL_MEM_READ_WRITE | CL_MEM_ALLOC_HOST_PTR,
-                        &s->staging));
+        TRY(ij_plan_add_host(plan, "batches (pinned)", s->pixel_bytes, &s->staging));
     return ij_plan_add(plan, "batches", ints, CL_MEM_READ_WRITE, &s->ints);
 }
 

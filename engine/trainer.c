@@ -160,6 +160,11 @@ static ij_status check_config(const ij_trainer_config *c)
     if (c->micro_batch && c->micro_batch < c->batch && is_regularised(c))
         return ij_fail(IJ_EINVAL, "variance, covariance and SIGReg are of a whole batch: they cannot be computed in "
                                   "micro-batches");
+    double all =
+        (double)c->targets * ((double)ij_most_context(c) + (double)c->contexts * c->batch * c->target_capacity);
+    if (all > 2e9)
+        return ij_fail(IJ_EINVAL, "a batch of %d images is more than this program can number: use a smaller batch",
+                       c->batch);
     ij_trainer_config micro = ij_micro_config(c);
     if (!can_number(&micro))
         return ij_fail(IJ_EINVAL,
@@ -232,6 +237,7 @@ static ij_status create_largest(ij_trainer **trainer, ij_device *device, ij_trai
     int images = config.batch, least = is_regularised(&config) ? config.batch : 1;
     if (config.micro_batch != IJ_MICRO_AUTO || config.batch < 1)
         return create_with(trainer, device, &config);
+    TRY(ij_model_config_check(&config.model));
     for (int parts = 1;; images = (config.batch + parts - 1) / parts) {
         config.micro_batch = images;
         ij_trainer_config micro = ij_micro_config(&config);
@@ -262,7 +268,9 @@ ij_status ij_trainer_create(ij_trainer **trainer, ij_device *device, const ij_tr
         ij_trainer_config c = *config;
         bool either = c.recompute == IJ_RECOMPUTE_AUTO || c.recompute == tries[i].recompute;
         bool other = c.offload == IJ_OFFLOAD_AUTO || c.offload == tries[i].offload;
-        if (!either || !other)
+        bool saves = tries[i].offload == IJ_OFFLOAD_NONE || c.offload == IJ_OFFLOAD_MOMENTS ||
+                     !device->info.unified_memory || c.memory; /* else the host's memory is the device's */
+        if (!either || !other || !saves)
             continue;
         c.recompute = tries[i].recompute;
         c.offload = tries[i].offload;

@@ -39,7 +39,7 @@ typedef struct ij_step_result {
  * allocation where the plan does not fit the device or config->memory, with the plan's largest entries and what to make
  * smaller. With IJ_MICRO_AUTO the micro-batches are the largest with which it does, all of the batch if that is; where
  * that is not enough IJ_RECOMPUTE_AUTO computes blocks again, and then IJ_OFFLOAD_AUTO puts moments into the host's
- * memory. */
+ * memory, unless that is the device's too and config->memory sets no limit. */
 ij_status ij_trainer_create(ij_trainer **trainer, ij_device *device, const ij_trainer_config *config);
 void ij_trainer_destroy(ij_trainer *trainer);
 

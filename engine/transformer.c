@@ -42,10 +42,10 @@ static ij_status forward(const ij_stack_ops *ops, const ij_block *b, ij_sequence
     return ij_gemm_forward(ops->gemm, &b->fc2, scratch->wide, y, n, &(ij_tail){.add = m->middle});
 }
 
-ij_status ij_block_again(const ij_stack_ops *ops, const ij_block *block, ij_sequences s, ij_wanted wanted,
-                         const ij_block_memory *memory, const ij_scratch *scratch)
+ij_status ij_block_again(const ij_stack_ops *ops, const ij_block *block, ij_sequences s, const ij_block_memory *memory,
+                         const ij_scratch *scratch)
 {
-    return keep(ops, block, s, wanted, memory, scratch, memory->pre);
+    return keep(ops, block, s, (ij_wanted){0}, memory, scratch, memory->pre);
 }
 
 ij_status ij_block_forward(const ij_stack_ops *ops, const ij_block *block, ij_sequences s, ij_wanted wanted,

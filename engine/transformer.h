@@ -51,9 +51,10 @@ typedef struct ij_wanted {
 ij_status ij_block_forward(const ij_stack_ops *ops, const ij_block *block, ij_sequences s, ij_wanted wanted,
                            const ij_block_memory *memory, const ij_scratch *scratch, cl_mem y);
 
-/* What ij_block_forward left in memory, from memory->input alone and without the result: bit for bit. */
-ij_status ij_block_again(const ij_stack_ops *ops, const ij_block *block, ij_sequences s, ij_wanted wanted,
-                         const ij_block_memory *memory, const ij_scratch *scratch);
+/* What ij_block_forward left in memory where all rows were wanted, from memory->input alone and without the result: bit
+ * for bit. */
+ij_status ij_block_again(const ij_stack_ops *ops, const ij_block *block, ij_sequences s, const ij_block_memory *memory,
+                         const ij_scratch *scratch);
 
 /* x = block(x), nothing kept: qkv, attn, middle and hidden results live in `memory`, shared by all blocks; its `pre` is
  * not used, `input` is x. */

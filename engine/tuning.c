@@ -24,16 +24,20 @@ ij_choice *ij_tuning_start_of(ij_tuning *t, const ij_implementation *of)
     return &t->start[index_of(of)];
 }
 
-/* The first that offers itself and wants weights as the products have them. */
+/* The first that offers itself and wants weights as the products have them; where none offers itself, the first that
+ * can be built. */
 static const ij_implementation *first_of(const ij_tuning *t, ij_group group)
 {
-    const ij_implementation *gemm = t->row[IJ_GROUP_GEMM];
+    const ij_implementation *gemm = t->row[IJ_GROUP_GEMM], *built = NULL;
     for (const ij_implementation *const *i = ij_implementations; *i; i++) {
-        bool fits = (*i)->group == group && can_build(t->device, *i) && (!(*i)->offers || (*i)->offers(t->device));
-        if (fits && (group != IJ_GROUP_GRADIENT || !gemm || gemm->layout == (*i)->layout))
+        bool fits = group != IJ_GROUP_GRADIENT || !gemm || gemm->layout == (*i)->layout;
+        if ((*i)->group != group || !fits || !can_build(t->device, *i))
+            continue;
+        if (!(*i)->offers || (*i)->offers(t->device))
             return *i;
+        built = built ? built : *i;
     }
-    return NULL;
+    return built;
 }
 
 /* An implementation begins anew where what is common changes. */
@@ -190,23 +194,30 @@ bool ij_tuning_options(const ij_tuning *t, const ij_implementation *of, int shap
            append(of, ij_choice_for(t, of, shape0, shape1), options, size);
 }
 
+static bool forget(ij_tuning *t, const ij_implementation *of)
+{
+    int kept = 0, before = t->tuned_count;
+    for (int k = 0; k < before; k++)
+        if (t->tuned[k].of != of)
+            t->tuned[kept++] = t->tuned[k];
+    t->tuned_count = kept;
+    return kept < before;
+}
+
 bool ij_tuning_shrink(ij_tuning *t, const ij_implementation *of)
 {
-    int i = index_of(of), *used = &t->shrunk[i], kept = 0;
+    if (forget(t, of))
+        return true;
+    int i = index_of(of), *used = &t->shrunk[i];
     const ij_choice *next = NULL;
     while (*used < of->smaller_count && !next) {
         const ij_choice *choice = &of->smaller[(*used)++];
         bool other = memcmp(choice, &t->start[i], sizeof *choice) != 0;
         next = other && !ij_choice_illegal(t, of, choice) ? choice : NULL;
     }
-    if (!next)
-        return false;
-    t->start[i] = *next;
-    for (int k = 0; k < t->tuned_count; k++)
-        if (t->tuned[k].of != of)
-            t->tuned[kept++] = t->tuned[k];
-    t->tuned_count = kept;
-    return true;
+    if (next)
+        t->start[i] = *next;
+    return next != NULL;
 }
 
 bool ij_tuning_put(ij_tuning *t, ij_tuned tuned)

@@ -60,8 +60,8 @@ int ij_param_value(const ij_tuning *t, const ij_implementation *of, const char *
 bool ij_tuning_options(const ij_tuning *t, const ij_implementation *of, int shape0, int shape1, char *options,
                        size_t size);
 
-/* Begins with the implementation's next smaller parameters, for all shapes, and forgets what was tuned for it; false
- * where there are none. */
+/* After parameters that cannot be built: forgets what was tuned for the implementation or, where nothing was, begins
+ * with its next smaller parameters for all shapes; false where there are none. */
 bool ij_tuning_shrink(ij_tuning *t, const ij_implementation *of);
 
 /* Adds or replaces the choice for an operation's shape; false where memory is short. */

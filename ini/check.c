@@ -67,6 +67,23 @@ static void check_available(const checking *k)
 
 /* ---- The images ------------------------------------------------------------------------------------------------- */
 
+/* Parts of a batch that there are, for terms of the loss that are sums over images. */
+static void check_micro_batch(const checking *k)
+{
+    const ij_config *c = k->config;
+    const ij_config_optimization *o = &c->optimization;
+    int images = c->data.micro_batch;
+    if (!usable(k, "data", "batch_size") || !usable(k, "data", "micro_batch") || !images)
+        return;
+    if (images > c->data.batch_size)
+        refuse(k, "data.micro_batch", "[data] micro_batch = %d: batch_size is %d", images, c->data.batch_size);
+    else if (images < c->data.batch_size &&
+             (o->variance_weight > 0 || o->covariance_weight > 0 || o->sigreg_weight > 0))
+        refuse(k, "data.micro_batch",
+               "[data] micro_batch = %d: variance, covariance and SIGReg are of a whole batch of %d images", images,
+               c->data.batch_size);
+}
+
 static void check_colours(const checking *k)
 {
     const ij_config_data *d = &k->config->data;
@@ -330,6 +347,7 @@ void ij_config_check(ij_config *config, const bool *bad, ij_findings *findings)
     checking k = {config, bad, findings};
     bool grid_fits = check_grid(&k);
     check_available(&k);
+    check_micro_batch(&k);
     check_colours(&k);
     check_model(&k, grid_fits);
     if (grid_fits)

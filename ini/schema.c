@@ -153,7 +153,7 @@ const ij_key ij_schema[] = {
     TEXT(run, device, IJ_FREE, "",
          "device: its number, part of its name, or a type; empty: IJEPA_DEVICE or the first GPU"),
     CHOICE(run, gemm, gemm_names, IJ_LATER, "auto", "whose matrix products: ours, CLBlast's, or what suits the device"),
-    BYTES(run, memory, IJ_FREE, "0", "memory of the device that training may take, such as 6G; 0: all there is"),
+    BYTES(run, memory, IJ_LATER, "0", "memory of the device that training may take, such as 6G; 0: all there is"),
     CHOICE(run, recompute, recompute_names, IJ_FREE, "auto",
            "compute blocks again on the way back, for less memory; auto: where nothing else fits"),
     CHOICE(run, offload, offload_names, IJ_FREE, "auto",

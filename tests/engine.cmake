@@ -46,7 +46,7 @@ target_compile_definitions(test_training PRIVATE IJEPA_GOLDEN="${CMAKE_CURRENT_L
 set_tests_properties(${device_tests} PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${device_environment}") # 77: no device
 
 # Batches as devices with memory of their own get them: through pinned memory, by a copy. CPUs would never go that way.
-foreach(name model model_determinism model_state model_errors training)
+foreach(name model model_determinism model_state model_errors training training_memory less_memory)
   add_test(NAME ${name}-discrete COMMAND test_${name})
   set_tests_properties(${name}-discrete PROPERTIES SKIP_RETURN_CODE 77
                                                    ENVIRONMENT "${device_environment};IJEPA_MEMORY=discrete")

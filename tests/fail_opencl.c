@@ -1,5 +1,5 @@
 /* A library to load before the program (LD_PRELOAD): a device that is lost, as FAIL_OPENCL says. "KERNELS CODE": after so
- * many kernels every call that works on the device fails with CODE. */
+ * many kernels they, transfers and waits fail with CODE. */
 #define _GNU_SOURCE
 #define CL_TARGET_OPENCL_VERSION 120
 #include <CL/cl.h>

@@ -417,6 +417,8 @@ static void bytes_and_auto(void **state)
         assert_refused(GOOD, bad[i], " is expected");
     assert_accepted(&c, GOOD, "data.micro_batch=7");
     assert_int_equal(c.data.micro_batch, 7);
+    assert_refused(GOOD, "data.micro_batch=65536", "[data] micro_batch = 65536: batch_size is ");
+    assert_refused(GOOD "sigreg_weight = 1\n", "data.micro_batch=7", "are of a whole batch of ");
     assert_accepted(&c, GOOD, "data.micro_batch=auto");
     assert_int_equal(c.data.micro_batch, 0);
     ij_key_format(&ij_schema[ij_schema_find("data", "micro_batch")], &c, text, sizeof text);

@@ -182,6 +182,11 @@ static void what_is_not_there(void **state)
     case_fill(batch, 2);
     batch->context_offset[2] = 1 << 20;
     assert_int_equal(ij_trainer_step(t, 1, &hyper), IJ_EINVAL);
+    case_fill(batch, 2);
+    for (int s = 1; s <= config.contexts * config.batch; s++) /* the first is too long, and not all together */
+        batch->context_offset[s] = config.context_capacity + s;
+    assert_int_equal(ij_trainer_step(t, 1, &hyper), IJ_EINVAL);
+    assert_non_null(strstr(ij_error(), "patches where"));
     case_ok(ij_trainer_finish(t));
     ij_trainer_destroy(t);
 }
@@ -235,7 +240,6 @@ static void as_many_as_fit(void **state)
     assert_true(ij_trainer_offloads(t) && ij_trainer_device_bytes(t) < least);
     ij_trainer_destroy(t);
     config.offload = IJ_OFFLOAD_NONE;
-    config.memory = bytes[1];
     config.memory = bytes[1] - 1;
     config.recompute = IJ_RECOMPUTE_NONE;
     assert_int_equal(ij_trainer_create(&t, case_device(), &config), IJ_ENOMEM);

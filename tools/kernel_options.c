@@ -67,11 +67,10 @@ static ij_status print_all(const ij_tuning *t, const ij_implementation *of)
     return IJ_OK;
 }
 
-/* On a GPU those that offer themselves to it, on a CPU those that every device takes. */
+/* Those that offer themselves; a library has no kernels here. */
 static bool is_wanted(const ij_device_info *device, const ij_implementation *of)
 {
-    bool built = of->common && (!of->lacks || !of->lacks(device));
-    return built && (device->type == IJ_DEVICE_GPU ? of->offers && of->offers(device) : !of->offers);
+    return of->common && (!of->lacks || !of->lacks(device)) && (!of->offers || of->offers(device));
 }
 
 int main(int argc, char **argv)

@@ -7,6 +7,11 @@ bool ij_offers_groups(const ij_device_info *device)
     return device->type == IJ_DEVICE_GPU && device->max_work_group >= 64;
 }
 
+bool ij_offers_items(const ij_device_info *device)
+{
+    return !ij_offers_groups(device);
+}
+
 size_t ij_local_bytes_to_begin(const ij_device_info *device)
 {
     enum { STANDARD = 32 * 1024 };

@@ -5,8 +5,9 @@
 
 #include "engine/tuning.h"
 
-/* A GPU whose work-groups are large enough for tiles. */
+/* A GPU whose work-groups are large enough for tiles, and every other device. */
 bool ij_offers_groups(const ij_device_info *device);
+bool ij_offers_items(const ij_device_info *device);
 
 /* The local memory that parameters for all shapes keep to: what every device has by the standard, so that several
  * work-groups can share what there is. */

@@ -183,10 +183,12 @@ static int least(int a, int b)
     return a < b ? a : b;
 }
 
-static ij_status add_splits(ij_gemm *gemm, const ij_product *p, tile t, int splits)
+static ij_status add_splits(ij_gemm *gemm, const ij_product *p, int splits)
 {
     cl_kernel kernel;
-    TRY(ij_product_kernel_get(gemm, gradient_kernel(p->out, p->in, "gradient_reduce"), &kernel));
+    ij_product_kernel what = gradient_kernel(p->out, p->in, "gradient_reduce");
+    TRY(ij_product_kernel_get(gemm, what, &kernel));
+    tile t = tile_for(gemm, &what);
     cl_int stride = split_stride(p->out, p->in), floats = p->out * p->in, add = p->accumulate;
     ij_grid grid = {.x = (size_t)ij_ceil_div(stride, t.items), .y = 1, .local = (size_t)t.items};
     grid.bytes = 4.0 * stride * (splits + 1.0);
@@ -212,7 +214,7 @@ static ij_status run_gradient(ij_gemm *gemm, const ij_product *p)
     TRY(IJ_LAUNCH(gemm->device, kernel, what.name, ij_product_grid(p, across, down * splits, t.items), IJ_ARG(p->a),
                   IJ_ARG(p->b), IJ_ARG(g), IJ_ARG(p->rows), IJ_ARG(p->out), IJ_ARG(p->in), IJ_ARG(tokens),
                   IJ_ARG(stride), IJ_ARG(bias), IJ_ARG(bias_at), IJ_ARG(add)));
-    return split ? add_splits(gemm, p, t, splits) : IJ_OK;
+    return split ? add_splits(gemm, p, splits) : IJ_OK;
 }
 
 const ij_product_row ij_gradient_tile = {

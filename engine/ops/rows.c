@@ -60,6 +60,7 @@ const ij_implementation ij_rows_item = {
     .group = IJ_GROUP_ROWS,
     .common = &ij_common_item,
     .sources = {"layernorm", "optimizer", "regularise", "tokens", "loss", "rowmajor", "softmax_probe", "nearest"},
+    .offers = ij_offers_items,
 };
 
 /* ---- group ------------------------------------------------------------------------------------------------------- */

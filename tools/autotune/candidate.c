@@ -14,6 +14,7 @@
 typedef struct candidate {
     tune_job job;
     const char *choice;
+    ij_tuned tuned; /* the same; of nothing for a library's */
     trial trial;
 } candidate;
 
@@ -75,7 +76,19 @@ static ij_status put_choice(candidate *c)
         ij_tuning_db_set_common(d, tuned.of, &tuned.choice);
     else if (!ij_tuning_put(&d->tuning, tuned))
         return ij_fail(IJ_ENOMEM, "out of memory");
+    c->tuned = tuned;
     return IJ_OK;
+}
+
+/* Where the driver allowed smaller parameters only, something else was tried. */
+static ij_status check_choice(const candidate *c)
+{
+    const ij_tuned *t = &c->tuned;
+    if (!t->of)
+        return IJ_OK;
+    const ij_choice *now = ij_choice_for(&c->trial.device->tuning, t->of, t->shape[0], t->shape[1]);
+    bool same = memcmp(now->value, t->choice.value, (size_t)t->of->count * sizeof *now->value) == 0;
+    return same ? IJ_OK : ij_fail(IJ_EBUILD, "the driver does not allow these parameters");
 }
 
 /* How an operation is tried. */
@@ -133,6 +146,7 @@ static ij_status run(candidate *c, int number)
     TRY(put_choice(c));
     report("stage its check");
     TRY(check(c));
+    TRY(check_choice(c));
     if (!(c->trial.error <= TRIAL_TOLERANCE)) {
         report("wrong relative error %.2g", c->trial.error);
         return IJ_OK;

@@ -41,7 +41,11 @@ bool jobs_named(const char *kernels, const char *name)
 
 static bool wanted(const ij_device *device, ij_group group, const char *kernels)
 {
-    if (device->tuning.row[group]->count == 0)
+    bool any = false; /* something to choose from */
+    for (const ij_implementation *const *of = ij_implementations; *of; of++)
+        any = any || ((*of)->group == group && (*of)->count > 0 && ij_tuning_allows(&device->tuning, *of) &&
+                      (!(*of)->offers || (*of)->offers(&device->info) || *of == device->tuning.row[group]));
+    if (!any)
         return false;
     return kernels ? jobs_named(kernels, ij_group_name(group)) : group != IJ_GROUP_DEVICE;
 }

@@ -22,6 +22,8 @@ static int by_time(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
+enum { MOST_LAUNCHES = 1 << 16 };
+
 ij_status ij_shapes_of_step(ij_workload *w, int64_t k, ij_kernel_time **times, int *count, double *seconds)
 {
     double flops;
@@ -29,12 +31,16 @@ ij_status ij_shapes_of_step(ij_workload *w, int64_t k, ij_kernel_time **times, i
     int launches;
     *times = NULL;
     *count = 0;
-    TRY(ij_profile_start(w->device, 1 << 16));
+    TRY(ij_profile_start(w->device, MOST_LAUNCHES));
     ij_status status = ij_workload_step(w, k, seconds, &flops);
     ij_status stopped = ij_profile_stop(w->device, &entries, &launches);
     if (status || stopped) {
         free(entries);
         return status ? status : stopped;
+    }
+    if (launches == MOST_LAUNCHES) {
+        free(entries);
+        return ij_fail(IJ_EINVAL, "a step has more than %d launches: use larger micro-batches", MOST_LAUNCHES);
     }
     *times = calloc((size_t)launches + 1, sizeof **times);
     for (int i = 0; i < launches && *times; i++) {
