@@ -4,8 +4,9 @@
  * The sum runs over tokens, of which there are many where W is small: then `splits` work-groups take a share of the
  * tokens each, and gradient_reduce adds their results in ascending order. */
 
-/* Result s of G lies at g + s stride, of the bias gradient at bias + bias_at + s stride. tokens: a split's, a multiple of WGK.
- * Set, or added to where `add`, which is for what is not split. Work-groups: ceil(K / WGN) x (ceil(N / WGM) splits). */
+/* Result s of G lies at g + s stride, of the bias gradient at bias + bias_at + s stride. tokens: a split's, a multiple of
+ * WGK. Set, or added to where `add`, which is for what is not split. Work-groups: ceil(K / WGN) x (ceil(N / WGM)
+ * splits). */
 TILE_GROUP(THREADS) __kernel void gemm_gradient(__global const float *restrict d, __global const float *restrict a,
                                            __global float *g, int M, int N, int K, int tokens, int stride,
                                            __global float *bias, int bias_at, int add)
@@ -39,8 +40,7 @@ TILE_GROUP(THREADS) __kernel void gemm_gradient(__global const float *restrict d
 }
 
 /* g [floats] and bias [N] from `splits` results of `stride` floats: a gradient, then the bias's; added where `add`.
- * Work-groups:
- * ceil((floats + N) / THREADS). */
+ * Work-groups: ceil((floats + N) / THREADS). */
 GROUP(THREADS) __kernel void gradient_reduce(__global const float *restrict partial, __global float *restrict g,
                                              __global float *restrict bias, int floats, int N, int splits, int stride,
                                              int add)

@@ -1,7 +1,7 @@
 /* Moving tokens about: images to patches, context and mask tokens to the predictor's sequences and back. */
 
-/* pixels [.., S, S, 3] uint8, from image `first` on -> out [rows, 3 P P]: the wanted patches, normalised (x/255 - mean_c)/std_c = x scale_c +
- * shift_c, flattened channel-major (c, y, x) as the patch embedding's weight is.
+/* pixels [.., S, S, 3] uint8, from image `first` on -> out [rows, 3 P P]: the wanted patches, normalised
+ * (x/255 - mean_c)/std_c = x scale_c + shift_c, flattened channel-major (c, y, x) as the patch embedding's weight is.
  * image_of, patch_of [rows]; image_of < 0 is not used. Global size: rows. */
 SINGLE_ITEM __kernel void patchify(__global const uchar *restrict pixels, __global const int *restrict image_of,
                                    __global const int *restrict patch_of, __global float *restrict out, int S, int P,

@@ -47,7 +47,7 @@ ij_status ij_device_list(ij_device_info **list, int *count);
  * in any case. NULL or "" means environment variable IJEPA_DEVICE, and without it the first GPU, else the first
  * device. IJ_EINVAL with the list of devices where nothing matches. The caller closes it.
  * Which implementation an operation takes is the device's matter (implementation.h); environment variable IJEPA_IMPL
- * takes others, for tests and experiments: "product=tile attention=tile rows=group". Likewise
+ * begins with others, for tests and experiments: "product=tile attention=tile rows=group". Likewise
  * IJEPA_VECTOR_WIDTH=4|8|16: the native width of vectors in floats, whatever the processor has; and
  * IJEPA_MEMORY=discrete: any device counts as one with memory of its own, to which batches are copied; and
  * IJEPA_IN_FLIGHT (pace.h). IJ_EINVAL for other values of these. */

@@ -21,8 +21,7 @@ typedef enum ij_group {
 } ij_group;
 
 /* How the weights of a linear layer lie in memory. ROWS: [out][in]. PANELS: [ceil(out/TN)][in][TN], lanes beyond `out`
- * are padding. NONE: no matrix, or an operation that reads no
- * weights. */
+ * are padding. NONE: no matrix, or an operation that reads no weights. */
 typedef enum ij_layout { IJ_LAYOUT_NONE, IJ_LAYOUT_ROWS, IJ_LAYOUT_PANELS } ij_layout;
 
 enum { IJ_MOST_PARAMS = 8, IJ_MOST_VALUES = 12, IJ_MOST_SOURCES = 9, IJ_MOST_BEFORE = 4, IJ_MOST_IMPLEMENTATIONS = 24 };
@@ -54,9 +53,8 @@ typedef struct ij_implementation {
     const char *prefix; /* of a common one: what names of its files begin with where another one's have the same name */
     ij_param params[IJ_MOST_PARAMS];
     int count;
-    bool any_width; /* of a common one: rows need not start at multiples of a vector; else ALIGNED=0 says that they do
-                     * not
-                     */
+    /* Of a common one: rows need not start at multiples of a vector; elsewhere ALIGNED=0 says that they do not. */
+    bool any_width;
 
     /* What the device lacks to build it, or NULL; no function: every device can. */
     const char *(*lacks)(const ij_device_info *device);
@@ -66,7 +64,8 @@ typedef struct ij_implementation {
     ij_choice (*start)(const ij_tuning *t);
     /* A better beginning for one shape, from the one for all; no function: that. */
     const ij_choice *(*fit)(const ij_tuning *t, const ij_choice *start, int shape0);
-    /* Parameters to fall back to, one after the other, where a driver allows a kernel less than its device says. */
+    /* Parameters to fall back to, one after the other, where a driver allows a kernel fewer work-items than its device says,
+     * or the built kernel takes more local memory than the device has. */
     const ij_choice *smaller;
     int smaller_count;
     /* Why parameters cannot be built beside the common ones, or NULL; no function: all can. */

@@ -111,8 +111,7 @@ ij_status ij_model_target(ij_model *m, const ij_device_batch *b);
 /* Context encoder and predictor: context, prediction, pixel_prediction. */
 ij_status ij_model_predict(ij_model *m, const ij_device_batch *b);
 /* Loss and its gradient, with the last micro-batch the spread of features: `measured`; partials [IJ_TERMS] as
- * ij_loss_run.
- */
+ * ij_loss_run. */
 ij_status ij_model_loss(ij_model *m, const ij_device_batch *b, int *partials);
 /* All gradients, set by a batch's first micro-batch and added to by the others. */
 ij_status ij_model_backward(ij_model *m, const ij_device_batch *b);

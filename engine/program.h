@@ -48,8 +48,9 @@ enum { IJ_KERNEL_OPTIONS = 1024 };
 ij_status ij_kernel_create(ij_device *device, const char *source, ij_kernel_tuning tuning, const char *name,
                            cl_kernel *kernel);
 
-/* The same; where the driver allows the kernel less than its device says (registers, local memory), the
- * implementation's smaller parameters are tried, one after the other, and hold for all that is made afterwards. */
+/* The same; where the driver allows the kernel fewer work-items than its device says, or the kernel as it was built takes
+ * more local memory than there is, what was tuned for the implementation is given up, and then its smaller parameters are
+ * tried, one after the other: they hold for all that is made afterwards. */
 ij_status ij_kernel_create_fitting(ij_device *device, const char *source, ij_kernel_tuning tuning, const char *name,
                                    cl_kernel *kernel);
 

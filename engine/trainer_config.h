@@ -18,8 +18,7 @@ enum { IJ_MICRO_AUTO = -1 };
 typedef enum ij_recompute { IJ_RECOMPUTE_NONE, IJ_RECOMPUTE_BLOCKS, IJ_RECOMPUTE_AUTO } ij_recompute;
 
 /* What lies in the host's memory and comes to the device when its turn is: AdamW's moments. AUTO: where nothing else
- * fits.
- */
+ * fits. */
 typedef enum ij_offload_what { IJ_OFFLOAD_NONE, IJ_OFFLOAD_MOMENTS, IJ_OFFLOAD_AUTO } ij_offload_what;
 
 typedef struct ij_trainer_config {
