@@ -64,8 +64,8 @@ typedef struct ij_implementation {
     ij_choice (*start)(const ij_tuning *t);
     /* A better beginning for one shape, from the one for all; no function: that. */
     const ij_choice *(*fit)(const ij_tuning *t, const ij_choice *start, int shape0);
-    /* Parameters to fall back to, one after the other, where a driver allows a kernel fewer work-items than its device says,
-     * or the built kernel takes more local memory than the device has. */
+    /* Parameters to fall back to, one after the other, where a driver allows a kernel fewer work-items than its device
+     * says, or the built kernel takes more local memory than the device has. */
     const ij_choice *smaller;
     int smaller_count;
     /* Why parameters cannot be built beside the common ones, or NULL; no function: all can. */
