@@ -1,5 +1,5 @@
-/* A library to load before the program (LD_PRELOAD): a device that is lost, as FAIL_OPENCL says. "KERNELS CODE": after so
- * many kernels they, transfers and waits fail with CODE. */
+/* A library to load before the program (LD_PRELOAD): a device that is lost, as FAIL_OPENCL says. "KERNELS CODE": after
+ * so many kernels they, transfers and waits fail with CODE. */
 #define _GNU_SOURCE
 #define CL_TARGET_OPENCL_VERSION 120
 #include <CL/cl.h>
@@ -40,8 +40,19 @@ static void next(const char *name, void *function)
         return code == CL_SUCCESS ? real arguments : code;                                                             \
     }
 
-DOER(clFinish, (cl_command_queue queue), (queue))
-DOER(clWaitForEvents, (cl_uint count, const cl_event *events), (count, events))
+/* A wait fails when what was enqueued before is over: nothing writes into the program's memory after it. */
+#define WAITER(name, parameters, arguments)                                                                            \
+    CL_API_ENTRY cl_int CL_API_CALL name parameters                                                                    \
+    {                                                                                                                  \
+        static cl_int(CL_API_CALL *real) parameters;                                                                   \
+        if (!real)                                                                                                     \
+            next(#name, &real);                                                                                        \
+        cl_int code = state(), waited = real arguments;                                                                \
+        return code == CL_SUCCESS ? waited : code;                                                                     \
+    }
+
+WAITER(clFinish, (cl_command_queue queue), (queue))
+WAITER(clWaitForEvents, (cl_uint count, const cl_event *events), (count, events))
 DOER(clGetEventInfo, (cl_event event, cl_event_info what, size_t size, void *value, size_t *bytes),
      (event, what, size, value, bytes))
 DOER(clEnqueueReadBuffer,
@@ -60,8 +71,8 @@ CL_API_ENTRY cl_int CL_API_CALL clEnqueueNDRangeKernel(cl_command_queue queue, c
                                                        const size_t *offset, const size_t *global, const size_t *local,
                                                        cl_uint count, const cl_event *wait, cl_event *event)
 {
-    static cl_int(CL_API_CALL *real)(cl_command_queue, cl_kernel, cl_uint, const size_t *, const size_t *,
-                                     const size_t *, cl_uint, const cl_event *, cl_event *);
+    static cl_int(CL_API_CALL * real)(cl_command_queue, cl_kernel, cl_uint, const size_t *, const size_t *,
+                                      const size_t *, cl_uint, const cl_event *, cl_event *);
     if (!real)
         next("clEnqueueNDRangeKernel", &real);
     kernels++;
@@ -73,8 +84,8 @@ CL_API_ENTRY void *CL_API_CALL clEnqueueMapBuffer(cl_command_queue queue, cl_mem
                                                   cl_map_flags flags, size_t offset, size_t size, cl_uint count,
                                                   const cl_event *wait, cl_event *event, cl_int *status)
 {
-    static void *(CL_API_CALL *real)(cl_command_queue, cl_mem, cl_bool, cl_map_flags, size_t, size_t, cl_uint,
-                                     const cl_event *, cl_event *, cl_int *);
+    static void *(CL_API_CALL * real)(cl_command_queue, cl_mem, cl_bool, cl_map_flags, size_t, size_t, cl_uint,
+                                      const cl_event *, cl_event *, cl_int *);
     if (!real)
         next("clEnqueueMapBuffer", &real);
     cl_int code = state();
