@@ -48,7 +48,8 @@ def main():
 
     def loss_of(img, m_enc, m_pred):
         h = O.targets(img, target, e_fixed, c, m_enc, m_pred)
-        z = O.predict(O.encode(img, encoder, e_fixed, c, m_enc), predictor, p_fixed, c, m_enc, m_pred)
+        tokens = O.predict_tokens(O.encode(img, encoder, e_fixed, c, m_enc), predictor, p_fixed, c, m_enc, m_pred)
+        z = O.head(tokens, predictor, "predictor_proj")
         return O.loss_fn(z, h, "l2")
 
     def ema():
