@@ -188,7 +188,7 @@ ij_status ij_model_plan(ij_model *m, ij_device *device, const ij_trainer_config 
     TRY(ij_params_plan(&m->params, device, &m->gemm, &config->model, config->offload == IJ_OFFLOAD_MOMENTS, plan));
     TRY(plan_transposed(m, plan));
     TRY(plan_activations(m, plan));
-    if (!(config->variance_weight > 0 || config->covariance_weight > 0 || config->sigreg_weight > 0))
+    if (!ij_is_regularised(config))
         return IJ_OK;
     TRY(ij_regularise_create(&m->regularise, device, config->contexts * config->batch, config->model.dim));
     return ij_regularise_plan(&m->regularise, plan);

@@ -47,4 +47,10 @@ typedef struct ij_trainer_config {
     ij_init init;
 } ij_trainer_config;
 
+/* Whether the loss has terms that are of a whole batch: variance, covariance or SIGReg. */
+static inline bool ij_is_regularised(const ij_trainer_config *t)
+{
+    return t->variance_weight > 0 || t->covariance_weight > 0 || t->sigreg_weight > 0;
+}
+
 #endif

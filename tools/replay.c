@@ -158,18 +158,13 @@ typedef struct request {
     int count, passed, failed;
 } request;
 
-static bool is_regularised(const ij_trainer_config *c)
-{
-    return c->variance_weight > 0 || c->covariance_weight > 0 || c->sigreg_weight > 0;
-}
-
 static ij_status prepare(replay *r, ij_device *device, const request *q)
 {
     ij_trainer_config *c = &r->golden.config;
     c->gemm = q->gemm;
     c->recompute = q->recompute ? IJ_RECOMPUTE_BLOCKS : IJ_RECOMPUTE_NONE;
     c->offload = q->offload ? IJ_OFFLOAD_MOMENTS : IJ_OFFLOAD_NONE;
-    if (q->micro_batch && q->micro_batch < c->batch && !is_regularised(c)) /* those are of a whole batch */
+    if (q->micro_batch && q->micro_batch < c->batch && !ij_is_regularised(c)) /* those are of a whole batch */
         c->micro_batch = q->micro_batch;
     ij_status status = ij_trainer_create(&r->trainer, device, &r->golden.config);
     if (status)
