@@ -34,6 +34,9 @@ set_tests_properties(bench PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${device_
 
 # Scripts of tools/, with stand-ins for what they run.
 add_test(NAME race COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_race.sh ${PROJECT_SOURCE_DIR}/tools/race)
+add_test(NAME race_peer COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_race_peer.sh
+                                ${PROJECT_SOURCE_DIR}/tools/peer/bench_torch.py)
+set_tests_properties(race_peer PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300)
 add_test(NAME race_embed COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_race_embed.sh
                                  ${PROJECT_SOURCE_DIR}/tools/race-embed)
 add_test(NAME run_tests COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_run_tests.sh
