@@ -69,7 +69,6 @@ ij_loader_config ij_loader_defaults(void)
         .augment = {.scale = {0.3, 1}, .ratio = {3.0 / 4, 4.0 / 3}},
         .decode = IJ_DECODE_FAST,
         .max_bad_share = 0.05,
-        .world = 1,
     };
 }
 
@@ -81,12 +80,9 @@ static ij_status check(const ij_loader_config *c)
     int64_t count = ij_dataset_count(c->dataset);
     if (c->batch < 1 || c->crop < 1 || c->crop > 16384)
         return ij_fail(IJ_EINVAL, "batch_size %d and crop_size %d must be positive", c->batch, c->crop);
-    if (c->rank < 0 || c->rank >= c->world)
-        return ij_fail(IJ_EINVAL, "rank %d must be 0 to %d", c->rank, c->world - 1);
-    if ((int64_t)c->batch * c->world > count)
-        return ij_fail(IJ_EINVAL,
-                       "batch_size %d x %d is larger than the data set of %lld images: make batch_size smaller",
-                       c->batch, c->world, (long long)count);
+    if (c->batch > count)
+        return ij_fail(IJ_EINVAL, "batch_size %d is larger than the data set of %lld images: make batch_size smaller",
+                       c->batch, (long long)count);
     if (!(a->scale[0] > 0 && a->scale[0] <= a->scale[1] && a->scale[1] <= 1))
         return ij_fail(IJ_EINVAL, "crop_scale (%g, %g) must be two shares, 0 < first <= second <= 1", a->scale[0],
                        a->scale[1]);
@@ -115,8 +111,6 @@ static ij_status make_readers(ij_loader *l)
 ij_status ij_loader_open(ij_loader **out, const ij_loader_config *config)
 {
     ij_loader_config c = *config;
-    if (c.world < 1)
-        c.world = 1;
     ij_status status = check(&c);
     if (status)
         return status;
@@ -126,7 +120,7 @@ ij_status ij_loader_open(ij_loader **out, const ij_loader_config *config)
     pthread_mutex_init(&l->mutex, NULL);
     l->config = c;
     l->count = ij_dataset_count(c.dataset);
-    l->per_epoch = l->count / ((int64_t)c.batch * c.world);
+    l->per_epoch = l->count / c.batch;
     l->epoch = -1;
     l->order = malloc((size_t)l->count * sizeof *l->order);
     l->bad_bits = calloc((size_t)l->count / 32 + 1, sizeof *l->bad_bits);
@@ -251,7 +245,7 @@ static void load_image(ij_loader *l, int slot, ij_reader *reader)
         ij_random random;
         ij_random_start(&random, c->seed, IJ_STREAM_AUGMENT, epoch | (uint64_t)attempt << 40, sample);
         ij_status status = ij_reader_train(reader, c->dataset, sample, &c->augment, c->decode, &random, c->crop,
-                                           l->batch->pixels + (size_t)slot * bytes);
+                                           l->batch->pixels + (size_t)(slot - l->batch->first) * bytes);
         if (!status) {
             l->chosen[slot] = sample;
             return;
@@ -268,8 +262,7 @@ static void load_image(ij_loader *l, int slot, ij_reader *reader)
 static void draw_masks(ij_loader *l)
 {
     const ij_loader_config *c = &l->config;
-    int64_t number = l->batch_number * c->world + c->rank;
-    ij_status status = ij_mask_sample(&c->mask, c->seed, number, l->batch);
+    ij_status status = ij_mask_sample(&c->mask, c->seed, l->batch_number, l->batch);
     if (status)
         fail_batch(l, status);
 }
@@ -282,7 +275,7 @@ static void work_batch(void *argument, int item, int worker)
     if (c->watch)
         c->watch(c->watcher, worker, item, true);
     if (item > 0)
-        load_image(l, item - 1, l->readers[worker]);
+        load_image(l, l->batch->first + item - 1, l->readers[worker]);
     else if (c->mask.n_target)
         draw_masks(l);
     if (c->watch)
@@ -316,7 +309,8 @@ ij_status ij_loader_begin(ij_loader *l, int64_t batch_number, ij_batch *dst)
     const ij_loader_config *c = &l->config;
     if (l->under_way || l->evaluating)
         return not_idle();
-    if (batch_number < 0 || dst->images != c->batch || dst->crop != c->crop)
+    if (batch_number < 0 || dst->images != c->batch || dst->crop != c->crop || dst->first < 0 ||
+        dst->first + ij_batch_own(dst) > dst->images)
         return ij_fail(IJ_EINVAL,
                        "batch %lld of %d images of %d pixels does not fit a loader of %d images of %d pixels",
                        (long long)batch_number, dst->images, dst->crop, c->batch, c->crop);
@@ -325,11 +319,11 @@ ij_status ij_loader_begin(ij_loader *l, int64_t batch_number, ij_batch *dst)
         shuffle(l, epoch);
     l->batch = dst;
     l->batch_number = batch_number;
-    l->first = (batch_number % l->per_epoch * c->world + c->rank) * c->batch;
-    l->seen += c->batch;
+    l->first = batch_number % l->per_epoch * c->batch;
+    l->seen += ij_batch_own(dst);
     l->fatal = IJ_OK;
     l->under_way = true;
-    ij_pool_start(l->pool, c->batch + 1, work_batch, l);
+    ij_pool_start(l->pool, ij_batch_own(dst) + 1, work_batch, l);
     return IJ_OK;
 }
 

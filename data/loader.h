@@ -35,10 +35,9 @@ typedef struct ij_loader_config {
     int workers;          /* threads; 0: one per core minus one, at least one */
     double max_bad_share; /* of the samples seen that may be unreadable, e.g. 0.05; 0: none may */
     int64_t max_pixels;   /* larger images are unreadable; 0: Pillow's limit */
-    int rank, world;      /* which of `world` equal shares of every epoch; world 0 is 1 */
     bool timed;           /* keep the times of the stages */
     /* Told by each thread (0 .. workers-1) before and after every item of a batch, for traces: item 0 is the masks,
-     * item i image i - 1. NULL: nobody wants to know. */
+     * item i image i - 1 of those that are read. NULL: nobody wants to know. */
     void (*watch)(void *watcher, int worker, int item, bool begins);
     void *watcher;
 } ij_loader_config;
@@ -69,15 +68,17 @@ typedef struct ij_loader_memory {
 ij_loader_memory ij_loader_memory_plan(const ij_loader *loader);
 
 /* Starts to fill `dst` with batch `batch_number` = epoch * batches_per_epoch + batch in the epoch, counted from the
- * run's start, and returns at once. dst->images and dst->crop are the loader's batch and crop. One batch at a time:
- * IJ_EINVAL if the last one was not finished. */
+ * run's start, and returns at once. dst->images and dst->crop are the loader's batch and crop. The masks are those of
+ * all images, pixels are read of dst->first .. only, where dst->own says so. One batch at a time: IJ_EINVAL if the last
+ * one was not finished. */
 ij_status ij_loader_begin(ij_loader *loader, int64_t batch_number, ij_batch *dst);
 
 /* Waits until the batch is complete. IJ_EFORMAT where more than max_bad_share of the images are unreadable, with some
  * of their names. */
 ij_status ij_loader_finish(ij_loader *loader);
 
-/* The data set's sample behind image i of the last finished batch (its replacement, where the first choice was bad). */
+/* The data set's sample behind image i of the last finished batch (its replacement, where the first choice was bad),
+ * one of those that pixels were read of. */
 int64_t ij_loader_sample(const ij_loader *loader, int image);
 
 /* An image that could not be used. */

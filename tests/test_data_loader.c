@@ -202,28 +202,35 @@ static void test_epochs(void **state)
     ij_loader_close(loader);
 }
 
-/* Shares of different ranks do not meet. */
-static void test_ranks(void **state)
+/* Pixels of some images of a batch are those that the whole batch has there, beside the masks of all. */
+static void test_parts(void **state)
 {
     (void)state;
-    bool seen[IMAGES] = {false};
-    for (int rank = 0; rank < 3; rank++) {
-        ij_loader_config c = configure(1);
-        c.rank = rank;
-        c.world = 3;
-        ij_loader *loader = open_loader(&c);
-        ij_batch batch = make_batch(&c);
-        assert_int_equal(ij_loader_batches_per_epoch(loader), IMAGES / BATCH / 3);
-        for (int64_t n = 0; n < ij_loader_batches_per_epoch(loader); n++) {
-            load(loader, n, &batch);
-            for (int i = 0; i < BATCH; i++) {
-                assert_false(seen[ij_loader_sample(loader, i)]);
-                seen[ij_loader_sample(loader, i)] = true;
-            }
-        }
-        free_batch(&batch);
-        ij_loader_close(loader);
+    ij_loader_config c = configure(2);
+    ij_loader *loader = open_loader(&c);
+    ij_batch whole = make_batch(&c), part = make_batch(&c);
+    const size_t image = (size_t)CROP * CROP * 3;
+    for (int first = 0; first < BATCH; first += 3) {
+        load(loader, 2, &whole);
+        int64_t sample = ij_loader_sample(loader, first);
+        part.first = first;
+        part.own = BATCH - first < 3 ? BATCH - first : 3;
+        memset(part.pixels, 0xa5, BATCH * image);
+        load(loader, 2, &part);
+        assert_int_equal(ij_loader_sample(loader, first), sample);
+        assert_memory_equal(part.pixels, whole.pixels + (size_t)first * image, (size_t)part.own * image);
+        for (size_t i = (size_t)part.own * image; i < BATCH * image; i++)
+            assert_int_equal(part.pixels[i], 0xa5);
+        assert_memory_equal(part.context_offset, whole.context_offset, (BATCH + 1) * sizeof(int32_t));
+        assert_memory_equal(part.context, whole.context, (size_t)whole.context_offset[BATCH] * sizeof(int32_t));
+        assert_int_equal(part.target_length, whole.target_length);
     }
+    part.first = BATCH - 1;
+    part.own = 2;
+    assert_int_equal(ij_loader_begin(loader, 3, &part), IJ_EINVAL);
+    free_batch(&whole);
+    free_batch(&part);
+    ij_loader_close(loader);
 }
 
 static void test_bad_images(void **state)
@@ -476,9 +483,6 @@ static void test_misuse(void **state)
     c.augment.scale[0] = 0;
     refuses(&c, "crop_scale");
     c = configure(1);
-    c.rank = 1;
-    refuses(&c, "rank");
-    c = configure(1);
     ij_loader *loader = open_loader(&c);
     ij_batch batch = make_batch(&c);
     assert_int_equal(ij_loader_finish(loader), IJ_EINVAL);
@@ -590,7 +594,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_threads_change_nothing, make_dataset, remove_dataset),
         cmocka_unit_test_setup_teardown(test_resumes_at_any_batch, make_dataset, remove_dataset),
         cmocka_unit_test_setup_teardown(test_epochs, make_dataset, remove_dataset),
-        cmocka_unit_test_setup_teardown(test_ranks, make_dataset, remove_dataset),
+        cmocka_unit_test_setup_teardown(test_parts, make_dataset, remove_dataset),
         cmocka_unit_test_setup_teardown(test_bad_images, make_dataset, remove_dataset),
         cmocka_unit_test_setup_teardown(test_every_kind_of_bad_image, make_dataset, remove_dataset),
         cmocka_unit_test_setup_teardown(test_counts_of_bad_images, make_dataset, remove_dataset),

@@ -16,11 +16,18 @@ typedef struct ij_batch {
     int64_t most_context;   /* context tokens of a whole batch that are planned for; 0: contexts*B*context_capacity */
     int64_t most_predictor; /* tokens of all its predictor sequences: targets*(context tokens + contexts*B*T); 0: any */
 
-    uint8_t *pixels;         /* [B, S, S, 3] RGB before normalisation */
+    int first, own;          /* images that there are pixels of: first .. first + own - 1; own 0: all B of them */
+    uint8_t *pixels;         /* [own, S, S, 3] RGB before normalisation */
     int32_t *context;        /* packed ascending patch numbers; sequence s = block*B + image */
     int32_t *context_offset; /* [contexts*B + 1]: sequence s is context[context_offset[s] .. context_offset[s+1]) */
     int32_t *target;         /* [targets, B, target_length] ascending patch numbers, packed */
     int target_length;       /* T: all target blocks of a batch have one size */
 } ij_batch;
+
+/* Images that a batch has pixels of. */
+static inline int ij_batch_own(const ij_batch *b)
+{
+    return b->own ? b->own : b->images;
+}
 
 #endif
