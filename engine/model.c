@@ -26,7 +26,7 @@ int64_t ij_most_predictor(const ij_trainer_config *t)
 ij_trainer_config ij_micro_config(const ij_trainer_config *t)
 {
     ij_trainer_config micro = *t;
-    micro.batch = t->micro_batch ? t->micro_batch : t->batch;
+    micro.batch = t->micro_batch ? t->micro_batch : ij_most_share(t);
     micro.most_context = ij_most_context(t);
     micro.most_predictor = ij_most_predictor(t);
     return micro;

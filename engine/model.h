@@ -32,7 +32,7 @@ typedef struct ij_tape {
 typedef struct ij_model {
     ij_device *device;
     ij_trainer_config config;
-    int batch;   /* B; config is that of a micro-batch */
+    int batch;   /* B, of the whole batch; config is that of a micro-batch */
     int patches; /* N */
 
     ij_gemm gemm;
@@ -90,10 +90,11 @@ void ij_model_destroy(ij_model *m);
 
 /* ---- The passes of a step, in this order (model_pass.c) ---------------------------------------------------------- */
 
-/* Where a micro-batch, images first .. first + images - 1 of a batch, lies on the device: the pixels of the batch, and
+/* Where a micro-batch, images first .. first + images - 1 of the batch's pixels, lies on the device: those pixels, and
  * the index lists as views of one buffer, in which its images are numbered from 0. */
 typedef struct ij_device_batch {
     int first, images;
+    bool last;    /* none follows */
     double share; /* of the batch's images: the loss is a mean over them all */
     cl_mem pixels;
     cl_mem list[IJ_LISTS];
@@ -110,8 +111,8 @@ ij_status ij_model_patchify(ij_model *m, const ij_device_batch *b);
 ij_status ij_model_target(ij_model *m, const ij_device_batch *b);
 /* Context encoder and predictor: context, prediction, pixel_prediction. */
 ij_status ij_model_predict(ij_model *m, const ij_device_batch *b);
-/* Loss and its gradient, with the last micro-batch the spread of features: `measured`; partials [IJ_TERMS] as
- * ij_loss_run. */
+/* Loss and its gradient, with the last micro-batch of a whole batch the spread of features: `measured`; partials
+ * [IJ_TERMS] as ij_loss_run. */
 ij_status ij_model_loss(ij_model *m, const ij_device_batch *b, int *partials);
 /* All gradients, set by a batch's first micro-batch and added to by the others. */
 ij_status ij_model_backward(ij_model *m, const ij_device_batch *b);

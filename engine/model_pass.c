@@ -160,7 +160,7 @@ ij_status ij_model_loss(ij_model *m, const ij_device_batch *b, int *partials)
 {
     const double *weight = b->objective.weight;
     int rows = b->index->predictions, block = b->images * b->target_length;
-    bool parts = b->images < m->batch; /* then sums are added to, and begin with 0 */
+    bool parts = b->first > 0 || !b->last; /* then sums are added to, and begin with 0 */
     if (parts && b->first == 0)
         TRY(clear_measured(m));
     if (about(b, IJ_TERM_PIXEL))

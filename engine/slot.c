@@ -5,9 +5,15 @@
 
 #include <stdlib.h>
 
-static int parts_of(const ij_trainer_config *c)
+static int parts_of(int images, int micro)
 {
-    return c->micro_batch ? (c->batch + c->micro_batch - 1) / c->micro_batch : 1;
+    return (images + micro - 1) / micro;
+}
+
+/* Whether a batch is computed all at once, from its own lists. */
+static bool is_whole(const ij_slot *s)
+{
+    return s->micro.images == s->batch.images;
 }
 
 static bool make_masks(ij_batch *b)
@@ -22,7 +28,7 @@ static bool make_masks(ij_batch *b)
 ij_status ij_slot_plan(ij_slot *s, ij_device *device, const ij_trainer_config *c, ij_plan *plan)
 {
     s->device = device;
-    s->pixel_bytes = (size_t)c->batch * (size_t)c->model.crop * (size_t)c->model.crop * 3;
+    s->pixel_bytes = (size_t)ij_most_share(c) * (size_t)c->model.crop * (size_t)c->model.crop * 3;
     s->batch = (ij_batch){.images = c->batch,
                           .crop = c->model.crop,
                           .contexts = c->contexts,
@@ -32,19 +38,19 @@ ij_status ij_slot_plan(ij_slot *s, ij_device *device, const ij_trainer_config *c
                           .most_context = ij_most_context(c),
                           .most_predictor = ij_most_predictor(c)};
     ij_trainer_config micro = ij_micro_config(c);
-    s->parts = parts_of(c);
+    s->most_parts = parts_of(ij_most_share(c), micro.batch);
     s->micro = s->batch;
     s->micro.images = micro.batch;
     s->micro.most_context = ij_most_context(&micro);
     s->micro.most_predictor = ij_most_predictor(&micro);
-    bool room = make_masks(&s->batch) && (s->parts == 1 || make_masks(&s->micro));
-    s->index = calloc((size_t)s->parts, sizeof *s->index);
+    bool room = make_masks(&s->batch) && (is_whole(s) || make_masks(&s->micro));
+    s->index = calloc((size_t)s->most_parts, sizeof *s->index);
     if (!room || !s->index)
         return ij_fail(IJ_ENOMEM, "out of memory for a batch's masks");
-    for (int i = 0; i < s->parts; i++)
+    for (int i = 0; i < s->most_parts; i++)
         ij_batch_index_plan(&s->index[i], &s->micro);
     size_t ints = (size_t)s->index->offset[IJ_LISTS] * sizeof(int32_t);
-    s->host_ints = calloc((size_t)s->parts, ints);
+    s->host_ints = calloc((size_t)s->most_parts, ints);
     if (!s->host_ints)
         return ij_fail(IJ_ENOMEM, "out of memory for a batch's lists");
     bool unified = device->info.unified_memory;
@@ -100,7 +106,7 @@ void ij_slot_destroy(ij_slot *s)
     ij_cl_forget(&s->uploaded);
     ij_cl_forget(&s->consumed);
     free_masks(&s->batch);
-    if (s->parts > 1)
+    if (!is_whole(s))
         free_masks(&s->micro);
     free(s->index);
     free(s->host_ints);
@@ -137,7 +143,7 @@ int ij_slot_first(const ij_slot *s, int part)
 
 int ij_slot_images(const ij_slot *s, int part)
 {
-    int left = s->batch.images - ij_slot_first(s, part);
+    int left = ij_batch_own(&s->batch) - ij_slot_first(s, part);
     return left < s->micro.images ? left : s->micro.images;
 }
 
@@ -148,13 +154,14 @@ static int32_t *ints_of(const ij_slot *s, int part)
 
 ij_status ij_slot_fill(ij_slot *s, int patches)
 {
-    if (s->parts == 1)
+    s->parts = parts_of(ij_batch_own(&s->batch), s->micro.images);
+    if (is_whole(s))
         return ij_batch_index_fill(s->index, &s->batch, patches, s->host_ints);
     TRY(ij_batch_check(&s->batch, patches));
     for (int i = 0; i < s->parts; i++) {
         ij_batch part = s->micro;
         part.images = ij_slot_images(s, i);
-        ij_batch_part(&s->batch, ij_slot_first(s, i), &part);
+        ij_batch_part(&s->batch, s->batch.first + ij_slot_first(s, i), &part);
         TRY(ij_batch_index_fill(&s->index[i], &part, patches, ints_of(s, i)));
     }
     return IJ_OK;

@@ -11,12 +11,13 @@ typedef struct ij_slot {
     ij_device *device;
     size_t pixel_bytes;
     ij_batch batch; /* what the caller fills; pixels point into `pixels` or `staging` while that is mapped */
-    ij_batch micro; /* room for the masks of a micro-batch, of which there are `parts`; none where there is one */
-    int parts;
+    ij_batch micro; /* room for the masks of a micro-batch, where it is not the batch that is computed at once */
+    int parts;      /* micro-batches of this batch; most_parts at most */
+    int most_parts;
     cl_mem pixels, ints;
     cl_mem staging;        /* pinned host memory, where the device has memory of its own */
     int32_t *host_ints;    /* the lists of all micro-batches, one after the other */
-    ij_batch_index *index; /* [parts] */
+    ij_batch_index *index; /* of each micro-batch */
     cl_mem list[IJ_LISTS]; /* those of the micro-batch whose turn it is */
     cl_event uploaded;     /* the pixels are on the device */
     cl_event consumed;     /* the device has read the pixels, and has the lists */
@@ -32,7 +33,7 @@ void ij_slot_destroy(ij_slot *slot); /* of {0} too */
 ij_status ij_slot_map(ij_slot *slot);
 /* Lists of all micro-batches from the batch's masks; `patches` is N. IJ_EINVAL as ij_batch_check. */
 ij_status ij_slot_fill(ij_slot *slot, int patches);
-/* Images of micro-batch `part`, and the first of them. */
+/* Images of micro-batch `part`, and the first of them, counted from the first that there are pixels of. */
 int ij_slot_images(const ij_slot *slot, int part);
 int ij_slot_first(const ij_slot *slot, int part);
 

@@ -35,6 +35,7 @@ struct ij_trainer {
     int64_t *updates; /* [segments] of each in this step: see updates_of */
     ij_slot slots[2];
     measurement measured[2];
+    int first, own; /* the images of a batch that are computed here */
     int64_t step;
     int64_t failed_step; /* see `usable`; -1: none */
     cl_event updated;    /* the last step's optimiser is done */
@@ -70,6 +71,16 @@ static ij_status check_wait(ij_trainer *t, cl_int code, const char *what)
 
 /* ---- Slots ------------------------------------------------------------------------------------------------------- */
 
+ij_status ij_trainer_set_share(ij_trainer *t, int first, int images)
+{
+    if (first < 0 || images < 1 || images > ij_most_share(&t->config) || first > t->config.batch - images)
+        return ij_fail(IJ_EINVAL, "images %d to %d are no share of a batch of %d", first, first + images - 1,
+                       t->config.batch);
+    t->first = first;
+    t->own = images;
+    return IJ_OK;
+}
+
 ij_status ij_trainer_slot(ij_trainer *t, int number, ij_batch **batch)
 {
     ij_slot *s = &t->slots[number];
@@ -82,6 +93,8 @@ ij_status ij_trainer_slot(ij_trainer *t, int number, ij_batch **batch)
     ij_cl_forget(&s->consumed);
     if (!s->batch.pixels)
         TRY(ij_slot_map(s));
+    s->batch.first = t->first;
+    s->batch.own = t->own;
     *batch = &s->batch;
     return IJ_OK;
 }
@@ -166,6 +179,7 @@ ij_status ij_trainer_create_as(ij_trainer **trainer, ij_device *device, const ij
         return ij_fail(IJ_ENOMEM, "out of memory for a trainer");
     t->device = device;
     t->config = *config;
+    t->own = ij_most_share(config);
     t->failed_step = -1;
     ij_status status = create(t);
     if (status) {
@@ -306,9 +320,8 @@ static ij_status measure(ij_trainer *t, const ij_slot *s, const int *partials, c
         TRY(check_wait(t, ij_pace_wait(t->device, r->ready), "waiting for a result"));
     ij_cl_forget(&r->ready);
     memcpy(r->partials, partials, sizeof r->partials);
-    int64_t predictions = 0;
-    for (int i = 0; i < s->parts; i++)
-        predictions += s->index[i].predictions;
+    const ij_batch *b = &s->batch;
+    int64_t predictions = (int64_t)b->targets * b->contexts * b->images * b->target_length;
     r->elements[IJ_TERM_FEATURE] = predictions * m->encoder.dim;
     r->elements[IJ_TERM_PIXEL] = predictions * m->predictor_pixels.out;
     r->elements[IJ_TERM_VARIANCE] = r->elements[IJ_TERM_COVARIANCE] = m->encoder.dim;
@@ -328,6 +341,7 @@ static ij_status enqueue_part(ij_trainer *t, ij_slot *s, int part, const ij_obje
     int sums[IJ_TERMS] = {0};
     ij_device_batch b = {.first = ij_slot_first(s, part),
                          .images = ij_slot_images(s, part),
+                         .last = part + 1 == s->parts,
                          .pixels = s->pixels,
                          .index = &s->index[part],
                          .target_length = s->batch.target_length,
@@ -337,7 +351,7 @@ static ij_status enqueue_part(ij_trainer *t, ij_slot *s, int part, const ij_obje
     memcpy(b.list, s->list, sizeof b.list);
     TRY(ij_slot_upload_lists(s, part));
     TRY(ij_model_patchify(m, &b));
-    if (part + 1 == s->parts) {
+    if (b.last) {
         ij_cl_forget(&s->consumed);
         TRY(ij_cl_check(clEnqueueMarkerWithWaitList(t->device->compute, 0, NULL, &s->consumed),
                         "marking a batch as read"));
@@ -347,7 +361,7 @@ static ij_status enqueue_part(ij_trainer *t, ij_slot *s, int part, const ij_obje
     TRY(ij_model_loss(m, &b, sums));
     for (int i = 0; i < IJ_TERMS; i++)
         partials[i] = sums[i] > partials[i] ? sums[i] : partials[i];
-    if (part + 1 == s->parts)
+    if (b.last)
         TRY(measure(t, s, partials, objective));
     return ij_model_backward(m, &b);
 }
@@ -532,5 +546,5 @@ ij_status ij_trainer_batch_features(ij_trainer *t, float *features)
         return ij_fail(IJ_EINVAL, "features of a batch were asked for before the first step");
     if (!(t->measured[(t->step - 1) & 1].objective.weight[IJ_TERM_FEATURE] > 0))
         return ij_fail(IJ_EINVAL, "features of a batch were asked for that only pixels were predicted of");
-    return read_rows(t, t->model.features, 0, t->config.batch, features);
+    return read_rows(t, t->model.features, 0, ij_batch_own(&t->slots[t->last_slot].batch), features);
 }

@@ -24,7 +24,8 @@ typedef enum ij_offload_what { IJ_OFFLOAD_NONE, IJ_OFFLOAD_MOMENTS, IJ_OFFLOAD_A
 typedef struct ij_trainer_config {
     ij_model_config model;
     int batch;       /* B */
-    int micro_batch; /* images that are computed on at a time, the result being the same; 0: all of the batch,
+    int share;       /* the most images of a batch that this trainer computes, others the rest; 0: all B */
+    int micro_batch; /* images that are computed on at a time, the result being the same; 0: all of its share,
                         IJ_MICRO_AUTO: as many as fit, see ij_trainer_create */
     ij_recompute recompute;
     ij_offload_what offload;
@@ -51,6 +52,12 @@ typedef struct ij_trainer_config {
 static inline bool ij_is_regularised(const ij_trainer_config *t)
 {
     return t->variance_weight > 0 || t->covariance_weight > 0 || t->sigreg_weight > 0;
+}
+
+/* Images of a batch that a trainer computes at most. */
+static inline int ij_most_share(const ij_trainer_config *t)
+{
+    return t->share ? t->share : t->batch;
 }
 
 #endif

@@ -34,12 +34,14 @@ ij_status ij_trainer_check(const ij_trainer_config *c)
         return ij_fail(IJ_EINVAL, "a batch of one context has neither variance nor covariance");
     if (!(c->clip_grad >= 0))
         return ij_fail(IJ_EINVAL, "the norm that gradients are shortened to is 0, for none, or above");
-    if (c->micro_batch < 0 || c->micro_batch > c->batch)
-        return ij_fail(IJ_EINVAL, "a micro-batch has 1 to %d images, as the batch has, not %d", c->batch,
+    if (c->share < 0 || c->share > c->batch)
+        return ij_fail(IJ_EINVAL, "a share of a batch has 1 to %d images, not %d", c->batch, c->share);
+    if (c->micro_batch < 0 || c->micro_batch > ij_most_share(c))
+        return ij_fail(IJ_EINVAL, "a micro-batch has 1 to %d images, as the batch has, not %d", ij_most_share(c),
                        c->micro_batch);
-    if (c->micro_batch && c->micro_batch < c->batch && ij_is_regularised(c))
+    if (((c->micro_batch && c->micro_batch < c->batch) || ij_most_share(c) < c->batch) && ij_is_regularised(c))
         return ij_fail(IJ_EINVAL, "variance, covariance and SIGReg are of a whole batch: they cannot be computed in "
-                                  "micro-batches");
+                                  "micro-batches, nor by several ranks");
     double all =
         (double)c->targets * ((double)ij_most_context(c) + (double)c->contexts * c->batch * c->target_capacity);
     if (all > 2e9)
@@ -54,14 +56,14 @@ ij_status ij_trainer_check(const ij_trainer_config *c)
     return IJ_OK;
 }
 
-/* All of the batch, else of one half, a third, and so on, what fits. */
+/* All of the share, else of one half, a third, and so on, what fits. */
 static ij_status create_largest(ij_trainer **trainer, ij_device *device, ij_trainer_config config)
 {
-    int images = config.batch, least = ij_is_regularised(&config) ? config.batch : 1;
-    if (config.micro_batch != IJ_MICRO_AUTO || config.batch < 1)
+    int share = ij_most_share(&config), images = share, least = ij_is_regularised(&config) ? share : 1;
+    if (config.micro_batch != IJ_MICRO_AUTO || share < 1)
         return ij_trainer_create_as(trainer, device, &config);
     TRY(ij_model_config_check(&config.model));
-    for (int parts = 1;; images = (config.batch + parts - 1) / parts) {
+    for (int parts = 1;; images = (share + parts - 1) / parts) {
         config.micro_batch = images;
         ij_trainer_config micro = ij_micro_config(&config);
         if (images <= least || can_number(&micro)) {
@@ -69,7 +71,7 @@ static ij_status create_largest(ij_trainer **trainer, ij_device *device, ij_trai
             if (status != IJ_ENOMEM || images <= least)
                 return status;
         }
-        while ((config.batch + parts - 1) / parts == images)
+        while ((share + parts - 1) / parts == images)
             parts++;
     }
 }

@@ -25,7 +25,7 @@ list(APPEND device_tests probe)
 add_library(ij_test_model STATIC test_model_case.c)
 target_link_libraries(ij_test_model PUBLIC ij_engine PkgConfig::CMOCKA m)
 foreach(name model model_determinism model_index model_params model_state model_errors model_programs encoder training
-             training_memory pace limits less_memory)
+             training_memory pace limits less_memory share)
   add_executable(test_${name} test_${name}.c)
   target_link_libraries(test_${name} PRIVATE ij_test_model)
   add_test(NAME ${name} COMMAND test_${name})
@@ -46,7 +46,7 @@ target_compile_definitions(test_training PRIVATE IJEPA_GOLDEN="${CMAKE_CURRENT_L
 set_tests_properties(${device_tests} PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "${device_environment}") # 77: no device
 
 # Batches as devices with memory of their own get them: through pinned memory, by a copy. CPUs would never go that way.
-foreach(name model model_determinism model_state model_errors training training_memory less_memory)
+foreach(name model model_determinism model_state model_errors training training_memory less_memory share)
   add_test(NAME ${name}-discrete COMMAND test_${name})
   set_tests_properties(${name}-discrete PROPERTIES SKIP_RETURN_CODE 77
                                                    ENVIRONMENT "${device_environment};IJEPA_MEMORY=discrete")

@@ -87,9 +87,12 @@ static void fill(ij_batch *b, uint64_t seed, bool longest)
 {
     ij_random r;
     ij_random_start(&r, seed, IJ_STREAM_TEST, 0, 0);
-    size_t bytes = (size_t)b->images * (size_t)b->crop * (size_t)b->crop * 3;
-    for (size_t i = 0; i < bytes; i++)
-        b->pixels[i] = (uint8_t)ij_random_below(&r, 256);
+    size_t image = (size_t)b->crop * (size_t)b->crop * 3, begin = (size_t)b->first * image;
+    for (size_t i = 0; i < (size_t)b->images * image; i++) {
+        uint8_t value = (uint8_t)ij_random_below(&r, 256);
+        if (i >= begin && i < begin + (size_t)ij_batch_own(b) * image)
+            b->pixels[i - begin] = value;
+    }
     int patches = b->crop / 4 * (b->crop / 4);
     b->context_offset[0] = 0;
     for (int s = 0; s < b->contexts * b->images; s++) {
