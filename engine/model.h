@@ -101,6 +101,10 @@ typedef struct ij_device_batch {
     const ij_batch_index *index;
     int target_length;
     ij_objective objective; /* what of all that follows is computed */
+    /* Told by ij_model_backward of each segment that no kernel it enqueues later changes the gradient of, of the last
+     * micro-batch; NULL: nobody wants to know. */
+    ij_status (*final)(void *whom, int segment);
+    void *whom;
     int64_t step;
 } ij_device_batch;
 

@@ -181,18 +181,25 @@ ij_status ij_model_loss(ij_model *m, const ij_device_batch *b, int *partials)
 
 /* ---- Backward ---------------------------------------------------------------------------------------------------- */
 
-/* dy: the gradient of the last block's wanted rows; m->d becomes that of the first block's input. */
-static ij_status back_through_blocks(ij_model *m, const ij_net *net, const ij_tape *tape, ij_sequences s,
-                                     ij_wanted wanted, cl_mem dy, bool add)
+static ij_status tell_final(const ij_device_batch *b, int segment)
+{
+    return b->final && b->last && segment >= 0 ? b->final(b->whom, segment) : IJ_OK;
+}
+
+/* dy: the gradient of the last block's wanted rows; m->d becomes that of the first block's input. `first` is the first
+ * block's segment. */
+static ij_status back_through_blocks(ij_model *m, const ij_device_batch *b, const ij_net *net, const ij_tape *tape,
+                                     ij_sequences s, ij_wanted wanted, cl_mem dy, int first)
 {
     ij_stack_ops ops = ops_of(m, net);
-    ops.add_gradients = add;
+    ops.add_gradients = b->first > 0;
     for (int i = net->depth - 1; i >= 0; i--) {
         bool last = i + 1 == net->depth;
         if (!last && m->config.recompute == IJ_RECOMPUTE_BLOCKS) /* the last one's is still there */
             TRY(ij_block_again(&ops, &net->blocks[i], s, &tape->blocks[i], &m->scratch));
         TRY(ij_block_backward(&ops, &net->blocks[i], s, last ? wanted : (ij_wanted){0}, &tape->blocks[i], &m->scratch,
                               last ? dy : m->d, m->d));
+        TRY(tell_final(b, first + i));
     }
     return IJ_OK;
 }
@@ -208,26 +215,29 @@ static ij_status back_through_heads(ij_model *m, const ij_device_batch *b)
         TRY(ij_gemm_backward_input(&m->gemm, &m->predictor_pixels, m->pixel_prediction, of_pixels, n, NULL));
         TRY(ij_gemm_backward_weight(&m->gemm, &m->predictor_pixels, m->predictor_normed, m->pixel_prediction, n,
                                     b->first > 0));
+        TRY(tell_final(b, m->params.head[IJ_TERM_PIXEL]));
     }
     if (!about(b, IJ_TERM_FEATURE))
         return IJ_OK;
     TRY(ij_gemm_transpose_weight(&m->gemm, &m->predictor_proj));
     TRY(both ? ij_gemm_backward_input_added(&m->gemm, &m->predictor_proj, dz, d, n, of_pixels)
              : ij_gemm_backward_input(&m->gemm, &m->predictor_proj, dz, d, n, NULL));
-    return ij_gemm_backward_weight(&m->gemm, &m->predictor_proj, m->predictor_normed, dz, n, b->first > 0);
+    TRY(ij_gemm_backward_weight(&m->gemm, &m->predictor_proj, m->predictor_normed, dz, n, b->first > 0));
+    return tell_final(b, m->params.head[IJ_TERM_FEATURE]);
 }
 
 ij_status ij_model_backward(ij_model *m, const ij_device_batch *b)
 {
     const ij_batch_index *n = b->index;
+    const int *blocks = m->params.blocks;
     cl_mem other = m->scratch.other;
 
     /* Predictor: only the mask tokens' rows have a gradient above the last block. */
     TRY(back_through_heads(m, b));
     TRY(ij_layernorm_backward(&m->layernorm, &m->predictor.norm, m->predictor_tape.output, NULL, other,
                               m->predictor_normed, n->predictions, 0, b->first > 0));
-    TRY(back_through_blocks(m, &m->predictor, &m->predictor_tape, predictor_sequences(m, b), mask_tokens(b),
-                            m->predictor_normed, b->first > 0));
+    TRY(back_through_blocks(m, b, &m->predictor, &m->predictor_tape, predictor_sequences(m, b), mask_tokens(b),
+                            m->predictor_normed, blocks[IJ_PREDICTOR]));
     TRY(ij_sum_rows(&m->tokens, m->d, b->list[IJ_LIST_MASK_ROWS], m->mask_token_grad, n->predictions, m->predictor.dim,
                     b->first > 0));
     TRY(ij_disassemble(&m->tokens, m->d, b->list[IJ_LIST_PLACE], m->embedded, n->context_tokens, m->config.targets,
@@ -238,12 +248,14 @@ ij_status ij_model_backward(ij_model *m, const ij_device_batch *b)
     TRY(ij_gemm_backward_input(&m->gemm, &m->predictor.embed, m->embedded, other, n->context_tokens, NULL));
     TRY(ij_gemm_backward_weight(&m->gemm, &m->predictor.embed, m->context, m->embedded, n->context_tokens,
                                 b->first > 0));
+    TRY(tell_final(b, blocks[IJ_PREDICTOR] - 1));
     if (regularised(b))
         TRY(ij_regularise_spread(&m->regularise, b->list[IJ_LIST_CONTEXT_OFFSET], other));
     TRY(ij_layernorm_backward(&m->layernorm, &m->encoder.norm, m->encoder_tape.output, NULL, other, m->d,
                               n->context_tokens, 0, b->first > 0));
-    TRY(back_through_blocks(m, &m->encoder, &m->encoder_tape, context_sequences(m, b), (ij_wanted){0}, m->d,
-                            b->first > 0));
-    return ij_gemm_backward_weight(&m->gemm, &m->encoder.embed, m->context_patches, m->d, n->context_tokens,
-                                   b->first > 0);
+    TRY(back_through_blocks(m, b, &m->encoder, &m->encoder_tape, context_sequences(m, b), (ij_wanted){0}, m->d,
+                            blocks[IJ_ENCODER]));
+    TRY(ij_gemm_backward_weight(&m->gemm, &m->encoder.embed, m->context_patches, m->d, n->context_tokens,
+                                b->first > 0));
+    return tell_final(b, blocks[IJ_ENCODER] - 1);
 }

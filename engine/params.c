@@ -98,6 +98,7 @@ static void list_encoder(listing *l, const ij_model_config *m)
 {
     l->network = IJ_ENCODER;
     int around = l->segment++;
+    l->p->blocks[IJ_ENCODER] = l->segment;
     int first = l->p->count;
     linear(l, "patch_embed.proj", m->dim, 3 * m->patch * m->patch);
     for (int i = first; i < l->p->count && !l->failed; i++)
@@ -129,7 +130,7 @@ static void list_predictor(listing *l, const ij_model_config *m)
         t->decay = true;
     }
     linear(l, "predictor_embed", m->pred_dim, m->dim);
-    l->segment = around + 1;
+    l->segment = l->p->blocks[IJ_PREDICTOR] = around + 1;
     for (int i = 0; i < m->pred_depth; i++, l->segment++)
         block(l, "predictor_blocks", i, m->pred_dim, 4 * m->pred_dim);
     int end = l->segment;

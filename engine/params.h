@@ -35,6 +35,8 @@ typedef struct ij_params {
     int encoder_count; /* tensors 0 .. encoder_count-1 are the encoder's */
     ij_segment *segments;
     int segment_count;
+    int blocks[2]; /* by ij_network: segment of its first block, the others follow; the one before is what lies around
+                    */
     int head[IJ_TERMS]; /* segment of the predictor's head for a term of the loss; -1: it has none of its own */
 } ij_params;
 

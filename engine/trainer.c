@@ -1,7 +1,9 @@
 #include "engine/trainer.h"
 
 #include "engine/base/try.h"
+#include "engine/batch_numbers.h"
 #include "engine/encoder_weights.h"
+#include "engine/exchange.h"
 #include "engine/model.h"
 #include "engine/offload.h"
 #include "engine/ops/optimizer.h"
@@ -22,7 +24,8 @@ typedef struct measurement {
     int64_t elements[IJ_TERMS]; /* a term is a mean over these */
     float clip;                 /* what the gradient was multiplied by */
     int64_t step;
-    cl_event ready; /* all of it is there */
+    cl_event ready;           /* all of it is there */
+    ij_batch_numbers numbers; /* of the whole batch, where other ranks have shares of it */
 } measurement;
 
 struct ij_trainer {
@@ -32,6 +35,7 @@ struct ij_trainer {
     ij_model model;
     ij_optimizer optimizer;
     ij_offload offload;
+    ij_exchange exchange;
     int64_t *updates; /* [segments] of each in this step: see updates_of */
     ij_slot slots[2];
     measurement measured[2];
@@ -79,6 +83,14 @@ ij_status ij_trainer_set_share(ij_trainer *t, int first, int images)
     t->first = first;
     t->own = images;
     return IJ_OK;
+}
+
+ij_exchange_times ij_trainer_exchange(const ij_trainer *t)
+{
+    ij_exchange_times times = {.exposed = t->exchange.exposed};
+    for (int i = 0; i < t->exchange.count; i++)
+        times.bytes += t->exchange.segments[i].floats * sizeof(float);
+    return times;
 }
 
 ij_status ij_trainer_slot(ij_trainer *t, int number, ij_batch **batch)
@@ -156,17 +168,25 @@ static ij_status create(ij_trainer *t)
         return ij_fail(IJ_ENOMEM, "out of memory for the list of updates");
     if (t->config.offload == IJ_OFFLOAD_MOMENTS)
         TRY(ij_offload_plan(&t->offload, t->device, t->model.params.segments, t->model.params.segment_count, t->plan));
+    if (t->config.ranks)
+        TRY(ij_exchange_plan(&t->exchange, t->device, t->config.ranks, t->model.params.segments,
+                             t->model.params.segment_count, t->plan));
     for (int i = 0; i < 2; i++) {
         TRY(ij_slot_plan(&t->slots[i], t->device, &t->config, t->plan));
         t->measured[i].step = -1;
         t->measured[i].values = calloc((size_t)ij_model_measured(&t->config.model), sizeof(float));
         if (!t->measured[i].values)
             return ij_fail(IJ_ENOMEM, "out of memory for a step's results");
+        if (t->config.ranks)
+            TRY(ij_batch_numbers_create(&t->measured[i].numbers, t->config.ranks, ij_most_share(&t->config),
+                                        t->config.model.dim));
     }
     TRY(ij_plan_commit(t->plan, t->device));
     TRY(ij_model_start(&t->model));
     for (int i = 0; i < 2; i++)
         TRY(ij_slot_start(&t->slots[i]));
+    if (t->config.ranks)
+        TRY(ij_exchange_start(&t->exchange));
     TRY(make_infos(t));
     return make_positions(t);
 }
@@ -195,8 +215,10 @@ void ij_trainer_destroy(ij_trainer *t)
     if (!t)
         return;
     clFinish(t->device->compute);
+    ij_exchange_destroy(&t->exchange);
     for (int i = 0; i < 2; i++) {
         ij_slot_destroy(&t->slots[i]);
+        ij_batch_numbers_destroy(&t->measured[i].numbers);
         ij_cl_forget(&t->measured[i].ready);
         free(t->measured[i].values);
     }
@@ -297,17 +319,25 @@ static ij_status update(ij_trainer *t, const ij_hyper *hyper, const ij_objective
     ij_adamw a = {
         .lr = hyper->lr, .wd = hyper->wd, .ema = hyper->ema, .beta1 = c->beta1, .beta2 = c->beta2, .eps = c->eps};
     a.clipped = c->clip_grad > 0;
-    if (a.clipped)
-        TRY(clip(t, hyper, o));
     const ij_segment *segments = t->model.params.segments;
     int count = t->model.params.segment_count;
     for (int i = 0; i < count; i++)
         t->updates[i] = updates_of(t, i, o, hyper);
-    if (t->offload.room[0][0])
+    bool in_rooms = t->offload.room[0][0] != NULL, all_first = a.clipped || in_rooms;
+    int sent = c->ranks ? t->exchange.sent : 0;
+    for (int i = 0; i < sent && all_first; i++)
+        TRY(ij_exchange_receive(&t->exchange, t->exchange.order[i]));
+    if (a.clipped)
+        TRY(clip(t, hyper, o));
+    if (in_rooms)
         return ij_offload_update(&t->offload, &t->optimizer, segments, t->updates, count, a);
-    for (int i = 0; i < count; i++)
-        if ((a.step = t->updates[i]) > 0)
-            TRY(ij_optimizer_step(&t->optimizer, &segments[i], &a));
+    for (int i = 0; i < (c->ranks ? sent : count); i++) {
+        int segment = c->ranks ? t->exchange.order[i] : i; /* in the order in which the gradients arrive */
+        if (c->ranks && !all_first)
+            TRY(ij_exchange_receive(&t->exchange, segment));
+        if ((a.step = t->updates[segment]) > 0)
+            TRY(ij_optimizer_step(&t->optimizer, &segments[segment], &a));
+    }
     return IJ_OK;
 }
 
@@ -328,10 +358,31 @@ static ij_status measure(ij_trainer *t, const ij_slot *s, const int *partials, c
     r->elements[IJ_TERM_SIGREG] = IJ_DIRECTIONS;
     r->objective = *objective;
     r->step = t->step;
+    ij_batch_numbers *n = &r->numbers;
+    if (t->config.ranks) {
+        ij_batch_numbers_wait(n);
+        n->images = objective->weight[IJ_TERM_FEATURE] > 0 ? ij_batch_own(b) : 0;
+        n->partial = r->values;
+        memcpy(n->partials, partials, sizeof n->partials);
+        size_t bytes = (size_t)n->images * (size_t)n->dim * sizeof(float);
+        if (bytes)
+            TRY(ij_cl_check(
+                clEnqueueReadBuffer(t->device->compute, m->features, CL_FALSE, 0, bytes, n->features, 0, NULL, NULL),
+                "reading a result"));
+    }
     size_t bytes = (size_t)ij_model_measured(&t->config.model) * sizeof(float);
-    return ij_cl_check(
+    TRY(ij_cl_check(
         clEnqueueReadBuffer(t->device->compute, m->measured, CL_FALSE, 0, bytes, r->values, 0, NULL, &r->ready),
-        "reading a result");
+        "reading a result"));
+    if (t->config.ranks)
+        ij_batch_numbers_begin(n, r->ready);
+    return IJ_OK;
+}
+
+static ij_status send_gradient(void *trainer, int segment)
+{
+    ij_trainer *t = trainer;
+    return ij_exchange_send(&t->exchange, segment);
 }
 
 /* Enqueues the passes of one micro-batch; partials: the most sums so far that each term's loss comes in. */
@@ -346,6 +397,8 @@ static ij_status enqueue_part(ij_trainer *t, ij_slot *s, int part, const ij_obje
                          .index = &s->index[part],
                          .target_length = s->batch.target_length,
                          .objective = *objective,
+                         .final = t->config.ranks ? send_gradient : NULL,
+                         .whom = t,
                          .step = t->step};
     b.share = (double)b.images / s->batch.images;
     memcpy(b.list, s->list, sizeof b.list);
@@ -372,6 +425,8 @@ static ij_status enqueue(ij_trainer *t, ij_slot *s, const ij_hyper *hyper)
     ij_objective objective = ij_trainer_objective(t, t->step, hyper);
     int partials[IJ_TERMS] = {0};
     TRY(ij_slot_upload(s));
+    if (t->config.ranks) /* the segment around the encoder's blocks has the last gradient */
+        TRY(ij_exchange_begin(&t->exchange, t->step, t->model.params.blocks[IJ_ENCODER] - 1));
     for (int i = 0; i < s->parts; i++)
         TRY(enqueue_part(t, s, i, &objective, partials));
     TRY(update(t, hyper, &objective));
@@ -419,17 +474,24 @@ ij_status ij_trainer_result(ij_trainer *t, int64_t k, ij_step_result *result)
         return ij_fail(IJ_EINVAL, "the result of step %lld is not kept", (long long)k);
     TRY(check_wait(t, ij_pace_wait(t->device, r->ready), "waiting for a step"));
     *result = (ij_step_result){.target_std = NAN, .clipped = NAN};
+    const ij_batch_numbers *n = t->config.ranks ? &r->numbers : NULL;
+    if (n)
+        ij_batch_numbers_wait(&t->measured[k & 1].numbers);
     if (t->config.clip_grad > 0)
         result->clipped = 1 - (double)r->clip;
     for (int term = 0; term < IJ_TERMS; term++) {
         double sum = 0.0, weight = r->objective.weight[term];
         for (int i = 0; i < r->partials[term]; i++)
             sum += r->values[term * IJ_LOSS_PARTIALS + i];
+        if (n)
+            sum = n->sums[term];
         result->term[term] = weight > 0 ? sum / (double)r->elements[term] : NAN;
         if (weight > 0)
             result->loss += weight * result->term[term];
     }
-    if (r->objective.weight[IJ_TERM_FEATURE] > 0) {
+    if (n && r->objective.weight[IJ_TERM_FEATURE] > 0) {
+        result->target_std = ij_batch_numbers_spread(n, t->config.batch);
+    } else if (r->objective.weight[IJ_TERM_FEATURE] > 0) {
         double sum = 0.0;
         for (int i = 0; i < t->config.model.dim; i++)
             sum += r->values[IJ_TERMS * IJ_LOSS_PARTIALS + i];
@@ -546,5 +608,8 @@ ij_status ij_trainer_batch_features(ij_trainer *t, float *features)
         return ij_fail(IJ_EINVAL, "features of a batch were asked for before the first step");
     if (!(t->measured[(t->step - 1) & 1].objective.weight[IJ_TERM_FEATURE] > 0))
         return ij_fail(IJ_EINVAL, "features of a batch were asked for that only pixels were predicted of");
-    return read_rows(t, t->model.features, 0, ij_batch_own(&t->slots[t->last_slot].batch), features);
+    const ij_batch *b = &t->slots[t->last_slot].batch;
+    size_t dim = (size_t)t->config.model.dim;
+    memset(features, 0, (size_t)b->images * dim * sizeof *features);
+    return read_rows(t, t->model.features, 0, ij_batch_own(b), features + (size_t)b->first * dim);
 }

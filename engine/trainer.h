@@ -56,6 +56,14 @@ bool ij_trainer_offloads(const ij_trainer *trainer);
 /* Kernels that the last step enqueued. */
 int ij_trainer_kernels(const ij_trainer *trainer);
 
+/* With other ranks: seconds so far in which the device had done a step's backward pass and its gradients were not all
+ * added up, and bytes of gradients that a rank sends for a step. */
+typedef struct ij_exchange_times {
+    double exposed;
+    uint64_t bytes;
+} ij_exchange_times;
+ij_exchange_times ij_trainer_exchange(const ij_trainer *trainer);
+
 /* Which images of the batches that are filled from now on this trainer computes, up to config->share; at first the
  * first ones. IJ_EINVAL. The gradients of all shares, added up, are those of the batch. */
 ij_status ij_trainer_set_share(ij_trainer *trainer, int first, int images);
@@ -125,7 +133,7 @@ typedef enum ij_output { IJ_OUTPUT_CONTEXT, IJ_OUTPUT_TARGET, IJ_OUTPUT_PREDICTI
 ij_status ij_trainer_output(ij_trainer *trainer, ij_output which, float *values, int64_t capacity, int64_t *tokens);
 
 /* The mean over patches of the target encoder's last layer (after its final LayerNorm) for the last step's batch, as
- * that step saw it, [own, D] of the trainer's share of it, which target_std is of. Waits for the step. IJ_EINVAL before the first step. */
+ * that step saw it, [B, D], which target_std is of; zeros for images that are not of this trainer's share. Waits for the step. IJ_EINVAL before the first step. */
 ij_status ij_trainer_batch_features(ij_trainer *trainer, float *features);
 
 #endif

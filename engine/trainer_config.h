@@ -29,6 +29,8 @@ typedef struct ij_trainer_config {
                         IJ_MICRO_AUTO: as many as fit, see ij_trainer_create */
     ij_recompute recompute;
     ij_offload_what offload;
+    struct ij_ranks *ranks; /* who computes the other shares; the update is by the gradient of the whole batch, and all
+                               ranks make the same steps. NULL: nobody */
     uint64_t memory;        /* bytes that the trainer may take on the device; 0: what there is */
     int contexts;           /* context blocks per image */
     int targets;            /* target blocks per image */

@@ -4,7 +4,8 @@
 # Debian's names: to build and run anywhere (PoCL is the device where there is no other), to test, to show.
 packages_build=(build-essential cmake pkg-config ocl-icd-opencl-dev opencl-headers pocl-opencl-icd libclblast-dev
     libjpeg62-turbo-dev libinih-dev libcjson-dev libpng-dev libxxhash-dev zlib1g-dev)
-packages_test=(libcmocka-dev python3 groff-base)
+packages_ranks=(libopenmpi-dev openmpi-bin) # several processes, a device each; the build finds it or goes without
+packages_test=(libcmocka-dev python3 groff-base "${packages_ranks[@]}")
 packages_judges=(python3-torch) # what judges exported models; the test says so where it is missing
 packages_portability=(binutils clang-15 intel-opencl-icd libclc-15) # tools/portability leaves out what is missing
 packages_fuzz=(clang libclang-rt-dev)

@@ -1,0 +1,171 @@
+#include "engine/exchange.h"
+
+#include "engine/base/try.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+ij_status ij_exchange_plan(ij_exchange *e, ij_device *device, ij_ranks *ranks, const ij_segment *segments, int count,
+                           ij_plan *plan)
+{
+    size_t floats = 0;
+    e->device = device;
+    e->ranks = ranks;
+    e->segments = segments;
+    e->count = count;
+    e->offset = calloc((size_t)count, sizeof *e->offset);
+    e->order = calloc((size_t)count, sizeof *e->order);
+    for (int i = 0; i < 2; i++)
+        e->parcels[i] = calloc((size_t)count, sizeof *e->parcels[i]);
+    if (!e->offset || !e->order || !e->parcels[0] || !e->parcels[1])
+        return ij_fail(IJ_ENOMEM, "out of memory for the exchange of gradients");
+    for (int i = 0; i < count; i++) {
+        e->offset[i] = floats;
+        floats += segments[i].floats;
+    }
+    return ij_plan_add_host(plan, "gradients (pinned)", floats * sizeof(float), &e->staging);
+}
+
+ij_status ij_exchange_start(ij_exchange *e)
+{
+    cl_int code;
+    const ij_segment *last = &e->segments[e->count - 1];
+    size_t floats = e->offset[e->count - 1] + last->floats;
+    e->queue = clCreateCommandQueue(e->device->context, e->device->id, 0, &code);
+    TRY(ij_cl_check(code, "a queue for gradients"));
+    e->floats = clEnqueueMapBuffer(e->queue, e->staging, CL_TRUE, CL_MAP_READ | CL_MAP_WRITE, 0, floats * sizeof(float),
+                                   0, NULL, NULL, &code);
+    return ij_cl_check(code, "mapping memory for gradients");
+}
+
+static void forget(ij_parcel *p)
+{
+    ij_cl_forget(&p->read);
+    ij_cl_forget(&p->added);
+    ij_cl_forget(&p->back);
+    p->on_way = false;
+}
+
+void ij_exchange_destroy(ij_exchange *e)
+{
+    for (int i = 0; i < 2; i++) {
+        for (int s = 0; s < e->count && e->parcels[i]; s++) {
+            if (e->parcels[i][s].on_way)
+                ij_ranks_wait(e->ranks, &e->parcels[i][s].job);
+            forget(&e->parcels[i][s]);
+        }
+        free(e->parcels[i]);
+    }
+    if (e->queue) {
+        if (e->floats)
+            clEnqueueUnmapMemObject(e->queue, e->staging, e->floats, 0, NULL, NULL);
+        clFinish(e->queue);
+        clReleaseCommandQueue(e->queue);
+    }
+    free(e->offset);
+    free(e->order);
+}
+
+/* ---- The ranks' thread's part ------------------------------------------------------------------------------------ */
+
+/* Of a command that failed nothing is ever ready: whoever waits for the device finds out, and ends the job. */
+static bool has_come(ij_rank_job *job)
+{
+    ij_parcel *p = job->owner;
+    cl_int status = CL_QUEUED;
+    if (clGetEventInfo(p->read, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof status, &status, NULL) ||
+        status != CL_COMPLETE)
+        return false;
+    p->exchange->underway++;
+    if (p->last)
+        p->exchange->last_came = now();
+    return true;
+}
+
+static void is_added(ij_rank_job *job)
+{
+    ij_parcel *p = job->owner;
+    ij_exchange *e = p->exchange;
+    if (--e->underway == 0 && e->last_came > 0) {
+        e->exposed = e->exposed + (now() - e->last_came);
+        e->last_came = 0;
+    }
+    clSetUserEventStatus(p->added, CL_COMPLETE);
+}
+
+/* ---- A step ------------------------------------------------------------------------------------------------------ */
+
+/* What the step before the last one left. */
+ij_status ij_exchange_begin(ij_exchange *e, int64_t k, int last)
+{
+    e->parity = (int)(k % 2);
+    e->sent = e->returned = 0;
+    for (int i = 0; i < e->count; i++) {
+        ij_parcel *p = &e->parcels[e->parity][i];
+        if (p->on_way)
+            ij_ranks_wait(e->ranks, &p->job);
+        forget(p);
+        p->last = i == last;
+    }
+    return IJ_OK;
+}
+
+ij_status ij_exchange_send(ij_exchange *e, int segment)
+{
+    ij_parcel *p = &e->parcels[e->parity][segment];
+    const ij_segment *s = &e->segments[segment];
+    float *floats = e->floats + e->offset[segment];
+    cl_event final;
+    cl_int code;
+    TRY(ij_cl_check(clEnqueueMarkerWithWaitList(e->device->compute, 0, NULL, &final), "marking a gradient"));
+    ij_status status = ij_cl_check(clFlush(e->device->compute), "starting a backward pass");
+    if (!status)
+        status = ij_cl_check(clEnqueueReadBuffer(e->queue, s->gradient, CL_FALSE, 0, s->floats * sizeof(float), floats,
+                                                 1, &final, &p->read),
+                             "reading a gradient");
+    clReleaseEvent(final);
+    TRY(status);
+    TRY(ij_cl_check(clFlush(e->queue), "reading a gradient"));
+    p->added = clCreateUserEvent(e->device->context, &code);
+    TRY(ij_cl_check(code, "an event for a gradient"));
+    p->exchange = e;
+    p->job = (ij_rank_job){.kind = IJ_RANKS_ADD_FLOATS,
+                           .values = floats,
+                           .count = s->floats,
+                           .ready = has_come,
+                           .done = is_added,
+                           .owner = p};
+    p->on_way = true;
+    ij_ranks_begin(e->ranks, &p->job);
+    e->order[e->sent++] = segment;
+    return IJ_OK;
+}
+
+/* The queue is in order, and all reads are in it by now: the ways back follow, first come, first served. */
+static ij_status send_back(ij_exchange *e)
+{
+    for (; e->returned < e->sent; e->returned++) {
+        int segment = e->order[e->returned];
+        ij_parcel *p = &e->parcels[e->parity][segment];
+        const ij_segment *s = &e->segments[segment];
+        TRY(ij_cl_check(clEnqueueWriteBuffer(e->queue, s->gradient, CL_FALSE, 0, s->floats * sizeof(float),
+                                             e->floats + e->offset[segment], 1, &p->added, &p->back),
+                        "returning a gradient"));
+    }
+    return ij_cl_check(clFlush(e->queue), "returning gradients");
+}
+
+ij_status ij_exchange_receive(ij_exchange *e, int segment)
+{
+    TRY(send_back(e));
+    return ij_cl_check(clEnqueueBarrierWithWaitList(e->device->compute, 1, &e->parcels[e->parity][segment].back, NULL),
+                       "waiting for a gradient");
+}

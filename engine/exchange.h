@@ -1,0 +1,58 @@
+/* The gradients of a trainer's share become those of the whole batch: segment by segment, while the backward pass is
+ * still at work on the next, they come to the host, are added up over all ranks and return. Nothing here waits. */
+#ifndef IJ_EXCHANGE_H
+#define IJ_EXCHANGE_H
+
+#include "engine/memory.h"
+#include "engine/ops/optimizer.h"
+#include "engine/ranks/ranks.h"
+
+#include <stdatomic.h>
+
+typedef struct ij_exchange ij_exchange;
+
+/* One segment's way, of one of two steps. */
+typedef struct ij_parcel {
+    ij_rank_job job;
+    ij_exchange *exchange;
+    cl_event read;  /* the gradient is in the host's memory */
+    cl_event added; /* a user event: so is the sum */
+    cl_event back;  /* the sum is on the device */
+    bool on_way;
+    bool last; /* of its step */
+} ij_parcel;
+
+struct ij_exchange {
+    ij_device *device;
+    ij_ranks *ranks;        /* NULL: there is nobody to exchange with, and all of this is unused */
+    cl_command_queue queue; /* in order, beside the device's two: a queue that waits for other ranks holds up nothing */
+    const ij_segment *segments;
+    int count;
+    cl_mem staging;        /* pinned; of all segments one after the other */
+    float *floats;         /* it, mapped */
+    size_t *offset;        /* [count] */
+    ij_parcel *parcels[2]; /* [count] of step k at k % 2 */
+    int *order;            /* segments of this step as they were sent */
+    int sent, returned;
+    int parity;
+    /* the ranks' thread's */
+    int underway;           /* parcels that came to the host and are not added up */
+    double last_came;       /* when the last one of a step did; 0: it did not yet */
+    _Atomic double exposed; /* seconds so far in which a backward pass was over and its gradients not added up */
+};
+
+/* The pinned memory, for segments[count], which must stay. */
+ij_status ij_exchange_plan(ij_exchange *e, ij_device *device, ij_ranks *ranks, const ij_segment *segments, int count,
+                           ij_plan *plan);
+/* After the plan is committed. */
+ij_status ij_exchange_start(ij_exchange *e);
+void ij_exchange_destroy(ij_exchange *e); /* of {0} too */
+
+/* Begins step k, of which `last` is the segment that will be sent last. */
+ij_status ij_exchange_begin(ij_exchange *e, int64_t k, int last);
+/* The compute queue has a segment's gradient when it comes to this point: from here it goes its way. */
+ij_status ij_exchange_send(ij_exchange *e, int segment);
+/* What the compute queue takes afterwards finds the sum of a segment that was sent. */
+ij_status ij_exchange_receive(ij_exchange *e, int segment);
+
+#endif

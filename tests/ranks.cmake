@@ -1,0 +1,17 @@
+# Several processes that train together, where there is MPI. Open MPI's settings: it may run as root, and with more
+# processes than cores; processes of one computer need no rights over one another.
+set(ranks_environment "${device_environment};OMPI_ALLOW_RUN_AS_ROOT=1;OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1"
+                      "OMPI_MCA_rmaps_base_oversubscribe=1;OMPI_MCA_hwloc_base_binding_policy=none"
+                      "OMPI_MCA_btl_vader_single_copy_mechanism=none;POCL_MAX_PTHREAD_COUNT=1")
+
+add_executable(test_ranks test_ranks.c)
+target_link_libraries(test_ranks PRIVATE ij_test_model)
+if(NOT MPI_C_FOUND)
+  skipped_test(ranks "there is no MPI")
+  return()
+endif()
+foreach(count 1 2 3 4)
+  add_test(NAME ranks-${count} COMMAND ${MPIEXEC_EXECUTABLE} ${MPIEXEC_NUMPROC_FLAG} ${count} $<TARGET_FILE:test_ranks>)
+  set_tests_properties(ranks-${count} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300 PROCESSORS 2
+                                                 ENVIRONMENT "${ranks_environment}")
+endforeach()
