@@ -76,6 +76,15 @@ void ij_exchange_destroy(ij_exchange *e)
 
 /* ---- The ranks' thread's part ------------------------------------------------------------------------------------ */
 
+static void backward_ended(ij_exchange *e)
+{
+    e->last_came = now();
+    if (e->added_last > 0) {
+        e->busy = e->busy + (e->last_came - e->added_last);
+        e->steps++;
+    }
+}
+
 /* Of a command that failed nothing is ever ready: whoever waits for the device finds out, and ends the job. */
 static bool has_come(ij_rank_job *job)
 {
@@ -86,7 +95,7 @@ static bool has_come(ij_rank_job *job)
         return false;
     p->exchange->underway++;
     if (p->last)
-        p->exchange->last_came = now();
+        backward_ended(p->exchange);
     return true;
 }
 
@@ -95,7 +104,8 @@ static void is_added(ij_rank_job *job)
     ij_parcel *p = job->owner;
     ij_exchange *e = p->exchange;
     if (--e->underway == 0 && e->last_came > 0) {
-        e->exposed = e->exposed + (now() - e->last_came);
+        e->added_last = now();
+        e->exposed = e->exposed + (e->added_last - e->last_came);
         e->last_came = 0;
     }
     clSetUserEventStatus(p->added, CL_COMPLETE);

@@ -38,7 +38,10 @@ struct ij_exchange {
     /* the ranks' thread's */
     int underway;           /* parcels that came to the host and are not added up */
     double last_came;       /* when the last one of a step did; 0: it did not yet */
+    double added_last;      /* when all of the last step were added up */
     _Atomic double exposed; /* seconds so far in which a backward pass was over and its gradients not added up */
+    _Atomic double busy;    /* seconds so far from then to the end of the next backward pass */
+    _Atomic int64_t steps;  /* of which that was measured */
 };
 
 /* The pinned memory, for segments[count], which must stay. */

@@ -11,6 +11,7 @@
 #include "engine/slot.h"
 #include "engine/snapshot_memory.h"
 #include "engine/trainer_fit.h"
+#include "engine/trainer_ranks.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -85,9 +86,14 @@ ij_status ij_trainer_set_share(ij_trainer *t, int first, int images)
     return IJ_OK;
 }
 
+struct ij_ranks *ij_trainer_ranks(const ij_trainer *t)
+{
+    return t->config.ranks;
+}
+
 ij_exchange_times ij_trainer_exchange(const ij_trainer *t)
 {
-    ij_exchange_times times = {.exposed = t->exchange.exposed};
+    ij_exchange_times times = {.exposed = t->exchange.exposed, .busy = t->exchange.busy, .steps = t->exchange.steps};
     for (int i = 0; i < t->exchange.count; i++)
         times.bytes += t->exchange.segments[i].floats * sizeof(float);
     return times;

@@ -57,9 +57,11 @@ bool ij_trainer_offloads(const ij_trainer *trainer);
 int ij_trainer_kernels(const ij_trainer *trainer);
 
 /* With other ranks: seconds so far in which the device had done a step's backward pass and its gradients were not all
- * added up, and bytes of gradients that a rank sends for a step. */
+ * added up, what its own work took, and bytes of gradients that a rank sends for a step. */
 typedef struct ij_exchange_times {
     double exposed;
+    double busy; /* seconds between a step's gradients and the next one's, waits for other ranks left out */
+    int64_t steps;
     uint64_t bytes;
 } ij_exchange_times;
 ij_exchange_times ij_trainer_exchange(const ij_trainer *trainer);
@@ -110,6 +112,11 @@ const ij_tensor_info *ij_trainer_tensor(const ij_trainer *trainer, int index);
 ij_status ij_trainer_read(ij_trainer *trainer, int index, ij_store store, float *values);
 ij_status ij_trainer_write(ij_trainer *trainer, int index, ij_store store, const float *values);
 
+/* With other ranks: all of them take over rank 0's weights, moments and target encoder. */
+ij_status ij_trainer_share_state(ij_trainer *trainer);
+/* Whether all ranks have the same weights, bit for bit; waits for the last step. */
+ij_status ij_trainer_agrees(ij_trainer *trainer, bool *agrees);
+
 /* Host memory for a copy of all that training changes; the caller destroys it before the trainer. IJ_ENOMEM. */
 ij_status ij_trainer_make_snapshot(ij_trainer *trainer, ij_snapshot **snapshot);
 /* Enqueues the copy of the state after the steps enqueued so far, and returns without waiting. */
@@ -133,7 +140,8 @@ typedef enum ij_output { IJ_OUTPUT_CONTEXT, IJ_OUTPUT_TARGET, IJ_OUTPUT_PREDICTI
 ij_status ij_trainer_output(ij_trainer *trainer, ij_output which, float *values, int64_t capacity, int64_t *tokens);
 
 /* The mean over patches of the target encoder's last layer (after its final LayerNorm) for the last step's batch, as
- * that step saw it, [B, D], which target_std is of; zeros for images that are not of this trainer's share. Waits for the step. IJ_EINVAL before the first step. */
+ * that step saw it, [B, D], which target_std is of; zeros for images that are not of this trainer's share. Waits for
+ * the step. IJ_EINVAL before the first step. */
 ij_status ij_trainer_batch_features(ij_trainer *trainer, float *features);
 
 #endif

@@ -9,6 +9,7 @@
 #include "frontend/png_bytes.h"
 #include "frontend/resume.h"
 #include "frontend/saver.h"
+#include "frontend/team.h"
 #include "frontend/training.h"
 #include "ini/convert.h"
 
@@ -56,6 +57,7 @@ typedef struct run {
     bool resume;      /* asked for; later: a checkpoint is gone on from */
     const char *init; /* NULL: none */
     ij_config config;
+    ij_team team;
     ij_dataset *dataset;
     ij_run_identity identity;
     ij_run_folder folder;
@@ -78,6 +80,7 @@ static void close_run(run *r)
     ij_resume_free(&r->checkpoint);
     ij_run_identity_free(&r->identity);
     ij_dataset_close(r->dataset);
+    ij_team_close(&r->team);
 }
 
 static ij_status open_dataset(run *r)
@@ -131,6 +134,8 @@ static void use_official_keys(run *r, char path[IJ_PATH_MAX])
 static ij_status load_weights(run *r)
 {
     ij_status status;
+    if (!r->team.leads)
+        return IJ_OK;
     if (r->checkpoint.file) {
         status = ij_resume_load(&r->checkpoint, &r->folder, &r->config, &r->identity, r->trainer);
         if (!status)
@@ -156,8 +161,10 @@ static ij_status load_weights(run *r)
 
 static ij_status open_device(run *r)
 {
-    char where[IJ_CONFIG_TEXT + 32];
-    ij_status status = ij_device_open(&r->device, r->config.run.device);
+    char where[IJ_CONFIG_TEXT + 32], choice[IJ_CONFIG_TEXT];
+    ij_status status = ij_team_device(&r->team, r->config.run.device, choice, sizeof choice);
+    if (!status)
+        status = ij_device_open(&r->device, choice);
     if (status == IJ_EINVAL && *r->config.run.device)
         return ij_fail_in(status, "%s: [run] device", ij_config_where(&r->config, "run.device", where, sizeof where));
     if (status)
@@ -166,14 +173,15 @@ static ij_status open_device(run *r)
     ij_say("device: %d: %s (%s)\n", info->index, info->name, info->platform);
     if (*ij_device_notes(r->device))
         ij_tell(IJ_LOG_INFO, "note: %s", ij_device_notes(r->device));
-
-    return IJ_OK;
+    return ij_team_start(&r->team, &r->config, r->device);
 }
 
 static ij_status open_checkpoint(run *r)
 {
     ij_status status = ij_run_identity_make(&r->identity, &r->config, r->dataset, r->device);
-    if (status || !r->resume)
+    if (!status)
+        status = ij_team_check(&r->team, &r->config, &r->identity);
+    if (status || !r->resume || !r->team.leads)
         return status;
     if ((status = ij_resume_find(&r->checkpoint, &r->folder)))
         return status;
@@ -183,9 +191,25 @@ static ij_status open_checkpoint(run *r)
     return IJ_OK;
 }
 
+/* All ranks begin where rank 0 does. */
+static ij_status take_over(run *r)
+{
+    int64_t begin = r->checkpoint.file ? r->checkpoint.step : 0;
+    ij_ranks_from_first(r->team.ranks, &begin, sizeof begin);
+    r->training.begin = begin;
+    if (!r->team.ranks || (!begin && !r->init))
+        return IJ_OK;
+    ij_status status = ij_trainer_set_step(r->trainer, begin);
+    return status ? status : ij_trainer_share_state(r->trainer);
+}
+
 static ij_status open_trainer(run *r)
 {
     ij_trainer_config config = ij_config_trainer(&r->config);
+    config.ranks = r->team.ranks;
+    config.share = ij_team_most(&r->team);
+    if (config.micro_batch > ij_most_share(&config))
+        config.micro_batch = ij_most_share(&config);
     const ij_model_config *m = &config.model;
     ij_say("model:  encoder %d x %d, %d heads, %d x %d patches of %d pixels; predictor %d x %d\n", m->dim, m->depth,
            m->heads, ij_model_side(m), ij_model_side(m), m->patch, m->pred_dim, m->pred_depth);
@@ -196,8 +220,8 @@ static ij_status open_trainer(run *r)
     if (ij_log_shows(IJ_LOG_INFO))
         ij_trainer_print_plan(r->trainer, stdout);
     int images = ij_trainer_micro_batch(r->trainer);
-    if (images < config.batch)
-        ij_say("memory: batches of %d images are computed %d at a time%s\n", config.batch, images,
+    if (images < ij_most_share(&config))
+        ij_say("memory: batches of %d images are computed %d at a time%s\n", ij_most_share(&config), images,
                r->config.data.micro_batch ? "" : ", as many as fit");
     if (ij_trainer_recomputes(r->trainer))
         ij_say("memory: blocks are computed again on the way back%s\n",
@@ -205,7 +229,9 @@ static ij_status open_trainer(run *r)
     if (ij_trainer_offloads(r->trainer))
         ij_say("memory: AdamW's moments are in the host's memory%s\n",
                r->config.run.offload == IJ_CONFIG_OFFLOAD_AUTO ? ": nothing else fits" : "");
-    return load_weights(r);
+    if ((status = ij_team_take(&r->team, r->trainer)) || (status = load_weights(r)))
+        return status;
+    return take_over(r);
 }
 
 /* Bytes of the data set's table, by the mean length of some paths: what a sample's row takes beside its name. */
@@ -268,11 +294,11 @@ static ij_status open_loader(run *r)
     if (most && most < t->steps)
         t->steps = most;
     ij_run_identity_epoch(&r->identity, ipe);
-    t->begin = r->checkpoint.file ? r->checkpoint.step : 0;
     ij_say("run:    %lld steps, %lld an epoch, of %d images, prepared by %d thread%s; results in %s\n",
            (long long)t->steps, (long long)ipe, config.batch, ij_loader_workers(r->loader),
            ij_loader_workers(r->loader) == 1 ? "" : "s", r->config.logging.folder);
-    warn_of_momentum(&t->schedule);
+    if (r->team.leads)
+        warn_of_momentum(&t->schedule);
     return IJ_OK;
 }
 
@@ -360,7 +386,7 @@ static ij_status open_saver(run *r)
 static ij_status measure_peak(run *r)
 {
     double gflops;
-    if (!ij_progress_on_terminal())
+    if (!ij_progress_on_terminal() || r->team.ranks) /* one device's peak is not theirs */
         return IJ_OK;
     ij_status status = ij_measure_fma_peak(r->device, &gflops);
     if (!status) {
@@ -376,13 +402,20 @@ static void print_end(const run *r)
     char took[32], path[IJ_PATH_MAX];
     double seconds = ij_clock() - t->progress.started;
     ij_clock_format(seconds, took, sizeof took);
-    ij_say("%s %lld of %lld steps", ij_interrupt_signal() ? "ended after" : "done:", (long long)t->taken,
+    ij_say("%s %lld of %lld steps", t->taken < t->steps ? "ended after" : "done:", (long long)t->taken,
            (long long)t->steps);
     if (t->begin)
         ij_say(", %lld of them now,", (long long)(t->taken - t->begin));
     ij_say(" in %s, last loss %.5f", took, t->loss);
     if (t->bad_named)
         ij_say("; %lld unreadable image%s skipped", (long long)t->bad_named, t->bad_named == 1 ? "" : "s");
+    if (r->team.ranks) {
+        ij_exchange_times times = ij_trainer_exchange(r->trainer);
+        ij_say("\nranks: each sent %.1f MiB of gradients a step; %.1f %% of the time a device had nothing to do until "
+               "they "
+               "were added up",
+               (double)times.bytes / 0x1p20, seconds > 0 ? 100 * times.exposed / seconds : 0);
+    }
     ij_saver_times spent = ij_saver_spent(t->saver);
     double held = spent.copying + t->waited;
     ij_say("\ncheckpoint: %s (%d written in %.1f s, holding up the training for %.2f s, %.2f %% of it)\n",
@@ -391,35 +424,45 @@ static void print_end(const run *r)
     fflush(stdout);
 }
 
+/* Where rank 0 writes to; the others know its name. */
+static ij_status open_folder(run *r)
+{
+    if (r->team.leads)
+        return ij_run_folder_open(&r->folder, &r->config);
+    ij_run_folder_name(&r->folder, r->config.logging.folder, r->config.logging.write_tag);
+    return IJ_OK;
+}
+
 static ij_status train(run *r)
 {
     char official[IJ_PATH_MAX];
     use_official_keys(r, official);
     ij_status status;
-    if ((status = open_dataset(r)) || (status = ij_run_folder_open(&r->folder, &r->config)) ||
+    if ((status = ij_team_open(&r->team)) || (status = open_dataset(r)) || (status = open_folder(r)) ||
         (status = open_device(r)) || (status = open_checkpoint(r)) || (status = open_trainer(r)) ||
         (status = open_loader(r)))
         return status;
     ij_training *t = &r->training;
-    if ((status = ij_learning_curve_open(&t->curve, &r->config, r->trainer, r->device)))
+    if (r->team.leads && (status = ij_learning_curve_open(&t->curve, &r->config, r->trainer, r->device)))
         return status;
     if (t->begin >= t->steps) {
         ij_say("done:   all %lld steps were taken before\n", (long long)t->steps);
         return IJ_OK;
     }
-    if ((status = open_log(r)) || (status = open_events(r)) || (status = open_saver(r)))
+    if (r->team.leads && ((status = open_log(r)) || (status = open_events(r)) || (status = open_saver(r))))
         return status;
     t->config = &r->config;
     t->folder = &r->folder;
     t->dataset = r->dataset;
     t->loader = r->loader;
     t->trainer = r->trainer;
+    t->team = &r->team;
     if ((status = measure_peak(r)))
         return status;
     ij_interrupt_catch("ending after this step with a checkpoint");
     if ((status = ij_training_run(t)))
         return status;
-    if (t->taken > t->begin)
+    if (t->taken > t->begin && r->team.leads)
         print_end(r);
     return IJ_OK;
 }
@@ -441,9 +484,11 @@ int ij_command_train(int argc, char **argv)
         } else if (ij_options_config(&options, &r->config)) {
             r->resume = options.resume;
             r->init = options.init;
-            if (train(r))
+            if (train(r)) {
                 ij_complain("%s", ij_error());
-            else
+                if (r->team.ranks) /* the others wait for this one */
+                    ij_ranks_abort(r->team.ranks, IJ_EXIT_FAILED);
+            } else
                 exit_status = ij_interrupt_signal() ? 128 + ij_interrupt_signal() : IJ_EXIT_DONE;
             close_run(r);
         }

@@ -5,6 +5,12 @@
 #include <string.h>
 
 static ij_log_level shown = IJ_LOG_INFO;
+static char speaker[40]; /* "NAME: " */
+
+void ij_log_name(const char *name)
+{
+    snprintf(speaker, sizeof speaker, "%.36s: ", name);
+}
 
 void ij_log_set(ij_log_level most)
 {
@@ -30,7 +36,7 @@ bool ij_log_read(const char *name, ij_log_level *level)
 static void print(const char *format, va_list args)
 {
     fflush(stdout); /* what was said before appears before */
-    fputs("ijepa: ", stderr);
+    fprintf(stderr, "ijepa: %s", speaker);
     vfprintf(stderr, format, args);
     fputc('\n', stderr);
 }

@@ -11,6 +11,8 @@ typedef enum ij_log_level { IJ_LOG_ERROR, IJ_LOG_WARNING, IJ_LOG_INFO } ij_log_l
 
 /* IJ_LOG_INFO, all there is, until set. */
 void ij_log_set(ij_log_level most);
+/* Who speaks, where there are several: "ijepa: NAME: what happened". */
+void ij_log_name(const char *name);
 bool ij_log_shows(ij_log_level level);
 /* Reads a level's name: error, warning or info. False where it is none. */
 bool ij_log_read(const char *name, ij_log_level *level);

@@ -32,7 +32,7 @@ static ij_status check_loss(const ij_training *t, int64_t k, double loss)
 {
     if (isfinite(loss))
         return IJ_OK;
-    int64_t saved = ij_saver_saved(t->saver);
+    int64_t saved = t->saver ? ij_saver_saved(t->saver) : -1;
     char kept[96] = "No checkpoint was written before";
     if (saved < 0 && t->begin)
         saved = t->begin;
@@ -87,8 +87,9 @@ static ij_status read_results(ij_training *t, int64_t end)
                                  .rank = kept->rank,
                                  .knn = kept->curve.knn,
                                  .ridge = kept->curve.ridge};
-        log_step(t, &record);
-        if (!t->events_failed)
+        if (t->team->leads)
+            log_step(t, &record);
+        if (!t->events_failed && t->team->leads)
             warn_of_events(t, ij_run_events_step(&t->events, k, &record));
         if (!isnan(record.knn))
             t->progress.knn = record.knn;
@@ -201,6 +202,8 @@ static ij_status take_checkpoint(ij_training *t)
  * be sound: NaNs must not replace a good checkpoint. */
 static ij_status checkpoints(ij_training *t)
 {
+    if (!t->team->leads)
+        return IJ_OK;
     int64_t taken = ij_saver_taken(t->saver);
     if (taken >= 0 && t->read > taken)
         ij_saver_write(t->saver);
@@ -214,6 +217,8 @@ static ij_status checkpoints(ij_training *t)
 /* The last checkpoint of a run that ends, in whatever way. */
 static ij_status save_last(ij_training *t)
 {
+    if (!t->team->leads)
+        return IJ_OK;
     int64_t waiting = ij_saver_taken(t->saver);
     if (waiting >= 0 && waiting < t->taken && is_kept(t, waiting))
         ij_saver_write(t->saver);
@@ -287,6 +292,11 @@ static ij_status look(ij_training *t)
     if (!rank_is_due(t) || (!features && !evaluation_is_due(t)))
         return IJ_OK;
     ij_status status = features ? ij_trainer_batch_features(t->trainer, t->features) : ij_trainer_finish(t->trainer);
+    if (!status && features)
+        ij_ranks_add_floats(t->team->ranks, t->features,
+                            (size_t)t->config->data.batch_size * (size_t)ij_trainer_model(t->trainer)->dim);
+    if (!t->team->leads)
+        return status;
     double begin = ij_clock();
     if (!status && features)
         status =
@@ -301,6 +311,25 @@ static ij_status look(ij_training *t)
 
 /* ---- The loop -------------------------------------------------------------------------------------------------- */
 
+/* A signal may reach one rank or all of them: they end after the same step, the one after that in which it is known. */
+static void agree_on_end(ij_training *t, int64_t k)
+{
+    if (!t->team->ranks)
+        return;
+    t->end[k % 2] = ij_interrupt_signal() != 0;
+    t->ends[k % 2] = (ij_rank_job){.kind = IJ_RANKS_ADD_DOUBLES, .values = &t->end[k % 2], .count = 1};
+    ij_ranks_begin(t->team->ranks, &t->ends[k % 2]);
+    if (k > t->begin) {
+        ij_ranks_wait(t->team->ranks, &t->ends[(k + 1) % 2]);
+        t->ending = t->end[(k + 1) % 2] > 0;
+    }
+}
+
+static bool is_ending(const ij_training *t)
+{
+    return t->team->ranks ? t->ending : ij_interrupt_signal() != 0;
+}
+
 static ij_status one_step(ij_training *t)
 {
     int64_t k = t->taken;
@@ -310,7 +339,7 @@ static ij_status one_step(ij_training *t)
     name_bad_images(t);
     if (status || (status = ij_trainer_slot(t->trainer, (int)(k % 2), &batch)))
         return status;
-    if (k == t->begin)
+    if (k == t->begin && t->team->leads)
         warn_of_events(t, ij_run_events_masks(&t->events, k, batch, ij_model_side(ij_trainer_model(t->trainer))));
     kept->hyper = ij_schedule_at(&t->schedule, k);
     kept->context_length = mean_context_length(batch);
@@ -321,6 +350,9 @@ static ij_status one_step(ij_training *t)
     if ((status = ij_trainer_step(t->trainer, (int)(k % 2), &kept->hyper)))
         return ij_fail_in(status, "step %lld: ", (long long)k);
     t->taken++;
+    agree_on_end(t, k);
+    if ((status = ij_team_look(t->team, t->trainer, t->taken, t->steps)))
+        return status;
     if (t->taken < t->steps && (status = begin_batch(t, t->taken)))
         return status;
     status = read_results(t, k); /* all but the one that was just enqueued: the device is never waited for idly */
@@ -330,7 +362,7 @@ static ij_status one_step(ij_training *t)
 static ij_status loop(ij_training *t)
 {
     ij_status status = begin_batch(t, t->begin);
-    while (!status && t->taken < t->steps && !ij_interrupt_signal()) {
+    while (!status && t->taken < t->steps && !is_ending(t)) {
         status = one_step(t);
         if (!status)
             status = checkpoints(t);

@@ -13,6 +13,7 @@
 #include "frontend/run_folder.h"
 #include "frontend/saver.h"
 #include "frontend/step_log.h"
+#include "frontend/team.h"
 #include "ini/config.h"
 
 /* What the host remembers of a step until its result is there. */
@@ -32,7 +33,8 @@ typedef struct ij_training {
     const ij_dataset *dataset;
     ij_loader *loader;
     ij_trainer *trainer;
-    ij_saver *saver;
+    ij_team *team;
+    ij_saver *saver;          /* of rank 0, as the log and what follows it */
     ij_learning_curve *curve; /* NULL: none */
     ij_step_log log;          /* open */
     ij_run_events events;     /* open, or zero */
@@ -54,7 +56,10 @@ typedef struct ij_training {
     double looked;          /* seconds since the last result in which the features were looked at, not trained */
     double loss;            /* of the last step read */
     ij_collapse collapse;
-    float *features;                              /* [B, D] of a batch, for its rank */
+    float *features;     /* [B, D] of a batch, for its rank */
+    ij_rank_job ends[2]; /* of step k at k % 2: whether a rank was asked to end */
+    double end[2];
+    bool ending;
     bool log_failed, events_failed, curve_failed; /* warned of */
 } ij_training;
 

@@ -121,6 +121,7 @@ typedef struct ij_config_run {
     int64_t memory; /* bytes; 0: no limit */
     int recompute;  /* ij_config_recompute */
     int offload;    /* ij_config_offload */
+    char share[IJ_CONFIG_TEXT];
     int64_t seed;
 } ij_config_run;
 

@@ -151,13 +151,15 @@ const ij_key ij_schema[] = {
     INT(eval, images, 20, 1000000, IJ_FREE, "1000", "how many of them: half to learn from, half to be right about"),
 
     TEXT(run, device, IJ_FREE, "",
-         "device: its number, part of its name, or a type; empty: IJEPA_DEVICE or the first GPU"),
+         "device: its number, part of its name, or a type, a list of them for ranks; empty: IJEPA_DEVICE or a GPU"),
     CHOICE(run, gemm, gemm_names, IJ_LATER, "auto", "whose matrix products: ours, CLBlast's, or what suits the device"),
     BYTES(run, memory, IJ_LATER, "0", "memory of the device that training may take, such as 6G; 0: all there is"),
     CHOICE(run, recompute, recompute_names, IJ_FREE, "auto",
            "compute blocks again on the way back, for less memory; auto: where nothing else fits"),
     CHOICE(run, offload, offload_names, IJ_FREE, "auto",
            "keep AdamW's moments in the host's memory; auto: where nothing else fits"),
+    TEXT(run, share, IJ_FREE, "auto",
+         "of a batch for each rank: equal, 3,1 and the like, or auto: by speed where their devices differ, else equal"),
     LONG(run, seed, 0, 9e15, 0, "0", "of weights, order, crops and masks"),
 };
 

@@ -10,6 +10,10 @@ if(NOT MPI_C_FOUND)
   skipped_test(ranks "there is no MPI")
   return()
 endif()
+add_test(NAME train-ranks COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_ranks.sh $<TARGET_FILE:ijepa>
+                                  ${PROJECT_SOURCE_DIR}/ini ${MPIEXEC_EXECUTABLE})
+set_tests_properties(train-ranks PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600 PROCESSORS 2
+                                            ENVIRONMENT "${ranks_environment}")
 foreach(count 1 2 3 4)
   add_test(NAME ranks-${count} COMMAND ${MPIEXEC_EXECUTABLE} ${MPIEXEC_NUMPROC_FLAG} ${count} $<TARGET_FILE:test_ranks>)
   set_tests_properties(ranks-${count} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300 PROCESSORS 2

@@ -19,6 +19,11 @@ void ij_ranks_add_floats(ij_ranks *ranks, float *values, size_t count)
     do_now(ranks, (ij_rank_job){.kind = IJ_RANKS_ADD_FLOATS, .values = values, .count = count});
 }
 
+void ij_ranks_gather(ij_ranks *ranks, void *bytes, size_t count)
+{
+    do_now(ranks, (ij_rank_job){.kind = IJ_RANKS_GATHER, .values = bytes, .count = count});
+}
+
 void ij_ranks_from_first(ij_ranks *ranks, void *bytes, size_t count)
 {
     do_now(ranks, (ij_rank_job){.kind = IJ_RANKS_FROM_FIRST, .values = bytes, .count = count});

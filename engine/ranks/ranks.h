@@ -26,9 +26,11 @@ void ij_ranks_close(ij_ranks *ranks);
 /* Ends all ranks at once, this one with exit status `status`; does not return. */
 void ij_ranks_abort(ij_ranks *ranks, int status);
 
-/* How many there are, which of them this is, and which of those on its computer; of NULL one, 0 and 0. */
+/* How many there are and which of them this is; how many there are on this computer and which of them this is. Of NULL
+ * one and 0. */
 int ij_ranks_count(const ij_ranks *ranks);
 int ij_ranks_own(const ij_ranks *ranks);
+int ij_ranks_here(const ij_ranks *ranks);
 int ij_ranks_local(const ij_ranks *ranks);
 
 /* ---- What they tell one another ---------------------------------------------------------------------------------- */
@@ -36,7 +38,8 @@ int ij_ranks_local(const ij_ranks *ranks);
 typedef enum ij_rank_job_kind {
     IJ_RANKS_ADD_FLOATS,  /* values become their sums over all ranks, the same on each */
     IJ_RANKS_ADD_DOUBLES, /* likewise */
-    IJ_RANKS_FROM_FIRST   /* bytes become those of rank 0 */
+    IJ_RANKS_FROM_FIRST,  /* bytes become those of rank 0 */
+    IJ_RANKS_GATHER       /* bytes [ranks][count], of which each rank has its own: all get them all */
 } ij_rank_job_kind;
 
 /* Something to be done for all ranks together; the memory is the caller's, and so is that of the values, until it is
@@ -63,5 +66,6 @@ void ij_ranks_wait(ij_ranks *ranks, ij_rank_job *job);
 void ij_ranks_add(ij_ranks *ranks, double *values, size_t count);
 void ij_ranks_add_floats(ij_ranks *ranks, float *values, size_t count);
 void ij_ranks_from_first(ij_ranks *ranks, void *bytes, size_t count);
+void ij_ranks_gather(ij_ranks *ranks, void *bytes, size_t count);
 
 #endif

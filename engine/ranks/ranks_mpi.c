@@ -15,7 +15,7 @@ enum { NEVER_BEGUN, BEGUN, STARTED, DONE };
 
 /* What each rank sends to the next one every second. */
 typedef struct beat {
-    double sent, heard; /* when last, by the clock */
+    double looked, sent, heard; /* when last, by the clock */
     MPI_Request to_next, from_previous;
     char out, in;
     double silence;  /* that ends the job */
@@ -32,7 +32,7 @@ struct ij_ranks {
     bool open, closing;
     int abort_status; /* above 0: end all ranks */
     /* the thread's, and constant once it is open */
-    int count, own, local;
+    int count, own, here, local;
     MPI_Comm sums, beats;
     beat beat;
     ij_rank_job *queue, **queue_end; /* handed over, in order; the first ones are started */
@@ -84,10 +84,10 @@ static void beat_once(ij_ranks *r)
         b->heard = time;
         listen(r);
     }
+    if (b->looked > 0 && time - b->looked > b->silence / 2) /* it did not run itself, as while the job was stopped */
+        b->heard = time;
+    b->looked = time;
     if (time - b->sent >= 1) {
-        /* This thread did not run itself, say while the whole job was stopped: nobody was asked in that time. */
-        if (b->sent > 0 && time - b->sent > b->silence / 2)
-            b->heard = time;
         MPI_Test(&b->to_next, &done, MPI_STATUS_IGNORE);
         if (done)
             MPI_Isend(&b->out, 1, MPI_CHAR, neighbour(r, 1), 0, r->beats, &b->to_next);
@@ -115,6 +115,8 @@ static void start(ij_ranks *r, ij_rank_job *job, MPI_Request *request)
     int count = (int)job->count;
     if (job->kind == IJ_RANKS_FROM_FIRST)
         MPI_Ibcast(job->values, count, MPI_BYTE, 0, r->sums, request);
+    else if (job->kind == IJ_RANKS_GATHER)
+        MPI_Iallgather(MPI_IN_PLACE, 0, MPI_BYTE, job->values, count, MPI_BYTE, r->sums, request);
     else
         MPI_Iallreduce(MPI_IN_PLACE, job->values, count, job->kind == IJ_RANKS_ADD_FLOATS ? MPI_FLOAT : MPI_DOUBLE,
                        MPI_SUM, r->sums, request);
@@ -192,6 +194,7 @@ static void open_mpi(ij_ranks *r)
     MPI_Comm_size(r->sums, &r->count);
     MPI_Comm_rank(r->sums, &r->own);
     MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, r->own, MPI_INFO_NULL, &here);
+    MPI_Comm_size(here, &r->here);
     MPI_Comm_rank(here, &r->local);
     MPI_Comm_free(&here);
     start_beating(r);
@@ -315,6 +318,11 @@ int ij_ranks_count(const ij_ranks *r)
 int ij_ranks_own(const ij_ranks *r)
 {
     return r ? r->own : 0;
+}
+
+int ij_ranks_here(const ij_ranks *r)
+{
+    return r ? r->here : 1;
 }
 
 int ij_ranks_local(const ij_ranks *r)
