@@ -5,6 +5,7 @@
 #include "frontend/interrupt.h"
 #include "frontend/message.h"
 #include "frontend/options.h"
+#include "frontend/team.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -133,32 +134,39 @@ static bool read_options(embed_options *o, int argc, char **argv)
     return !ij_features_beside(beside, o->out, ".csv") || wrong(ij_error(), "");
 }
 
+/* Only rank 0 has a writer. */
 static ij_status take(void *writer, const ij_features_batch *batch)
 {
     if (ij_interrupt_signal())
         return ij_fail(IJ_EIO, "ended by signal %d: nothing is written", ij_interrupt_signal());
-    return ij_features_writer_take(writer, batch);
+    return writer ? ij_features_writer_take(writer, batch) : IJ_OK;
 }
 
-static ij_status embed(const embed_options *o, const ij_dataset *dataset, ij_frozen *frozen,
+static ij_status embed(const embed_options *o, const ij_team *team, const ij_dataset *dataset, ij_frozen *frozen,
                        ij_features_writer **writer)
 {
     ij_features_origin origin;
+    char device[256];
     int64_t unreadable = 0;
-    ij_status status = ij_features_writer_create(writer, o->out, dataset);
+    ij_status status = team->leads ? ij_features_writer_create(writer, o->out, dataset) : IJ_OK;
     if (!status)
-        status = ij_frozen_open(frozen, o->model, o->device, &o->encoder);
+        status = ij_team_device(team, o->device ? o->device : "", device, sizeof device);
+    if (!status)
+        status = ij_frozen_open(frozen, o->model, device, &o->encoder);
     if (status)
         return status;
     ij_frozen_report(frozen, o->model);
     status = ij_features_origin_make(&origin, o->model, o->images, frozen->encoder, &o->encoder, o->fit);
     origin.encoder.which = frozen->context ? IJ_ENCODER_CONTEXT : IJ_ENCODER_TARGET; /* as it turned out */
     if (!status)
-        status = ij_features_run(
-            &(ij_features_job){
-                .dataset = dataset, .encoder = frozen->encoder, .fit = o->fit, .take = take, .taker = *writer},
-            &unreadable);
-    if (status)
+        status = ij_features_run(&(ij_features_job){.dataset = dataset,
+                                                    .encoder = frozen->encoder,
+                                                    .fit = o->fit,
+                                                    .take = take,
+                                                    .taker = *writer,
+                                                    .ranks = team->ranks},
+                                 &unreadable);
+    if (status || !team->leads)
         return status;
     int64_t images = ij_features_writer_images(*writer), floats = ij_encoder_floats(frozen->encoder);
     ij_features_writer *finished = *writer;
@@ -172,23 +180,29 @@ static ij_status embed(const embed_options *o, const ij_dataset *dataset, ij_fro
 
 static int run(const embed_options *o)
 {
+    ij_team team;
     ij_dataset *dataset = NULL;
     ij_frozen frozen = {0};
     ij_features_writer *writer = NULL;
     int exit_status = IJ_EXIT_DONE;
     ij_interrupt_catch("ending after this batch, nothing will be written");
-    ij_status status = ij_dataset_open(&dataset, o->images);
+    ij_status status = ij_team_open(&team);
+    if (!status)
+        status = ij_dataset_open(&dataset, o->images);
     for (int i = 0; !status && i < ij_dataset_notes(dataset); i++)
         ij_complain("note: %s", ij_dataset_note(dataset, i));
     if (!status)
-        status = embed(o, dataset, &frozen, &writer);
+        status = embed(o, &team, dataset, &frozen, &writer);
     if (status) {
         ij_complain("%s", ij_error());
         exit_status = ij_interrupt_signal() ? 128 + ij_interrupt_signal() : IJ_EXIT_FAILED;
     }
     ij_features_writer_abandon(writer);
+    if (status)
+        ij_team_fail(&team, exit_status);
     ij_frozen_close(&frozen);
     ij_dataset_close(dataset);
+    ij_team_close(&team);
     return exit_status;
 }
 

@@ -6,6 +6,7 @@
 #include "frontend/interrupt.h"
 #include "frontend/message.h"
 #include "frontend/options.h"
+#include "frontend/team.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -235,8 +236,9 @@ static ij_status check_sets(ij_labelled_set *train, ij_labelled_set *test, const
 
 /* ---- All --------------------------------------------------------------------------------------------------------- */
 
-static ij_status measure(ij_evaluation *e, const eval_options *o)
+static ij_status measure(ij_evaluation *e, const eval_options *o, const ij_team *team)
 {
+    char device[256];
     ij_status status = ij_model_file_open(&e->file, o->model);
     const ij_model_file_info *info = status ? NULL : ij_model_file_describe(e->file);
     if (!status && !info->target_encoder && !info->encoder)
@@ -250,9 +252,12 @@ static ij_status measure(ij_evaluation *e, const eval_options *o)
     if (!status)
         status = check_sets(e->train, e->test, o);
     if (!status)
-        status = ij_device_open(&e->device, o->device);
+        status = ij_team_device(team, o->device ? o->device : "", device, sizeof device);
+    if (!status)
+        status = ij_device_open(&e->device, device);
     if (status)
         return status;
+    e->ranks = team->ranks;
     if (*ij_device_notes(e->device))
         ij_complain("note: %s", ij_device_notes(e->device));
     memcpy(e->heads, o->heads, sizeof e->heads);
@@ -288,14 +293,14 @@ static ij_status tell(const ij_evaluation *e, const eval_options *o, ij_whole_fi
 }
 
 /* The file is begun first: where that cannot be, nothing is computed for it. */
-static ij_status evaluate(ij_evaluation *e, const eval_options *o)
+static ij_status evaluate(ij_evaluation *e, const eval_options *o, const ij_team *team)
 {
     ij_whole_file *saved = NULL;
-    ij_status status = o->save ? ij_whole_file_create(&saved, o->save) : IJ_OK;
+    ij_status status = o->save && team->leads ? ij_whole_file_create(&saved, o->save) : IJ_OK;
     if (status)
         return status;
-    status = measure(e, o);
-    if (!status)
+    status = measure(e, o, team);
+    if (!status && team->leads)
         status = tell(e, o, saved);
     if (status || !saved) {
         ij_whole_file_abandon(saved);
@@ -306,6 +311,7 @@ static ij_status evaluate(ij_evaluation *e, const eval_options *o)
 
 static int run(const eval_options *o)
 {
+    ij_team team;
     ij_labelled_set train = {0}, test = {0};
     ij_evaluation *e = calloc(1, sizeof *e);
     int exit_status = IJ_EXIT_DONE;
@@ -316,9 +322,10 @@ static int run(const eval_options *o)
     e->train = &train;
     e->test = &test;
     ij_interrupt_catch("ending soon, without results");
-    if (evaluate(e, o)) {
+    if (ij_team_open(&team) || evaluate(e, o, &team)) {
         ij_complain("%s", ij_error());
         exit_status = ij_interrupt_signal() ? 128 + ij_interrupt_signal() : IJ_EXIT_FAILED;
+        ij_team_fail(&team, exit_status);
     }
     ij_evaluation_free(e);
     if (e->device)
@@ -326,6 +333,7 @@ static int run(const eval_options *o)
     ij_model_file_close(e->file);
     ij_labelled_set_close(&train);
     ij_labelled_set_close(&test);
+    ij_team_close(&team);
     free(e);
     return exit_status;
 }

@@ -486,8 +486,7 @@ int ij_command_train(int argc, char **argv)
             r->init = options.init;
             if (train(r)) {
                 ij_complain("%s", ij_error());
-                if (r->team.ranks) /* the others wait for this one */
-                    ij_ranks_abort(r->team.ranks, IJ_EXIT_FAILED);
+                ij_team_fail(&r->team, IJ_EXIT_FAILED);
             } else
                 exit_status = ij_interrupt_signal() ? 128 + ij_interrupt_signal() : IJ_EXIT_DONE;
             close_run(r);

@@ -89,15 +89,19 @@ static ij_status compute(origin *s, const ij_labelled_set *set, ij_feature_table
                                  .batch = PIXEL_BATCH,
                                  .fit = IJ_FIT_SHORTER,
                                  .take = collect,
-                                 .taker = &c};
+                                 .taker = &c,
+                                 .ranks = s->e->ranks};
     return ij_features_run(&job, NULL);
 }
 
 static ij_status raw_features(origin *s, const ij_labelled_set *set, ij_feature_table *table)
 {
     uint64_t facts[] = {s->key, ij_labelled_set_identity(set)}, key = XXH64(facts, sizeof facts, 0);
-    if (ij_feature_cache_load(key, table))
+    double without = !ij_feature_cache_load(key, table);
+    ij_ranks_add(s->e->ranks, &without, 1); /* ranks of other computers have other caches */
+    if (!without)
         return IJ_OK;
+    ij_feature_table_free(table);
     ij_status status = compute(s, set, table);
     if (status)
         ij_feature_table_free(table);
@@ -273,6 +277,8 @@ static ij_status classify(ij_evaluation *e, const ij_labelled *train, const ij_l
 
 static ij_status measure(ij_evaluation *e, const view *v, ij_eval_row row)
 {
+    if (ij_ranks_own(e->ranks))
+        return IJ_OK;
     ij_labelled train = labelled(e->train, v->train, v->width), test = labelled(e->test, v->test, v->width);
     ij_eval_row *to = &e->rows[e->count];
     *to = row;

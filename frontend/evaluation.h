@@ -51,6 +51,7 @@ typedef struct ij_evaluation {
     bool heads[IJ_EVAL_HEADS], sources[IJ_EVAL_SOURCES]; /* what is wanted */
     int64_t shots;                                       /* 0: 1 % and 10 % */
     uint64_t seed;                                       /* of what is drawn here */
+    struct ij_ranks *ranks; /* who compute features together, and rank 0 measures; NULL: nobody else does */
 
     /* Results, ij_evaluation_free frees them: */
     ij_eval_row rows[IJ_EVAL_ROWS];

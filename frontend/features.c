@@ -1,6 +1,7 @@
 #include "frontend/features.h"
 
 #include "data/loader.h"
+#include "frontend/feature_parcels.h"
 #include "frontend/message.h"
 #include "frontend/tally.h"
 
@@ -22,11 +23,11 @@ typedef struct work {
     const ij_features_job *job;
     ij_loader *loader;
     int size, batch;
-    int64_t count; /* samples in all */
-    slot slots[2]; /* one is decoded while the other is computed */
-    float *features;
-    int64_t named;    /* bad images of the loader's list that were told of */
-    int64_t produced; /* images handed on */
+    int64_t count;      /* samples in all */
+    slot slots[2];      /* one is decoded while the other is computed */
+    ij_parcels parcels; /* of one batch from each rank */
+    int64_t named;      /* bad images of the loader's list that were told of */
+    int64_t produced;   /* images handed on */
     ij_tally tally;
 } work;
 
@@ -59,10 +60,8 @@ static ij_status open_work(work *w)
         s->pixels = malloc(batch * (size_t)w->size * (size_t)w->size * 3);
         room = room && s->samples && s->readable && s->pixels;
     }
-    if (job->encoder) {
-        w->features = malloc(batch * (size_t)ij_encoder_floats(job->encoder) * sizeof *w->features);
-        room = room && w->features;
-    }
+    room = room && ij_parcels_make(&w->parcels, job->ranks, w->batch, w->size,
+                                   job->encoder ? ij_encoder_floats(job->encoder) : 0);
     return room ? IJ_OK : ij_fail(IJ_ENOMEM, "no host memory for batches of %d images", w->batch);
 }
 
@@ -74,13 +73,15 @@ static void close_work(work *w)
         free(w->slots[i].readable);
         free(w->slots[i].pixels);
     }
-    free(w->features);
+    ij_parcels_free(&w->parcels);
 }
 
-/* Starts to decode the batch that begins with the data set's (or the job's) sample `first`. */
+/* Starts to decode the batch that begins with the data set's (or the job's) sample `first`; nothing beyond the last. */
 static ij_status begin(work *w, slot *s, int64_t first)
 {
-    s->count = w->count - first < w->batch ? (int)(w->count - first) : w->batch;
+    s->count = first >= w->count ? 0 : w->count - first < w->batch ? (int)(w->count - first) : w->batch;
+    if (!s->count)
+        return IJ_OK;
     for (int i = 0; i < s->count; i++)
         s->samples[i] = w->job->samples ? w->job->samples[first + i] : first + i;
     return ij_loader_eval_begin(w->loader, s->samples, s->count, w->size, w->job->fit, s->pixels, s->readable);
@@ -117,40 +118,43 @@ static void keep_readable(const work *w, slot *s)
     s->count = kept;
 }
 
+/* This rank's batch; then those of all are handed on. */
 static ij_status compute(work *w, slot *s)
 {
+    ij_parcels *p = &w->parcels;
     keep_readable(w, s);
-    if (!s->count)
-        return IJ_OK;
-    ij_status status = IJ_OK;
-    if (w->job->encoder)
-        status = ij_encoder_run(w->job->encoder, s->pixels, s->count, w->features);
-    if (status)
-        return status;
-    w->produced += s->count;
-    return w->job->take(w->job->taker,
-                        &(ij_features_batch){.images = s->count,
-                                             .samples = s->samples,
-                                             .pixels = s->pixels,
-                                             .features = w->features,
-                                             .floats = w->job->encoder ? ij_encoder_floats(w->job->encoder) : 0});
-}
-
-static ij_status run(work *w)
-{
-    ij_status status = begin(w, &w->slots[0], 0);
-    int turn = 0;
-    for (int64_t first = 0; first < w->count && !status; first += w->batch, turn = !turn) {
-        status = ij_loader_eval_finish(w->loader);
+    if (w->job->encoder && s->count) {
+        ij_status status = ij_encoder_run(w->job->encoder, s->pixels, s->count, ij_parcels_own_features(p));
         if (status)
             return status;
+    }
+    ij_parcels_exchange(p, s->count, s->samples, s->pixels);
+    for (int r = 0; r < p->ranks_count; r++) {
+        ij_features_batch batch = ij_parcels_of(p, r);
+        w->produced += batch.images;
+        ij_status status = batch.images ? w->job->take(w->job->taker, &batch) : IJ_OK;
+        if (status)
+            return status;
+    }
+    return IJ_OK;
+}
+
+/* Round by round, in each of which every rank has a batch. */
+static ij_status run(work *w)
+{
+    int64_t own = (int64_t)ij_ranks_own(w->job->ranks) * w->batch, round = (int64_t)w->parcels.ranks_count * w->batch;
+    ij_status status = begin(w, &w->slots[0], own);
+    int turn = 0;
+    for (int64_t first = 0; first < w->count && !status; first += round, turn = !turn) {
+        if (w->slots[turn].count && (status = ij_loader_eval_finish(w->loader)))
+            return status;
         name_unreadable(w);
-        if (first + w->batch < w->count)
-            status = begin(w, &w->slots[!turn], first + w->batch);
+        if (first + round < w->count)
+            status = begin(w, &w->slots[!turn], first + round + own);
         if (!status)
             status = compute(w, &w->slots[turn]);
-        if (!w->job->quiet)
-            ij_tally_step(&w->tally, first + w->batch);
+        if (!w->job->quiet && !own)
+            ij_tally_step(&w->tally, first + round < w->count ? first + round : w->count);
     }
     return status;
 }
@@ -168,8 +172,11 @@ ij_status ij_features_run(const ij_features_job *job, int64_t *unreadable)
         ij_complain("left out: %lld more images that cannot be read", (long long)(bad - MOST_NAMED));
     if (!status && !w.produced)
         status = ij_fail(IJ_EFORMAT, "none of the %lld images can be read", (long long)w.count);
+    double all = (double)bad;
+    if (!status)
+        ij_ranks_add(job->ranks, &all, 1);
     if (unreadable)
-        *unreadable = bad;
+        *unreadable = (int64_t)all;
     close_work(&w);
     return status;
 }

@@ -8,6 +8,7 @@
 #include "data/dataset.h"
 #include "engine/base/error.h"
 #include "engine/encoder.h"
+#include "engine/ranks/ranks.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -37,9 +38,11 @@ typedef struct ij_features_job {
     bool quiet;         /* no progress; what cannot be read is named all the same */
     ij_features_take *take;
     void *taker;
+    ij_ranks *ranks; /* who compute batches in turn, and all take all of them; NULL: nobody else does */
 } ij_features_job;
 
-/* Images are decoded exactly as Pillow decodes them. *unreadable (may be NULL): how many images were left out.
+/* Images are decoded exactly as Pillow decodes them. *unreadable (may be NULL): how many images were left out,
+ * by all ranks.
  * IJ_EINVAL where `fit` is IJ_FIT_NONE and an image has another size; IJ_EFORMAT where no image at all could be
  * read. */
 ij_status ij_features_run(const ij_features_job *job, int64_t *unreadable);

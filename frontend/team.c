@@ -35,9 +35,19 @@ ij_status ij_team_open(ij_team *t)
     char name[32];
     snprintf(name, sizeof name, "rank %d", t->own);
     ij_log_name(name);
-    if (!t->leads && ij_log_shows(IJ_LOG_INFO))
+    if (t->leads)
+        return IJ_OK;
+    if (ij_log_shows(IJ_LOG_INFO))
         ij_log_set(IJ_LOG_WARNING);
+    if (!freopen("/dev/null", "w", stdout)) /* results are rank 0's */
+        return ij_fail(IJ_EIO, "/dev/null cannot be opened");
     return IJ_OK;
+}
+
+void ij_team_fail(ij_team *t, int exit_status)
+{
+    if (t->ranks)
+        ij_ranks_abort(t->ranks, exit_status);
 }
 
 void ij_team_close(ij_team *t)

@@ -23,10 +23,13 @@ typedef struct ij_team {
     ij_exchange_times before; /* what was measured until the last look */
 } ij_team;
 
-/* Joins the other processes of a launcher, if there is one. From here on all but rank 0 tell of warnings only, and all
- * say who they are. */
+/* Joins the other processes of a launcher, if there is one. From here on all but rank 0 tell of warnings only and
+ * print nothing else, and all say who they are. */
 ij_status ij_team_open(ij_team *team);
 void ij_team_close(ij_team *team); /* waits for the others */
+/* This rank failed, and has said why: the others, who wait for it, end too, and this one with that exit status. Nothing
+ * for a team of one. */
+void ij_team_fail(ij_team *team, int exit_status);
 
 /* The device of this rank: of a list, "0,1", the one at its place among the ranks of its computer; where none is named,
  * the GPU at that place. Cores of the computer that several ranks share as CPU devices are shared out. */

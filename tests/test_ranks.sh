@@ -49,6 +49,25 @@ train 2 again || fail "two ranks again" "$(cat "$work/out" "$work/err")"
 check "the weights of two ranks, again" "$(tensors "$work/again/jepa-latest.safetensors")" \
     "$(tensors "$work/of2/jepa-latest.safetensors")"
 
+# ---- Features and their judges: the same bytes
+model=$work/one/jepa-latest.safetensors
+mkdir "$work/mixed" && cp -r "$images/one" "$images/two" "$work/mixed" && echo "no image" >"$work/mixed/one/3.jpg"
+"$ijepa" embed "$model" "$work/mixed" --out "$work/alone.npy" --batch 2 >"$work/out" 2>"$work/err" ||
+    fail "embed" "$(cat "$work/out" "$work/err")"
+for ranks in 2 3; do
+    "$mpirun" -n $ranks "$ijepa" embed "$model" "$work/mixed" --out "$work/together.npy" --batch 2 >"$work/out" 2>"$work/err" ||
+        fail "embed by $ranks ranks" "$(cat "$work/out" "$work/err")"
+    check "features of $ranks ranks" "$(cksum <"$work/together.npy")" "$(cksum <"$work/alone.npy")"
+    check "what is told" "$(grep -c '^written: .*, 11 images of .* floats; 1 left out' "$work/out")" 1
+done
+export IJEPA_CACHE=off
+"$ijepa" eval "$model" --train "$images" --test "$images" --heads knn,ridge --json >"$work/alone.json" 2>"$work/err" ||
+    fail "eval" "$(cat "$work/err")"
+"$mpirun" -n 2 "$ijepa" eval "$model" --train "$images" --test "$images" --heads knn,ridge --json >"$work/together.json" \
+    2>"$work/err" || fail "eval by two ranks" "$(cat "$work/err")"
+check "what two ranks measure" "$(cat "$work/together.json")" "$(cat "$work/alone.json")"
+unset IJEPA_CACHE
+
 # ---- What does not fit
 refused() { # NAME PATTERN ARGUMENT OF mpirun...
     local name=$1 pattern=$2

@@ -1,0 +1,61 @@
+#include "frontend/feature_parcels.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static size_t align(size_t bytes)
+{
+    return (bytes + 63) / 64 * 64;
+}
+
+static unsigned char *parcel(const ij_parcels *p, int r)
+{
+    return p->all + (size_t)r * p->bytes;
+}
+
+bool ij_parcels_make(ij_parcels *p, ij_ranks *ranks, int images, int size, int64_t floats)
+{
+    size_t n = (size_t)images;
+    *p = (ij_parcels){.ranks = ranks,
+                      .ranks_count = ij_ranks_count(ranks),
+                      .floats = floats,
+                      .image = (size_t)size * (size_t)size * 3};
+    p->samples = align(sizeof(int64_t));
+    p->features = p->samples + align(n * sizeof(int64_t));
+    p->pixels = p->features + align(n * (size_t)floats * sizeof(float));
+    p->bytes = p->pixels + align(n * p->image);
+    p->all = malloc((size_t)p->ranks_count * p->bytes);
+    return p->all != NULL;
+}
+
+void ij_parcels_free(ij_parcels *p)
+{
+    free(p->all);
+}
+
+float *ij_parcels_own_features(const ij_parcels *p)
+{
+    return (float *)(void *)(parcel(p, ij_ranks_own(p->ranks)) + p->features);
+}
+
+void ij_parcels_exchange(ij_parcels *p, int images, const int64_t *samples, const uint8_t *pixels)
+{
+    unsigned char *own = parcel(p, ij_ranks_own(p->ranks));
+    int64_t count = images;
+    memcpy(own, &count, sizeof count);
+    memcpy(own + p->samples, samples, (size_t)images * sizeof *samples);
+    memcpy(own + p->pixels, pixels, (size_t)images * p->image);
+    ij_ranks_gather(p->ranks, p->all, p->bytes);
+}
+
+ij_features_batch ij_parcels_of(const ij_parcels *p, int r)
+{
+    unsigned char *from = parcel(p, r);
+    int64_t count;
+    memcpy(&count, from, sizeof count);
+    return (ij_features_batch){.images = (int)count,
+                               .samples = (const int64_t *)(const void *)(from + p->samples),
+                               .pixels = from + p->pixels,
+                               .features = p->floats ? (const float *)(const void *)(from + p->features) : NULL,
+                               .floats = p->floats};
+}
