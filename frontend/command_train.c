@@ -411,10 +411,10 @@ static void print_end(const run *r)
         ij_say("; %lld unreadable image%s skipped", (long long)t->bad_named, t->bad_named == 1 ? "" : "s");
     if (r->team.ranks) {
         ij_exchange_times times = ij_trainer_exchange(r->trainer);
-        ij_say("\nranks: each sent %.1f MiB of gradients a step; %.1f %% of the time a device had nothing to do until "
-               "they "
-               "were added up",
-               (double)times.bytes / 0x1p20, seconds > 0 ? 100 * times.exposed / seconds : 0);
+        double steps = times.exposed + times.busy;
+        ij_say("\nranks: each sent %.1f MiB of gradients a step; %.1f %% of the time of a step a device had nothing to do "
+               "until they were added up",
+               (double)times.bytes / 0x1p20, steps > 0 ? 100 * times.exposed / steps : 0);
     }
     ij_saver_times spent = ij_saver_spent(t->saver);
     double held = spent.copying + t->waited;
