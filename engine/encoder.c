@@ -20,8 +20,8 @@ struct ij_encoder {
     ij_layernorm layernorm;
     ij_tokens tokens;
 
-    ij_encoder_weights weights;
-    ij_block *blocks;                    /* of weights of its own; NULL: they are another's */
+    ij_net net;
+    bool own;                            /* `net` is its own; else another's */
     cl_mem pixels, image, patch, offset; /* of a batch; lists: see ij_patchify, ij_sequences */
     cl_mem x, features;                  /* [batch N, D]; [batch, rows, D] where tokens are pooled */
     ij_scratch scratch;
@@ -67,13 +67,7 @@ static ij_status plan_activations(ij_encoder *e)
     TRY(plan_floats(e, "tables", tokens, &e->image));
     TRY(plan_floats(e, "tables", tokens, &e->patch));
     TRY(plan_floats(e, "tables", batch + 1, &e->offset));
-    const ij_block *b = &e->weights.blocks[0];
-    const ij_linear *linears[] = {&e->weights.embed, &b->qkv, &b->proj, &b->fc1, &b->fc2};
-    size_t products = 0;
-    for (size_t i = 0; i < sizeof linears / sizeof *linears; i++) {
-        size_t need = ij_gemm_scratch(&e->gemm, (int)tokens, linears[i]->out, linears[i]->in);
-        products = need > products ? need : products;
-    }
+    size_t products = ij_net_scratch(&e->gemm, m, IJ_NETWORK_TARGET, &(ij_step_tokens){.full = tokens});
     if (products)
         TRY(ij_plan_add(e->plan, "scratch", products, CL_MEM_READ_WRITE, &e->gemm.scratch));
     uint64_t pixels = (uint64_t)batch * (uint64_t)m->crop * (uint64_t)m->crop * 3;
@@ -87,8 +81,8 @@ static ij_status plan_batch(ij_encoder *e, int batch)
     ij_plan_destroy(e->plan);
     e->plan = NULL;
     TRY(ij_plan_create(&e->plan));
-    if (e->blocks)
-        TRY(ij_encoder_weights_plan(&e->weights, &e->model, &e->gemm, e->plan));
+    if (e->own)
+        TRY(ij_encoder_weights_plan(&e->net, &e->model, &e->gemm, e->plan));
     return plan_activations(e);
 }
 
@@ -174,17 +168,16 @@ static ij_status create(ij_encoder *e, const ij_gemm *like)
 static ij_status create_loaded(ij_encoder *e, ij_model_file *file)
 {
     TRY(check(e));
-    e->blocks = e->weights.blocks = calloc((size_t)e->model.depth, sizeof *e->blocks);
-    if (!e->blocks)
-        return ij_fail(IJ_ENOMEM, "out of memory for the list of blocks");
+    e->own = true;
+    TRY(ij_net_create(&e->net, &e->model, IJ_NETWORK_TARGET));
     TRY(create(e, NULL));
-    return ij_encoder_weights_load(&e->weights, &e->model, &e->gemm, file, &e->options);
+    return ij_encoder_weights_load(&e->net, &e->model, &e->gemm, file, &e->options);
 }
 
-static ij_status create_over(ij_encoder *e, const ij_encoder_weights *weights, const ij_gemm *gemm)
+static ij_status create_over(ij_encoder *e, const ij_net *weights, const ij_gemm *gemm)
 {
     TRY(check(e));
-    e->weights = *weights;
+    e->net = *weights;
     return create(e, gemm);
 }
 
@@ -222,8 +215,7 @@ ij_status ij_encoder_create(ij_encoder **encoder, ij_device *device, ij_model_fi
 }
 
 ij_status ij_encoder_create_over(ij_encoder **encoder, ij_device *device, const ij_model_config *model,
-                                 const ij_encoder_weights *weights, const ij_gemm *gemm,
-                                 const ij_encoder_options *options)
+                                 const ij_net *weights, const ij_gemm *gemm, const ij_encoder_options *options)
 {
     TRY(allocate(encoder, device, model, options));
     return made(encoder, create_over(*encoder, weights, gemm));
@@ -239,7 +231,8 @@ void ij_encoder_destroy(ij_encoder *e)
     ij_layernorm_destroy(&e->layernorm);
     ij_tokens_destroy(&e->tokens);
     ij_plan_destroy(e->plan);
-    free(e->blocks);
+    if (e->own)
+        ij_net_destroy(&e->net);
     free(e);
 }
 
@@ -284,8 +277,7 @@ static ij_status read_layer(ij_encoder *e, int images, int layer, float *feature
     const ij_model_config *m = &e->model;
     int cells = pooled_cells(e);
     cl_mem rows = cells ? e->features : e->scratch.norm;
-    TRY(ij_layernorm_forward(&e->layernorm, &e->weights.norm, e->x, NULL, e->scratch.norm,
-                             images * ij_model_patches(m)));
+    TRY(ij_layernorm_forward(&e->layernorm, &e->net.norm, e->x, NULL, e->scratch.norm, images * ij_model_patches(m)));
     if (cells)
         TRY(ij_mean_pool(&e->tokens, e->scratch.norm, e->features, 0, images, ij_model_side(m), cells, m->dim));
     size_t width = (size_t)m->dim * sizeof(float), nowhere[3] = {0, 0, 0};
@@ -310,8 +302,8 @@ static ij_status embed(ij_encoder *e, const uint8_t *pixels, int images)
     int tokens = images * ij_model_patches(m);
     TRY(upload(e, e->pixels, pixels, (size_t)images * (size_t)m->crop * (size_t)m->crop * 3));
     TRY(ij_patchify(&e->tokens, e->pixels, 0, e->image, e->patch, e->scratch.wide, tokens, m->crop, m->patch));
-    return ij_gemm_forward(&e->gemm, &e->weights.embed, e->scratch.wide, e->x, tokens,
-                           &(ij_tail){.add = e->weights.position, .rows = e->patch});
+    return ij_gemm_forward(&e->gemm, &e->net.embed, e->scratch.wide, e->x, tokens,
+                           &(ij_tail){.add = e->net.position, .rows = e->patch});
 }
 
 static ij_status run(ij_encoder *e, const uint8_t *pixels, int images, float *features)
@@ -322,7 +314,7 @@ static ij_status run(ij_encoder *e, const uint8_t *pixels, int images, float *fe
     ij_sequences s = {e->offset, images, images * ij_model_patches(m)};
     TRY(embed(e, pixels, images));
     for (int i = 0; i < m->depth; i++) {
-        TRY(ij_block_infer(&ops, &e->weights.blocks[i], s, &e->memory, &e->scratch));
+        TRY(ij_block_infer(&ops, &e->net.blocks[i], s, &e->memory, &e->scratch));
         if (i >= first)
             TRY(read_layer(e, images, i - first, features));
     }
@@ -339,12 +331,12 @@ ij_status ij_encoder_run(ij_encoder *e, const uint8_t *pixels, int images, float
 
 ij_status ij_encoder_last_qkv(ij_encoder *e, const uint8_t *pixels, int images, float *qkv)
 {
-    const ij_block *last = &e->weights.blocks[e->model.depth - 1];
+    const ij_block *last = &e->net.blocks[e->model.depth - 1];
     ij_stack_ops ops = {&e->gemm, &e->attention, &e->layernorm, &e->tokens, false};
     ij_sequences s = {e->offset, images, images * ij_model_patches(&e->model)};
     TRY(check_images(e, images));
     TRY(embed(e, pixels, images));
-    for (const ij_block *b = e->weights.blocks; b < last; b++)
+    for (const ij_block *b = e->net.blocks; b < last; b++)
         TRY(ij_block_infer(&ops, b, s, &e->memory, &e->scratch));
     TRY(ij_block_queries(&ops, last, s, &e->memory, &e->scratch));
     size_t bytes = (size_t)s.tokens * 3 * (size_t)e->model.dim * sizeof *qkv;

@@ -130,8 +130,8 @@ static ij_status plan_activations(ij_model *m, ij_plan *plan)
         {"activations", rows * D, &m->target_rows},
         {"activations", m->batch * D, &m->features},
         {"activations", ij_model_measured(c), &m->measured},
-        {"tables", m->patches * D, &m->position},
-        {"tables", m->patches * Dp, &m->predictor_position},
+        {"tables", m->patches * D, &m->encoder.position},
+        {"tables", m->patches * Dp, &m->predictor.position},
         {"tables", full, &m->full_image},
         {"tables", full, &m->full_patch},
         {"tables", t->batch + 1, &m->full_offset},
@@ -146,32 +146,10 @@ static ij_status plan_activations(ij_model *m, ij_plan *plan)
                         &m->pixel_targets));
     }
 
-    const struct {
-        int64_t rows, out, in;
-    } linear[] = {
-        {full, D, pixels},
-        {full, 3 * D, D},
-        {full, D, D},
-        {full, c->hidden, D},
-        {full, D, c->hidden},
-        {context, D, pixels},
-        {context, 3 * D, D},
-        {context, D, D},
-        {context, c->hidden, D},
-        {context, D, c->hidden},
-        {context, Dp, D},
-        {predictor, 3 * Dp, Dp},
-        {predictor, Dp, Dp},
-        {predictor, 4 * Dp, Dp},
-        {predictor, Dp, 4 * Dp},
-        {predictions, D, Dp},
-        {predictions, c->pixel_head ? pixels : D, Dp},
-    };
+    ij_step_tokens tokens = {full, context, predictor, predictions};
     size_t products = 0;
-    for (size_t i = 0; i < sizeof linear / sizeof *linear; i++) {
-        size_t need = ij_gemm_scratch(&m->gemm, (int)linear[i].rows, (int)linear[i].out, (int)linear[i].in);
-        products = need > products ? need : products;
-    }
+    for (int n = 0; n < IJ_NETWORKS; n++)
+        products = (size_t)most((int64_t)products, (int64_t)ij_net_scratch(&m->gemm, c, (ij_network)n, &tokens));
     if (products)
         TRY(ij_plan_add(plan, "scratch", products, CL_MEM_READ_WRITE, &m->gemm.scratch));
     return IJ_OK;
@@ -185,6 +163,9 @@ ij_status ij_model_plan(ij_model *m, ij_device *device, const ij_trainer_config 
     m->batch = config->batch;
     m->patches = ij_model_patches(&config->model);
     TRY(make_kernels(m));
+    TRY(ij_net_create(&m->encoder, &config->model, IJ_NETWORK_ENCODER));
+    TRY(ij_net_create(&m->target, &config->model, IJ_NETWORK_TARGET));
+    TRY(ij_net_create(&m->predictor, &config->model, IJ_NETWORK_PREDICTOR));
     TRY(ij_params_plan(&m->params, device, &m->gemm, &config->model, config->offload == IJ_OFFLOAD_MOMENTS, plan));
     TRY(plan_transposed(m, plan));
     TRY(plan_activations(m, plan));
@@ -210,9 +191,9 @@ void ij_model_destroy(ij_model *m)
     ij_loss_destroy(&m->loss);
     ij_loss_destroy(&m->pixel_loss);
     ij_regularise_destroy(&m->regularise);
-    free(m->encoder.blocks);
-    free(m->target.blocks);
-    free(m->predictor.blocks);
+    ij_net_destroy(&m->encoder);
+    ij_net_destroy(&m->target);
+    ij_net_destroy(&m->predictor);
     free(m->encoder_tape.blocks);
     free(m->predictor_tape.blocks);
     memset(m, 0, sizeof *m);
@@ -220,68 +201,46 @@ void ij_model_destroy(ij_model *m)
 
 /* ---- Start ------------------------------------------------------------------------------------------------------- */
 
-/* Linear layer NAME of the parameter store; `target`: the target encoder's copy, without gradients. */
-static ij_linear linear_of(const ij_model *m, bool target, const char *name)
+/* A layer of the parameter store from its first tensor on; `target`: the target encoder's copy, without gradients. */
+static ij_linear linear_of(const ij_model *m, bool target, const ij_tensor *t)
 {
-    const ij_params *p = &m->params;
-    const ij_tensor *w = ij_params_find(p, "%s.weight", name), *b = ij_params_find(p, "%s.bias", name);
-    ij_linear l = {.in = w->columns, .out = w->rows};
-    l.weight = target ? w->target : w->weight;
-    l.bias = target ? b->target : b->weight;
+    ij_linear l = {.in = t->columns, .out = t->rows};
+    l.weight = target ? t[0].target : t[0].weight;
+    l.bias = target ? t[1].target : t[1].weight;
     if (!target) {
         l.weight_t = m->weight_t;
-        l.weight_grad = w->gradient;
-        l.bias_grad = b->gradient;
+        l.weight_grad = t[0].gradient;
+        l.bias_grad = t[1].gradient;
     }
     return l;
 }
 
-static ij_norm norm_of(const ij_params *p, bool target, float eps, const char *name)
+static ij_norm norm_of(const ij_model *m, bool target, const ij_tensor *t)
 {
-    const ij_tensor *w = ij_params_find(p, "%s.weight", name), *b = ij_params_find(p, "%s.bias", name);
-    ij_norm n = {.dim = w->columns, .eps = eps};
-    n.gain = target ? w->target : w->weight;
-    n.bias = target ? b->target : b->weight;
+    ij_norm n = {.dim = t->columns, .eps = m->config.model.norm_eps};
+    n.gain = target ? t[0].target : t[0].weight;
+    n.bias = target ? t[1].target : t[1].weight;
     if (!target) {
-        n.gain_grad = w->gradient;
-        n.bias_grad = b->gradient;
+        n.gain_grad = t[0].gradient;
+        n.bias_grad = t[1].gradient;
     }
     return n;
 }
 
-static ij_status make_net(ij_model *m, ij_net *net, bool target, const char *network, const char *embed,
-                          const char *prefix, const char *norm, int dim, int depth, ij_attention *attention)
+static void bind(ij_model *m, ij_net *net, ij_network network)
 {
-    char name[96];
-    const ij_params *p = &m->params;
-    float eps = m->config.model.norm_eps;
-    net->dim = dim;
-    net->depth = depth;
-    net->attention = attention;
-    snprintf(name, sizeof name, "%s.%s", network, embed);
-    net->embed = linear_of(m, target, name);
-    snprintf(name, sizeof name, "%s.%s", network, norm);
-    net->norm = norm_of(p, target, eps, name);
-    net->blocks = calloc((size_t)depth, sizeof *net->blocks);
-    if (!net->blocks)
-        return ij_fail(IJ_ENOMEM, "out of memory for the list of blocks");
-    for (int i = 0; i < depth; i++) {
-        ij_block *b = &net->blocks[i];
-        struct {
-            const char *name;
-            ij_linear *linear;
-            ij_norm *norm;
-        } parts[] = {{"norm1", NULL, &b->norm1}, {"attn.qkv", &b->qkv, NULL}, {"attn.proj", &b->proj, NULL},
-                     {"norm2", NULL, &b->norm2}, {"mlp.fc1", &b->fc1, NULL},  {"mlp.fc2", &b->fc2, NULL}};
-        for (size_t k = 0; k < sizeof parts / sizeof *parts; k++) {
-            snprintf(name, sizeof name, "%s.%s.%d.%s", network, prefix, i, parts[k].name);
-            if (parts[k].linear)
-                *parts[k].linear = linear_of(m, target, name);
-            else
-                *parts[k].norm = norm_of(p, target, eps, name);
+    bool target = network == IJ_NETWORK_TARGET;
+    for (ij_layer l = {.network = network}; ij_next_layer(&m->config.model, &l);) {
+        const ij_tensor *t = &m->params.tensors[ij_params_number(&m->params, &l)];
+        if (l.kind == IJ_LAYER_LINEAR)
+            *ij_net_linear(net, &l) = linear_of(m, target, t);
+        if (l.kind == IJ_LAYER_NORM)
+            *ij_net_norm(net, &l) = norm_of(m, target, t);
+        if (l.kind == IJ_LAYER_TOKEN) {
+            net->mask_token = t->weight;
+            net->mask_token_grad = t->gradient;
         }
     }
-    return IJ_OK;
 }
 
 static ij_status upload(ij_model *m, cl_mem to, const void *from, size_t bytes)
@@ -299,11 +258,11 @@ static ij_status upload_tables(ij_model *m)
     ij_status status = table && ints ? IJ_OK : ij_fail(IJ_ENOMEM, "out of memory for the position tables");
     if (!status) {
         ij_position_table(table, ij_model_side(c), c->dim, ij_model_position_scale(c));
-        status = upload(m, m->position, table, (size_t)m->patches * (size_t)c->dim * sizeof *table);
+        status = upload(m, m->encoder.position, table, (size_t)m->patches * (size_t)c->dim * sizeof *table);
     }
     if (!status) {
         ij_position_table(table, ij_model_side(c), c->pred_dim, ij_model_position_scale(c));
-        status = upload(m, m->predictor_position, table, (size_t)m->patches * (size_t)c->pred_dim * sizeof *table);
+        status = upload(m, m->predictor.position, table, (size_t)m->patches * (size_t)c->pred_dim * sizeof *table);
     }
     if (!status) {
         for (int i = 0; i < full; i++)
@@ -366,18 +325,10 @@ ij_status ij_model_start(ij_model *m)
         share_tape(&m->predictor_tape, c->pred_depth);
     }
     TRY(ij_params_views(&m->params));
-    TRY(make_net(m, &m->encoder, false, "encoder", "patch_embed.proj", "blocks", "norm", c->dim, c->depth,
-                 &m->attention));
-    TRY(make_net(m, &m->target, true, "encoder", "patch_embed.proj", "blocks", "norm", c->dim, c->depth,
-                 &m->attention));
-    TRY(make_net(m, &m->predictor, false, "predictor", "predictor_embed", "predictor_blocks", "predictor_norm",
-                 c->pred_dim, c->pred_depth, &m->predictor_attention));
-    m->predictor_proj = linear_of(m, false, "predictor.predictor_proj");
-    m->mask_token = ij_params_find(&m->params, "predictor.mask_token")->weight;
-    m->mask_token_grad = ij_params_find(&m->params, "predictor.mask_token")->gradient;
-
-    if (c->pixel_head)
-        m->predictor_pixels = linear_of(m, false, "predictor.predictor_pixels");
+    m->target.position = m->encoder.position;
+    bind(m, &m->encoder, IJ_NETWORK_ENCODER);
+    bind(m, &m->target, IJ_NETWORK_TARGET);
+    bind(m, &m->predictor, IJ_NETWORK_PREDICTOR);
     for (int i = 0; i < IJ_TERMS; i++)
         TRY(view_measured(m, (size_t)i * IJ_LOSS_PARTIALS, IJ_LOSS_PARTIALS, &m->partial[i]));
     TRY(view_measured(m, (size_t)IJ_TERMS * IJ_LOSS_PARTIALS, (size_t)c->dim, &m->std));
@@ -390,5 +341,6 @@ ij_status ij_model_start(ij_model *m)
                                  .stat = m->infer_stat,
                                  .middle = m->scratch.other};
     TRY(upload_tables(m));
-    return ij_params_initialise(&m->params, &(ij_drawing){m->config.seed, m->config.rescale_residual, m->config.init});
+    return ij_params_initialise(&m->params, c,
+                                &(ij_drawing){m->config.seed, m->config.rescale_residual, m->config.init});
 }

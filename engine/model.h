@@ -5,23 +5,14 @@
 
 #include "engine/batch_index.h"
 #include "engine/memory.h"
+#include "engine/net.h"
 #include "engine/ops/loss.h"
 #include "engine/ops/regularise.h"
 #include "engine/ops/tokens.h"
 #include "engine/params.h"
 #include "engine/trainer_config.h"
-#include "engine/transformer.h"
 
 #include <stdbool.h>
-
-/* One network: what comes before the blocks (patch embedding, or predictor_embed), the blocks, the norm after them. */
-typedef struct ij_net {
-    int dim, depth;
-    ij_linear embed;
-    ij_block *blocks;
-    ij_norm norm;
-    ij_attention *attention; /* shared by networks of one head width */
-} ij_net;
 
 /* Activations kept for a backward pass, per block. */
 typedef struct ij_tape {
@@ -44,10 +35,6 @@ typedef struct ij_model {
 
     ij_params params;
     ij_net encoder, target, predictor;
-    ij_linear predictor_proj, predictor_pixels; /* heads, for features and for pixels */
-    cl_mem mask_token, mask_token_grad;
-
-    cl_mem position, predictor_position;        /* [N, D], [N, Dp] */
     cl_mem full_image, full_patch, full_offset; /* lists of the target encoder: all patches of all images */
     cl_mem context_patches;                     /* [context tokens, 3 P P] */
     ij_tape encoder_tape, predictor_tape;

@@ -6,7 +6,8 @@
 
 static ij_stack_ops ops_of(ij_model *m, const ij_net *net)
 {
-    return (ij_stack_ops){&m->gemm, net->attention, &m->layernorm, &m->tokens, false};
+    ij_attention *attention = net == &m->predictor ? &m->predictor_attention : &m->attention;
+    return (ij_stack_ops){&m->gemm, attention, &m->layernorm, &m->tokens, false};
 }
 
 static const float pixel_eps = 1e-3f; /* of a patch's variance; the patches of a sky have none */
@@ -45,7 +46,7 @@ static ij_status run_target(ij_model *m, const ij_device_batch *b, cl_mem sums)
     ij_stack_ops ops = ops_of(m, &m->target);
     ij_sequences s = {m->full_offset, images, images * m->patches};
     TRY(ij_gemm_forward(&m->gemm, &m->target.embed, m->scratch.wide, m->infer.input, s.tokens,
-                        &(ij_tail){.add = m->position, .rows = m->full_patch}));
+                        &(ij_tail){.add = m->target.position, .rows = m->full_patch}));
     for (int i = 0; i < m->target.depth; i++) {
         TRY(ij_block_infer(&ops, &m->target.blocks[i], s, &m->infer, &m->scratch));
         if (sums && i >= first)
@@ -106,26 +107,26 @@ static ij_wanted mask_tokens(const ij_device_batch *b)
 ij_status ij_model_predict(ij_model *m, const ij_device_batch *b)
 {
     ij_sequences s = context_sequences(m, b);
-    ij_tail at_patch = {.add = m->position, .rows = b->list[IJ_LIST_CONTEXT_PATCH]};
+    ij_tail at_patch = {.add = m->encoder.position, .rows = b->list[IJ_LIST_CONTEXT_PATCH]};
     TRY(ij_gemm_forward(&m->gemm, &m->encoder.embed, m->context_patches, m->encoder_tape.blocks[0].input, s.tokens,
                         &at_patch));
     TRY(run_blocks(m, &m->encoder, &m->encoder_tape, s, (ij_wanted){0}));
     TRY(ij_layernorm_forward(&m->layernorm, &m->encoder.norm, m->encoder_tape.output, NULL, m->context, s.tokens));
 
-    at_patch.add = m->predictor_position;
+    at_patch.add = m->predictor.position;
     TRY(ij_gemm_forward(&m->gemm, &m->predictor.embed, m->context, m->embedded, s.tokens, &at_patch));
     s = predictor_sequences(m, b);
-    TRY(ij_assemble(&m->tokens, m->embedded, m->mask_token, m->predictor_position, b->list[IJ_LIST_SOURCE],
+    TRY(ij_assemble(&m->tokens, m->embedded, m->predictor.mask_token, m->predictor.position, b->list[IJ_LIST_SOURCE],
                     m->predictor_tape.blocks[0].input, s.tokens, m->predictor.dim));
     TRY(run_blocks(m, &m->predictor, &m->predictor_tape, s, mask_tokens(b)));
     TRY(ij_layernorm_forward(&m->layernorm, &m->predictor.norm, m->predictor_tape.output, NULL, m->predictor_normed,
                              b->index->predictions));
     if (about(b, IJ_TERM_PIXEL))
-        TRY(ij_gemm_forward(&m->gemm, &m->predictor_pixels, m->predictor_normed, m->pixel_prediction,
+        TRY(ij_gemm_forward(&m->gemm, &m->predictor.pixels, m->predictor_normed, m->pixel_prediction,
                             b->index->predictions, &(ij_tail){0}));
     if (!about(b, IJ_TERM_FEATURE))
         return IJ_OK;
-    return ij_gemm_forward(&m->gemm, &m->predictor_proj, m->predictor_normed, m->prediction, b->index->predictions,
+    return ij_gemm_forward(&m->gemm, &m->predictor.features, m->predictor_normed, m->prediction, b->index->predictions,
                            &(ij_tail){0});
 }
 
@@ -165,7 +166,7 @@ ij_status ij_model_loss(ij_model *m, const ij_device_batch *b, int *partials)
         TRY(clear_measured(m));
     if (about(b, IJ_TERM_PIXEL))
         TRY(ij_loss_run(&m->pixel_loss, m->pixel_prediction, m->pixel_targets, m->pixel_prediction,
-                        m->partial[IJ_TERM_PIXEL], rows, m->predictor_pixels.out, m->config.contexts, block, false,
+                        m->partial[IJ_TERM_PIXEL], rows, m->predictor.pixels.out, m->config.contexts, block, false,
                         weight[IJ_TERM_PIXEL] * b->share, parts, &partials[IJ_TERM_PIXEL]));
     if (regularised(b))
         TRY(run_regularisers(m, b, partials));
@@ -204,17 +205,17 @@ static ij_status back_through_heads(ij_model *m, const ij_device_batch *b)
     bool both = about(b, IJ_TERM_PIXEL) && about(b, IJ_TERM_FEATURE);
     cl_mem dz = m->scratch.wide, d = m->scratch.other, of_pixels = both ? m->scratch.norm : d;
     if (about(b, IJ_TERM_PIXEL)) {
-        TRY(ij_gemm_transpose_weight(&m->gemm, &m->predictor_pixels));
-        TRY(ij_gemm_backward_input(&m->gemm, &m->predictor_pixels, m->pixel_prediction, of_pixels, n, NULL));
-        TRY(ij_gemm_backward_weight(&m->gemm, &m->predictor_pixels, m->predictor_normed, m->pixel_prediction, n,
+        TRY(ij_gemm_transpose_weight(&m->gemm, &m->predictor.pixels));
+        TRY(ij_gemm_backward_input(&m->gemm, &m->predictor.pixels, m->pixel_prediction, of_pixels, n, NULL));
+        TRY(ij_gemm_backward_weight(&m->gemm, &m->predictor.pixels, m->predictor_normed, m->pixel_prediction, n,
                                     b->first > 0));
     }
     if (!about(b, IJ_TERM_FEATURE))
         return IJ_OK;
-    TRY(ij_gemm_transpose_weight(&m->gemm, &m->predictor_proj));
-    TRY(both ? ij_gemm_backward_input_added(&m->gemm, &m->predictor_proj, dz, d, n, of_pixels)
-             : ij_gemm_backward_input(&m->gemm, &m->predictor_proj, dz, d, n, NULL));
-    return ij_gemm_backward_weight(&m->gemm, &m->predictor_proj, m->predictor_normed, dz, n, b->first > 0);
+    TRY(ij_gemm_transpose_weight(&m->gemm, &m->predictor.features));
+    TRY(both ? ij_gemm_backward_input_added(&m->gemm, &m->predictor.features, dz, d, n, of_pixels)
+             : ij_gemm_backward_input(&m->gemm, &m->predictor.features, dz, d, n, NULL));
+    return ij_gemm_backward_weight(&m->gemm, &m->predictor.features, m->predictor_normed, dz, n, b->first > 0);
 }
 
 ij_status ij_model_backward(ij_model *m, const ij_device_batch *b)
@@ -228,8 +229,8 @@ ij_status ij_model_backward(ij_model *m, const ij_device_batch *b)
                               m->predictor_normed, n->predictions, 0, b->first > 0));
     TRY(back_through_blocks(m, &m->predictor, &m->predictor_tape, predictor_sequences(m, b), mask_tokens(b),
                             m->predictor_normed, b->first > 0));
-    TRY(ij_sum_rows(&m->tokens, m->d, b->list[IJ_LIST_MASK_ROWS], m->mask_token_grad, n->predictions, m->predictor.dim,
-                    b->first > 0));
+    TRY(ij_sum_rows(&m->tokens, m->d, b->list[IJ_LIST_MASK_ROWS], m->predictor.mask_token_grad, n->predictions,
+                    m->predictor.dim, b->first > 0));
     TRY(ij_disassemble(&m->tokens, m->d, b->list[IJ_LIST_PLACE], m->embedded, n->context_tokens, m->config.targets,
                        n->predictor_stride, m->predictor.dim));
 

@@ -1,9 +1,10 @@
-/* The parameter store: every trainable tensor by its official name, grouped into segments that AdamW passes over and
+/* The parameter store: every trainable tensor in the official order, grouped into segments that AdamW passes over and
  * that fit a device's largest allocation: one for each block, one for what lies around the blocks. */
 #ifndef IJ_PARAMS_H
 #define IJ_PARAMS_H
 
 #include "engine/initial.h"
+#include "engine/layers.h"
 #include "engine/memory.h"
 #include "engine/model_config.h"
 #include "engine/objective.h"
@@ -11,12 +12,9 @@
 #include "engine/ops/optimizer.h"
 #include "engine/store.h"
 
-typedef enum ij_network { IJ_ENCODER, IJ_PREDICTOR } ij_network;
-
 /* One tensor of encoder or predictor. The target encoder's tensors are the `target` side of the encoder's. */
 typedef struct ij_tensor {
     char name[96]; /* "encoder.blocks.0.attn.qkv.weight" */
-    ij_network network;
     int dims;
     int64_t shape[4];
     int rows, columns; /* of a weight matrix [rows, columns]; a vector has rows 1 */
@@ -46,8 +44,8 @@ ij_status ij_params_plan(ij_params *p, ij_device *device, const ij_gemm *gemm, c
 ij_status ij_params_views(ij_params *p);
 void ij_params_destroy(ij_params *p);
 
-/* The tensor "encoder.NAME" or "predictor.NAME"; printf style. Must exist. */
-const ij_tensor *ij_params_find(const ij_params *p, const char *format, ...) IJ_PRINTF(2, 3);
+/* The number of a layer's first tensor; its second one follows. The target encoder's layers are the encoder's. */
+int ij_params_number(const ij_params *p, const ij_layer *layer);
 
 /* Host copies in the official order [rows, columns], whatever the layout. `target` chooses the target encoder. */
 ij_status ij_params_read(ij_params *p, int index, ij_store store, bool target, float *values);
@@ -60,6 +58,6 @@ cl_mem ij_params_memory(const ij_params *p, int segment, ij_store store, bool ta
 int64_t ij_params_unpack_part(const ij_params *p, int index, const float *segment, int64_t from, float *values);
 
 /* Draws the initial weights (docs/method.md "Initial weights") and copies the encoder to the target. */
-ij_status ij_params_initialise(ij_params *p, const ij_drawing *how);
+ij_status ij_params_initialise(ij_params *p, const ij_model_config *model, const ij_drawing *how);
 
 #endif

@@ -310,7 +310,7 @@ static ij_status measure(ij_trainer *t, const ij_slot *s, const int *partials, c
     for (int i = 0; i < s->parts; i++)
         predictions += s->index[i].predictions;
     r->elements[IJ_TERM_FEATURE] = predictions * m->encoder.dim;
-    r->elements[IJ_TERM_PIXEL] = predictions * m->predictor_pixels.out;
+    r->elements[IJ_TERM_PIXEL] = predictions * m->predictor.pixels.out;
     r->elements[IJ_TERM_VARIANCE] = r->elements[IJ_TERM_COVARIANCE] = m->encoder.dim;
     r->elements[IJ_TERM_SIGREG] = IJ_DIRECTIONS;
     r->objective = *objective;
@@ -476,11 +476,9 @@ ij_status ij_trainer_take_snapshot(ij_trainer *t, ij_snapshot *snapshot)
 
 ij_status ij_trainer_make_encoder(ij_trainer *t, const ij_encoder_options *options, ij_encoder **encoder)
 {
-    const ij_net *net = &t->model.target;
-    const ij_encoder_weights weights = {net->embed, net->blocks, net->norm, t->model.position};
     *encoder = NULL;
     TRY(usable(t));
-    return ij_encoder_create_over(encoder, t->device, &t->config.model, &weights, &t->model.gemm, options);
+    return ij_encoder_create_over(encoder, t->device, &t->config.model, &t->model.target, &t->model.gemm, options);
 }
 
 const float *ij_trainer_pos_embed(const ij_trainer *t)
