@@ -25,7 +25,9 @@ struct ij_encoder {
     cl_mem pixels, image, patch, offset; /* of a batch; lists: see ij_patchify, ij_sequences */
     cl_mem x, features;                  /* [batch N, D]; [batch, rows, D] where tokens are pooled */
     ij_scratch scratch;
-    ij_block_memory memory;
+    ij_block_memory memory; /* shared by all blocks */
+    cl_mem patches;         /* [batch N, 3 P P] before the blocks; in scratch */
+    cl_mem normed;          /* [batch N, D] a layer's result through the last norm; in scratch */
 };
 
 /* ---- Memory --------------------------------------------------------------------------------------------------------
@@ -58,10 +60,11 @@ static ij_status plan_activations(ij_encoder *e)
     int batch = e->options.batch, cells = pooled_cells(e);
     int64_t tokens = (int64_t)ij_model_patches(m) * batch, D = m->dim;
     TRY(plan_floats(e, "activations", tokens * D, &e->x));
-    TRY(plan_floats(e, "activations", tokens * D, &e->scratch.norm));
-    TRY(plan_floats(e, "activations", tokens * D, &e->scratch.other));
-    TRY(plan_floats(e, "activations", tokens * widest(m), &e->scratch.wide));
-    TRY(plan_floats(e, "activations", tokens * 2 * m->heads, &e->memory.stat));
+    TRY(ij_scratch_plan(e->plan, &e->scratch));
+    TRY(ij_infer_plan(e->plan, &e->scratch, &e->x, tokens, m->dim, m->hidden, m->heads, &e->memory));
+    uint64_t patches = (uint64_t)tokens * 3 * (uint64_t)m->patch * (uint64_t)m->patch;
+    TRY(ij_plan_alias(e->plan, &e->scratch.wide, patches * sizeof(float), &e->patches));
+    TRY(ij_plan_alias(e->plan, &e->scratch.norm, (uint64_t)(tokens * D) * sizeof(float), &e->normed));
     if (cells)
         TRY(plan_floats(e, "activations", batch * cells * cells * D, &e->features));
     TRY(plan_floats(e, "tables", tokens, &e->image));
@@ -157,11 +160,6 @@ static ij_status create(ij_encoder *e, const ij_gemm *like)
     TRY(ij_tokens_create(&e->tokens, e->device));
     TRY(e->options.batch ? plan_batch(e, e->options.batch) : plan_chosen_batch(e));
     TRY(ij_plan_commit(e->plan, e->device));
-    /* Nothing is kept for a backward pass: each buffer is free again when the next but one operation needs it. */
-    e->memory.input = e->x;
-    e->memory.qkv = e->scratch.wide;
-    e->memory.attn = e->scratch.norm;
-    e->memory.middle = e->scratch.other;
     return upload_lists(e);
 }
 
@@ -276,10 +274,10 @@ static ij_status read_layer(ij_encoder *e, int images, int layer, float *feature
 {
     const ij_model_config *m = &e->model;
     int cells = pooled_cells(e);
-    cl_mem rows = cells ? e->features : e->scratch.norm;
-    TRY(ij_layernorm_forward(&e->layernorm, &e->net.norm, e->x, NULL, e->scratch.norm, images * ij_model_patches(m)));
+    cl_mem rows = cells ? e->features : e->normed;
+    TRY(ij_layernorm_forward(&e->layernorm, &e->net.norm, e->x, NULL, e->normed, images * ij_model_patches(m)));
     if (cells)
-        TRY(ij_mean_pool(&e->tokens, e->scratch.norm, e->features, 0, images, ij_model_side(m), cells, m->dim));
+        TRY(ij_mean_pool(&e->tokens, e->normed, e->features, 0, images, ij_model_side(m), cells, m->dim));
     size_t width = (size_t)m->dim * sizeof(float), nowhere[3] = {0, 0, 0};
     size_t column[3] = {(size_t)layer * width, 0, 0};
     size_t region[3] = {width, (size_t)images * (size_t)ij_encoder_rows(e), 1};
@@ -301,8 +299,8 @@ static ij_status embed(ij_encoder *e, const uint8_t *pixels, int images)
     const ij_model_config *m = &e->model;
     int tokens = images * ij_model_patches(m);
     TRY(upload(e, e->pixels, pixels, (size_t)images * (size_t)m->crop * (size_t)m->crop * 3));
-    TRY(ij_patchify(&e->tokens, e->pixels, 0, e->image, e->patch, e->scratch.wide, tokens, m->crop, m->patch));
-    return ij_gemm_forward(&e->gemm, &e->net.embed, e->scratch.wide, e->x, tokens,
+    TRY(ij_patchify(&e->tokens, e->pixels, 0, e->image, e->patch, e->patches, tokens, m->crop, m->patch));
+    return ij_gemm_forward(&e->gemm, &e->net.embed, e->patches, e->x, tokens,
                            &(ij_tail){.add = e->net.position, .rows = e->patch});
 }
 

@@ -9,6 +9,7 @@ typedef struct entry {
     uint64_t bytes;
     cl_mem_flags flags;
     bool host; /* in the host's memory: not of the device's */
+    int of;    /* the entry whose buffer this is too, without bytes of its own; -1: none, it has one */
     cl_mem *where;
     cl_mem made;
 } entry;
@@ -50,20 +51,47 @@ static ij_status add(ij_plan *plan, entry new)
         plan->capacity = capacity;
     }
     *new.where = NULL;
-    new.bytes = new.bytes ? new.bytes : 4;
     plan->entries[plan->count++] = new;
     return IJ_OK;
 }
 
 ij_status ij_plan_add(ij_plan *plan, const char *group, uint64_t bytes, cl_mem_flags flags, cl_mem *where)
 {
-    return add(plan, (entry){.group = group, .bytes = bytes, .flags = flags, .where = where});
+    return add(plan, (entry){.group = group, .bytes = bytes ? bytes : 4, .flags = flags, .of = -1, .where = where});
 }
 
 ij_status ij_plan_add_host(ij_plan *plan, const char *group, uint64_t bytes, cl_mem *where)
 {
     cl_mem_flags flags = CL_MEM_READ_WRITE | CL_MEM_ALLOC_HOST_PTR;
-    return add(plan, (entry){.group = group, .bytes = bytes, .flags = flags, .host = true, .where = where});
+    return add(plan, (entry){.group = group, .bytes = bytes, .flags = flags, .host = true, .of = -1, .where = where});
+}
+
+/* The entry that a buffer comes from; -1 where nobody announced it. */
+static int find(const ij_plan *plan, const cl_mem *where)
+{
+    int i = plan->count - 1;
+    while (i >= 0 && plan->entries[i].where != where)
+        i--;
+    return i >= 0 && plan->entries[i].of >= 0 ? plan->entries[i].of : i;
+}
+
+ij_status ij_plan_need(ij_plan *plan, const cl_mem *where, uint64_t bytes)
+{
+    int i = find(plan, where);
+    if (i < 0)
+        return ij_fail(IJ_EINVAL, "the memory plan has no such buffer");
+    if (bytes > plan->entries[i].bytes)
+        plan->entries[i].bytes = bytes;
+    return IJ_OK;
+}
+
+ij_status ij_plan_alias(ij_plan *plan, const cl_mem *of, uint64_t bytes, cl_mem *where)
+{
+    ij_status status = ij_plan_need(plan, of, bytes);
+    if (status)
+        return status;
+    int i = find(plan, of);
+    return add(plan, (entry){.group = plan->entries[i].group, .of = i, .where = where});
 }
 
 void ij_plan_limit(ij_plan *plan, uint64_t bytes)
@@ -86,7 +114,7 @@ static void tabulate(const ij_plan *plan, char *text, size_t size)
     text[0] = 0;
     for (int i = 0; i < plan->count; i++) {
         const char *group = plan->entries[i].group;
-        int first = 0, buffers = 0;
+        int first = 0, buffers = 0, handed = 0;
         while (strcmp(plan->entries[first].group, group) != 0)
             first++;
         if (first < i)
@@ -95,10 +123,14 @@ static void tabulate(const ij_plan *plan, char *text, size_t size)
         for (int j = i; j < plan->count; j++)
             if (strcmp(plan->entries[j].group, group) == 0) {
                 bytes += plan->entries[j].bytes;
-                buffers++;
+                handed += plan->entries[j].of >= 0;
+                buffers += plan->entries[j].of < 0;
             }
-        int n = snprintf(text + used, size - used, "  %-24s %10.1f MiB in %d%s\n", group, (double)bytes / 1048576.0,
-                         buffers, plan->entries[i].host ? ", not on the device" : "");
+        char also[40] = "";
+        if (handed)
+            snprintf(also, sizeof also, ", for %d uses", buffers + handed);
+        int n = snprintf(text + used, size - used, "  %-24s %10.1f MiB in %d%s%s\n", group, (double)bytes / 1048576.0,
+                         buffers, plan->entries[i].host ? ", not on the device" : "", also);
         if (n < 0 || (size_t)n >= size - used)
             return;
         used += (size_t)n;
@@ -177,6 +209,10 @@ ij_status ij_plan_commit(ij_plan *plan, ij_device *device)
     }
     for (int i = 0; i < plan->count && !status; i++) {
         entry *e = &plan->entries[i];
+        if (e->of >= 0) {
+            *e->where = plan->entries[e->of].made;
+            continue;
+        }
         cl_int code;
         e->made = clCreateBuffer(device->context, e->flags, e->bytes, NULL, &code);
         if (code != CL_SUCCESS) {

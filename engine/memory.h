@@ -20,6 +20,13 @@ ij_status ij_plan_add(ij_plan *plan, const char *group, uint64_t bytes, cl_mem_f
 /* The same of a buffer in the host's memory that the device can reach; it does not count as the device's. */
 ij_status ij_plan_add_host(ij_plan *plan, const char *group, uint64_t bytes, cl_mem *where);
 
+/* A buffer that was announced for *where is to have so many bytes at least. */
+ij_status ij_plan_need(ij_plan *plan, const cl_mem *where, uint64_t bytes);
+
+/* Announces that *where is the buffer announced for *of, which is handed on: used for something else at another time,
+ * for which it is to have so many bytes. */
+ij_status ij_plan_alias(ij_plan *plan, const cl_mem *of, uint64_t bytes, cl_mem *where);
+
 /* Makes all buffers, zeroed. IJ_ENOMEM, before anything is made, where one exceeds the device's largest allocation or
  * the sum, with what other plans made on it, its memory: the message holds the plan and what to make smaller. Of a GPU
  * that shares the host's memory, which may give more than it says it has, the host's memory is the limit of both, and

@@ -52,28 +52,35 @@ static ij_status make_kernels(ij_model *m)
     return ij_loss_create(&m->loss, m->device, c->dim);
 }
 
-/* wanted: rows of the last block's result that are read. With `again` all blocks share what comes after their inputs
- * (share_tape). */
+/* wanted: rows of the last block's result that are read. With `again` the first block's memory, all but its input, is
+ * handed on to every other. */
 static ij_status plan_tape(ij_plan *plan, ij_tape *tape, int depth, int64_t tokens, int64_t wanted, int dim, int hidden,
                            int heads, bool again)
 {
     tape->blocks = calloc((size_t)depth, sizeof *tape->blocks);
     if (!tape->blocks)
         return ij_fail(IJ_ENOMEM, "out of memory for the list of blocks");
-    uint64_t row = (uint64_t)tokens * sizeof(float), last = (uint64_t)wanted * sizeof(float), width = (uint64_t)dim;
     for (int i = 0; i < depth; i++) {
-        ij_block_memory *b = &tape->blocks[i];
-        TRY(ij_plan_add(plan, "activations", row * width, CL_MEM_READ_WRITE, &b->input));
-        if (again && i > 0)
-            continue;
-        TRY(ij_plan_add(plan, "activations", row * 3 * width, CL_MEM_READ_WRITE, &b->qkv));
-        TRY(ij_plan_add(plan, "activations", row * width, CL_MEM_READ_WRITE, &b->attn));
-        TRY(ij_plan_add(plan, "activations", row * 2 * (uint64_t)heads, CL_MEM_READ_WRITE, &b->stat));
-        uint64_t after = i + 1 < depth ? row : last;
-        TRY(ij_plan_add(plan, "activations", after * width, CL_MEM_READ_WRITE, &b->middle));
-        TRY(ij_plan_add(plan, "activations", after * (uint64_t)hidden, CL_MEM_READ_WRITE, &b->pre));
+        ij_block_memory *b = &tape->blocks[i], *first = tape->blocks;
+        int64_t after = i + 1 < depth ? tokens : wanted;
+        const struct {
+            int64_t floats;
+            cl_mem *where;
+            const cl_mem *of;
+        } all[] = {
+            {tokens * dim, &b->input, NULL},           {tokens * 3 * dim, &b->qkv, &first->qkv},
+            {tokens * dim, &b->attn, &first->attn},    {tokens * 2 * heads, &b->stat, &first->stat},
+            {after * dim, &b->middle, &first->middle}, {after * hidden, &b->pre, &first->pre},
+        };
+        for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
+            uint64_t bytes = (uint64_t)all[k].floats * sizeof(float);
+            bool handed_on = again && i > 0 && all[k].of;
+            TRY(handed_on ? ij_plan_alias(plan, all[k].of, bytes, all[k].where)
+                          : ij_plan_add(plan, "activations", bytes, CL_MEM_READ_WRITE, all[k].where));
+        }
     }
-    return ij_plan_add(plan, "activations", last * width, CL_MEM_READ_WRITE, &tape->output);
+    uint64_t bytes = (uint64_t)(wanted * dim) * sizeof(float);
+    return ij_plan_add(plan, "activations", bytes, CL_MEM_READ_WRITE, &tape->output);
 }
 
 /* Room for the largest weight's transposed panels, where the layout has panels. */
@@ -92,6 +99,7 @@ static ij_status plan_activations(ij_model *m, ij_plan *plan)
 {
     const ij_trainer_config *t = &m->config;
     const ij_model_config *c = &t->model;
+    ij_workspace *w = &m->work;
     int64_t D = c->dim, Dp = c->pred_dim, pixels = patch_floats(c);
     int64_t full = (int64_t)t->batch * m->patches;
     int64_t sequences = (int64_t)t->contexts * t->batch;
@@ -99,12 +107,7 @@ static ij_status plan_activations(ij_model *m, ij_plan *plan)
     int64_t predictions = t->targets * sequences * t->target_capacity;
     int64_t predictor = ij_most_predictor(t);
     int64_t rows = (int64_t)t->targets * t->batch * t->target_capacity;
-
-    int64_t narrow = most(most(full, context) * D, predictor * Dp);
-    int64_t wide = most(full * most(most(3 * D, c->hidden), pixels), context * most(3 * D, c->hidden));
-    wide = most(most(wide, predictor * 4 * Dp), predictions * D);
     int64_t widest = most(D, Dp);
-
     bool again = t->recompute == IJ_RECOMPUTE_BLOCKS;
     TRY(plan_tape(plan, &m->encoder_tape, c->depth, context, context, c->dim, c->hidden, c->heads, again));
     TRY(plan_tape(plan, &m->predictor_tape, c->pred_depth, predictor, predictions, c->pred_dim, 4 * c->pred_dim,
@@ -115,11 +118,7 @@ static ij_status plan_activations(ij_model *m, ij_plan *plan)
         int64_t floats;
         cl_mem *where;
     } all[] = {
-        {"scratch", narrow, &m->scratch.norm},
-        {"scratch", narrow, &m->scratch.other},
-        {"scratch", wide, &m->scratch.wide},
-        {"scratch", narrow, &m->d},
-        {"scratch", full * 2 * c->heads, &m->infer_stat},
+        {"scratch", most(context * D, predictor * Dp), &w->d},
         {"scratch", (int64_t)ij_layernorm_partial(m->device, (int)widest), &m->layernorm.partial},
         {"scratch", (int64_t)ij_tokens_partial(m->device, (int)widest), &m->tokens.partial},
         {"activations", context * pixels, &m->context_patches},
@@ -139,9 +138,33 @@ static ij_status plan_activations(ij_model *m, ij_plan *plan)
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         TRY(ij_plan_add(plan, all[i].group, (uint64_t)all[i].floats * sizeof(float), CL_MEM_READ_WRITE, all[i].where));
 
+    TRY(ij_scratch_plan(plan, &w->scratch));
+    TRY(ij_scratch_need(plan, &w->scratch, context, c->dim, c->hidden));
+    TRY(ij_scratch_need(plan, &w->scratch, predictor, c->pred_dim, 4 * c->pred_dim));
+    TRY(ij_infer_plan(plan, &w->scratch, &w->d, full, c->dim, c->hidden, c->heads, &w->infer));
+    const struct {
+        const cl_mem *of;
+        int64_t floats;
+        cl_mem *where;
+    } handed_on[] = {
+        {&m->encoder.position, m->patches * D, &m->target.position}, /* constant */
+        {&w->scratch.wide, full * pixels, &w->patches},
+        {&w->scratch.norm, full * D, &w->tokens},
+        {&m->prediction, rows * D, &w->target_sums}, /* until there is one */
+        {&w->scratch.wide, predictions * D, &w->d_prediction},
+        {&w->scratch.other, predictions * Dp, &w->d_normed},
+        {&w->scratch.norm, predictions * Dp, &w->d_normed_pixels},
+        {&m->predictor_normed, predictions * Dp, &w->d_output},
+        {&m->embedded, context * Dp, &w->d_embedded},
+        {&w->scratch.other, context * D, &w->d_context},
+    };
+    for (size_t i = 0; i < sizeof handed_on / sizeof *handed_on; i++)
+        TRY(ij_plan_alias(plan, handed_on[i].of, (uint64_t)handed_on[i].floats * sizeof(float), handed_on[i].where));
+
     if (c->pixel_head) {
-        TRY(ij_plan_add(plan, "activations", (uint64_t)(predictions * pixels) * sizeof(float), CL_MEM_READ_WRITE,
-                        &m->pixel_prediction));
+        uint64_t predicted = (uint64_t)(predictions * pixels) * sizeof(float);
+        TRY(ij_plan_add(plan, "activations", predicted, CL_MEM_READ_WRITE, &m->pixel_prediction));
+        TRY(ij_plan_alias(plan, &m->pixel_prediction, predicted, &w->d_pixels));
         TRY(ij_plan_add(plan, "activations", (uint64_t)(rows * pixels) * sizeof(float), CL_MEM_READ_WRITE,
                         &m->pixel_targets));
     }
@@ -307,25 +330,10 @@ static ij_status clear_heads(ij_model *m)
     return IJ_OK;
 }
 
-/* After the plan is committed. */
-static void share_tape(ij_tape *tape, int depth)
-{
-    for (int i = 1; i < depth; i++) {
-        cl_mem input = tape->blocks[i].input;
-        tape->blocks[i] = tape->blocks[0];
-        tape->blocks[i].input = input;
-    }
-}
-
 ij_status ij_model_start(ij_model *m)
 {
     const ij_model_config *c = &m->config.model;
-    if (m->config.recompute == IJ_RECOMPUTE_BLOCKS) {
-        share_tape(&m->encoder_tape, c->depth);
-        share_tape(&m->predictor_tape, c->pred_depth);
-    }
     TRY(ij_params_views(&m->params));
-    m->target.position = m->encoder.position;
     bind(m, &m->encoder, IJ_NETWORK_ENCODER);
     bind(m, &m->target, IJ_NETWORK_TARGET);
     bind(m, &m->predictor, IJ_NETWORK_PREDICTOR);
@@ -334,12 +342,6 @@ ij_status ij_model_start(ij_model *m)
     TRY(view_measured(m, (size_t)IJ_TERMS * IJ_LOSS_PARTIALS, (size_t)c->dim, &m->std));
     TRY(clear_heads(m));
 
-    /* The target encoder keeps nothing: each buffer is free again when the next but one operation needs it. */
-    m->infer = (ij_block_memory){.input = m->d,
-                                 .qkv = m->scratch.wide,
-                                 .attn = m->scratch.norm,
-                                 .stat = m->infer_stat,
-                                 .middle = m->scratch.other};
     TRY(upload_tables(m));
     return ij_params_initialise(&m->params, c,
                                 &(ij_drawing){m->config.seed, m->config.rescale_residual, m->config.init});

@@ -2,6 +2,33 @@
 
 #include "engine/base/try.h"
 
+ij_status ij_scratch_plan(ij_plan *plan, ij_scratch *s)
+{
+    TRY(ij_plan_add(plan, "scratch", 0, CL_MEM_READ_WRITE, &s->norm));
+    TRY(ij_plan_add(plan, "scratch", 0, CL_MEM_READ_WRITE, &s->other));
+    return ij_plan_add(plan, "scratch", 0, CL_MEM_READ_WRITE, &s->wide);
+}
+
+ij_status ij_scratch_need(ij_plan *plan, const ij_scratch *s, int64_t tokens, int dim, int hidden)
+{
+    uint64_t column = (uint64_t)tokens * sizeof(float), width = (uint64_t)(3 * dim > hidden ? 3 * dim : hidden);
+    TRY(ij_plan_need(plan, &s->norm, column * (uint64_t)dim));
+    TRY(ij_plan_need(plan, &s->other, column * (uint64_t)dim));
+    return ij_plan_need(plan, &s->wide, column * width);
+}
+
+ij_status ij_infer_plan(ij_plan *plan, ij_scratch *s, const cl_mem *x, int64_t tokens, int dim, int hidden, int heads,
+                        ij_block_memory *m)
+{
+    uint64_t column = (uint64_t)tokens * sizeof(float), narrow = column * (uint64_t)dim;
+    TRY(ij_scratch_need(plan, s, tokens, dim, hidden));
+    TRY(ij_plan_alias(plan, x, narrow, &m->input));
+    TRY(ij_plan_alias(plan, &s->wide, 3 * narrow, &m->qkv));
+    TRY(ij_plan_alias(plan, &s->norm, narrow, &m->attn));
+    TRY(ij_plan_alias(plan, &s->other, narrow, &m->middle));
+    return ij_plan_add(plan, "scratch", column * 2 * (uint64_t)heads, CL_MEM_READ_WRITE, &m->stat);
+}
+
 /* *rows: the wanted rows of x [tokens, dim], gathered in `room`, or x itself. */
 static ij_status wanted_rows(const ij_stack_ops *ops, ij_wanted wanted, cl_mem x, cl_mem room, int dim, cl_mem *rows)
 {
