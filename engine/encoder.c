@@ -39,11 +39,6 @@ static int pooled_cells(const ij_encoder *e)
     return e->options.pool == IJ_POOL_MEAN ? 1 : e->options.pool == IJ_POOL_2X2 ? 2 : 0;
 }
 
-static ij_status plan_floats(ij_encoder *e, const char *group, int64_t floats, cl_mem *where)
-{
-    return ij_plan_add(e->plan, group, (uint64_t)floats * sizeof(float), CL_MEM_READ_WRITE, where);
-}
-
 static int64_t larger(int64_t a, int64_t b)
 {
     return a > b ? a : b;
@@ -59,22 +54,21 @@ static ij_status plan_activations(ij_encoder *e)
     const ij_model_config *m = &e->model;
     int batch = e->options.batch, cells = pooled_cells(e);
     int64_t tokens = (int64_t)ij_model_patches(m) * batch, D = m->dim;
-    TRY(plan_floats(e, "activations", tokens * D, &e->x));
+    TRY(ij_plan_add(e->plan, "activations", IJ_F32, tokens * D, &e->x));
     TRY(ij_scratch_plan(e->plan, &e->scratch));
     TRY(ij_infer_plan(e->plan, &e->scratch, &e->x, tokens, m->dim, m->hidden, m->heads, &e->memory));
-    uint64_t patches = (uint64_t)tokens * 3 * (uint64_t)m->patch * (uint64_t)m->patch;
-    TRY(ij_plan_alias(e->plan, &e->scratch.wide, patches * sizeof(float), &e->patches));
-    TRY(ij_plan_alias(e->plan, &e->scratch.norm, (uint64_t)(tokens * D) * sizeof(float), &e->normed));
+    TRY(ij_plan_alias(e->plan, &e->scratch.wide, IJ_F32, tokens * 3 * m->patch * m->patch, &e->patches));
+    TRY(ij_plan_alias(e->plan, &e->scratch.norm, IJ_F32, tokens * D, &e->normed));
     if (cells)
-        TRY(plan_floats(e, "activations", batch * cells * cells * D, &e->features));
-    TRY(plan_floats(e, "tables", tokens, &e->image));
-    TRY(plan_floats(e, "tables", tokens, &e->patch));
-    TRY(plan_floats(e, "tables", batch + 1, &e->offset));
+        TRY(ij_plan_add(e->plan, "activations", IJ_F32, batch * cells * cells * D, &e->features));
+    TRY(ij_plan_add(e->plan, "tables", IJ_I32, tokens, &e->image));
+    TRY(ij_plan_add(e->plan, "tables", IJ_I32, tokens, &e->patch));
+    TRY(ij_plan_add(e->plan, "tables", IJ_I32, batch + 1, &e->offset));
     size_t products = ij_net_scratch(&e->gemm, m, IJ_NETWORK_TARGET, &(ij_step_tokens){.full = tokens});
     if (products)
-        TRY(ij_plan_add(e->plan, "scratch", products, CL_MEM_READ_WRITE, &e->gemm.scratch));
-    uint64_t pixels = (uint64_t)batch * (uint64_t)m->crop * (uint64_t)m->crop * 3;
-    return ij_plan_add(e->plan, "batches", pixels, CL_MEM_READ_ONLY, &e->pixels);
+        TRY(ij_plan_add(e->plan, "scratch", IJ_U8, (int64_t)products, &e->gemm.scratch));
+    int64_t pixels = (int64_t)batch * m->crop * m->crop * 3;
+    return ij_plan_add_as(e->plan, "batches", IJ_U8, pixels, CL_MEM_READ_ONLY, &e->pixels);
 }
 
 /* A plan for batches of this size, in place of one for another. */

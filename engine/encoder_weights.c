@@ -11,22 +11,17 @@
 /* ---- Memory --------------------------------------------------------------------------------------------------------
  */
 
-static ij_status plan_floats(ij_plan *plan, size_t floats, cl_mem *where)
-{
-    return ij_plan_add(plan, "weights", floats * sizeof(float), CL_MEM_READ_WRITE, where);
-}
-
 /* Kernels read vectors a register tile at a time: room for a whole last one, as in the parameter store. */
 static ij_status plan_vector(ij_plan *plan, int n, cl_mem *where)
 {
-    return plan_floats(plan, ((size_t)n + 1023) / 1024 * 1024, where);
+    return ij_plan_add(plan, "weights", IJ_F32, ((int64_t)n + 1023) / 1024 * 1024, where);
 }
 
 static ij_status plan_linear(ij_plan *plan, const ij_gemm *gemm, ij_linear *l, int out, int in)
 {
     l->out = out;
     l->in = in;
-    TRY(plan_floats(plan, ij_gemm_weight_floats(gemm, out, in), &l->weight));
+    TRY(ij_plan_add(plan, "weights", IJ_F32, (int64_t)ij_gemm_weight_floats(gemm, out, in), &l->weight));
     return plan_vector(plan, out, &l->bias);
 }
 
@@ -46,7 +41,7 @@ ij_status ij_encoder_weights_plan(ij_net *net, const ij_model_config *m, const i
         if (l.kind == IJ_LAYER_NORM)
             TRY(plan_norm(plan, m, ij_net_norm(net, &l)));
         if (l.kind == IJ_LAYER_TABLE)
-            TRY(plan_floats(plan, (size_t)l.out * (size_t)l.in, &net->position));
+            TRY(ij_plan_add(plan, "weights", IJ_F32, (int64_t)l.out * l.in, &net->position));
     }
     return IJ_OK;
 }

@@ -73,14 +73,12 @@ static ij_status plan_tape(ij_plan *plan, ij_tape *tape, int depth, int64_t toke
             {after * dim, &b->middle, &first->middle}, {after * hidden, &b->pre, &first->pre},
         };
         for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
-            uint64_t bytes = (uint64_t)all[k].floats * sizeof(float);
             bool handed_on = again && i > 0 && all[k].of;
-            TRY(handed_on ? ij_plan_alias(plan, all[k].of, bytes, all[k].where)
-                          : ij_plan_add(plan, "activations", bytes, CL_MEM_READ_WRITE, all[k].where));
+            TRY(handed_on ? ij_plan_alias(plan, all[k].of, IJ_F32, all[k].floats, all[k].where)
+                          : ij_plan_add(plan, "activations", IJ_F32, all[k].floats, all[k].where));
         }
     }
-    uint64_t bytes = (uint64_t)(wanted * dim) * sizeof(float);
-    return ij_plan_add(plan, "activations", bytes, CL_MEM_READ_WRITE, &tape->output);
+    return ij_plan_add(plan, "activations", IJ_F32, wanted * dim, &tape->output);
 }
 
 /* Room for the largest weight's transposed panels, where the layout has panels. */
@@ -92,7 +90,7 @@ static ij_status plan_transposed(ij_model *m, ij_plan *plan)
         if (t->layout == IJ_LAYOUT_PANELS)
             floats = (size_t)most((int64_t)floats, (int64_t)ij_gemm_weight_floats(&m->gemm, t->columns, t->rows));
     }
-    return floats ? ij_plan_add(plan, "scratch", floats * sizeof(float), CL_MEM_READ_WRITE, &m->weight_t) : IJ_OK;
+    return floats ? ij_plan_add(plan, "scratch", IJ_F32, (int64_t)floats, &m->weight_t) : IJ_OK;
 }
 
 static ij_status plan_activations(ij_model *m, ij_plan *plan)
@@ -115,28 +113,29 @@ static ij_status plan_activations(ij_model *m, ij_plan *plan)
 
     struct {
         const char *group;
-        int64_t floats;
+        ij_dtype type;
+        int64_t count;
         cl_mem *where;
     } all[] = {
-        {"scratch", most(context * D, predictor * Dp), &w->d},
-        {"scratch", (int64_t)ij_layernorm_partial(m->device, (int)widest), &m->layernorm.partial},
-        {"scratch", (int64_t)ij_tokens_partial(m->device, (int)widest), &m->tokens.partial},
-        {"activations", context * pixels, &m->context_patches},
-        {"activations", context * D, &m->context},
-        {"activations", context * Dp, &m->embedded},
-        {"activations", predictions * Dp, &m->predictor_normed},
-        {"activations", predictions * D, &m->prediction},
-        {"activations", rows * D, &m->target_rows},
-        {"activations", m->batch * D, &m->features},
-        {"activations", ij_model_measured(c), &m->measured},
-        {"tables", m->patches * D, &m->encoder.position},
-        {"tables", m->patches * Dp, &m->predictor.position},
-        {"tables", full, &m->full_image},
-        {"tables", full, &m->full_patch},
-        {"tables", t->batch + 1, &m->full_offset},
+        {"scratch", IJ_F32, most(context * D, predictor * Dp), &w->d},
+        {"scratch", IJ_F32, (int64_t)ij_layernorm_partial(m->device, (int)widest), &m->layernorm.partial},
+        {"scratch", IJ_F32, (int64_t)ij_tokens_partial(m->device, (int)widest), &m->tokens.partial},
+        {"activations", IJ_F32, context * pixels, &m->context_patches},
+        {"activations", IJ_F32, context * D, &m->context},
+        {"activations", IJ_F32, context * Dp, &m->embedded},
+        {"activations", IJ_F32, predictions * Dp, &m->predictor_normed},
+        {"activations", IJ_F32, predictions * D, &m->prediction},
+        {"activations", IJ_F32, rows * D, &m->target_rows},
+        {"activations", IJ_F32, m->batch * D, &m->features},
+        {"activations", IJ_F32, ij_model_measured(c), &m->measured},
+        {"tables", IJ_F32, m->patches * D, &m->encoder.position},
+        {"tables", IJ_F32, m->patches * Dp, &m->predictor.position},
+        {"tables", IJ_I32, full, &m->full_image},
+        {"tables", IJ_I32, full, &m->full_patch},
+        {"tables", IJ_I32, t->batch + 1, &m->full_offset},
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        TRY(ij_plan_add(plan, all[i].group, (uint64_t)all[i].floats * sizeof(float), CL_MEM_READ_WRITE, all[i].where));
+        TRY(ij_plan_add(plan, all[i].group, all[i].type, all[i].count, all[i].where));
 
     TRY(ij_scratch_plan(plan, &w->scratch));
     TRY(ij_scratch_need(plan, &w->scratch, context, c->dim, c->hidden));
@@ -159,14 +158,12 @@ static ij_status plan_activations(ij_model *m, ij_plan *plan)
         {&w->scratch.other, context * D, &w->d_context},
     };
     for (size_t i = 0; i < sizeof handed_on / sizeof *handed_on; i++)
-        TRY(ij_plan_alias(plan, handed_on[i].of, (uint64_t)handed_on[i].floats * sizeof(float), handed_on[i].where));
+        TRY(ij_plan_alias(plan, handed_on[i].of, IJ_F32, handed_on[i].floats, handed_on[i].where));
 
     if (c->pixel_head) {
-        uint64_t predicted = (uint64_t)(predictions * pixels) * sizeof(float);
-        TRY(ij_plan_add(plan, "activations", predicted, CL_MEM_READ_WRITE, &m->pixel_prediction));
-        TRY(ij_plan_alias(plan, &m->pixel_prediction, predicted, &w->d_pixels));
-        TRY(ij_plan_add(plan, "activations", (uint64_t)(rows * pixels) * sizeof(float), CL_MEM_READ_WRITE,
-                        &m->pixel_targets));
+        TRY(ij_plan_add(plan, "activations", IJ_F32, predictions * pixels, &m->pixel_prediction));
+        TRY(ij_plan_alias(plan, &m->pixel_prediction, IJ_F32, predictions * pixels, &w->d_pixels));
+        TRY(ij_plan_add(plan, "activations", IJ_F32, rows * pixels, &m->pixel_targets));
     }
 
     ij_step_tokens tokens = {full, context, predictor, predictions};
@@ -174,7 +171,7 @@ static ij_status plan_activations(ij_model *m, ij_plan *plan)
     for (int n = 0; n < IJ_NETWORKS; n++)
         products = (size_t)most((int64_t)products, (int64_t)ij_net_scratch(&m->gemm, c, (ij_network)n, &tokens));
     if (products)
-        TRY(ij_plan_add(plan, "scratch", products, CL_MEM_READ_WRITE, &m->gemm.scratch));
+        TRY(ij_plan_add(plan, "scratch", IJ_U8, (int64_t)products, &m->gemm.scratch));
     return IJ_OK;
 }
 
@@ -324,7 +321,7 @@ static ij_status clear_heads(ij_model *m)
         const ij_segment *s = m->params.head[i] < 0 ? NULL : &m->params.segments[m->params.head[i]];
         if (s)
             TRY(ij_cl_check(clEnqueueFillBuffer(m->device->compute, s->gradient, &zero, sizeof zero, 0,
-                                                s->floats * sizeof zero, 0, NULL, NULL),
+                                                ij_segment_bytes(s), 0, NULL, NULL),
                             "clearing a gradient"));
     }
     return IJ_OK;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ALIGN 1024 /* floats; a multiple of every device's sub-buffer alignment */
+#define ALIGN 1024 /* elements; a multiple of every device's sub-buffer alignment */
 
 /* ---- The list of tensors, in the official order ----------------------------------------------------------------- */
 
@@ -20,10 +20,11 @@ static void list_tensor(ij_params *p, const ij_layer *l, int which, int segment)
                      .columns = matrix ? l->in : l->out,
                      .layout = matrix ? ij_gemm_layout(p->gemm) : IJ_LAYOUT_NONE,
                      .decay = is.decay,
-                     .segment = segment};
+                     .segment = segment,
+                     .type = IJ_F32};
     snprintf(t->name, sizeof t->name, "%s.%s", ij_network_name(l->network), is.name);
     memcpy(t->shape, is.shape, sizeof t->shape);
-    t->floats = matrix ? ij_gemm_weight_floats(p->gemm, l->out, l->in) : (size_t)l->out;
+    t->count = matrix ? ij_gemm_weight_floats(p->gemm, l->out, l->in) : (size_t)l->out;
 }
 
 /* Its segments follow those of the network before it. */
@@ -57,9 +58,9 @@ int ij_params_number(const ij_params *p, const ij_layer *layer)
 
 /* ---- Memory ------------------------------------------------------------------------------------------------------ */
 
-static size_t align(size_t floats)
+static size_t align(size_t count)
 {
-    return (floats + ALIGN - 1) / ALIGN * ALIGN;
+    return (count + ALIGN - 1) / ALIGN * ALIGN;
 }
 
 /* Within each segment the decayed tensors come first. */
@@ -71,17 +72,17 @@ static void place(ij_params *p)
             ij_segment *s = &p->segments[t->segment];
             if (t->decay != (bool)decayed)
                 continue;
-            t->offset = s->floats;
-            s->floats += align(t->floats);
+            t->offset = s->count;
+            s->type = t->type;
+            s->count += align(t->count);
             if (decayed)
-                s->decayed = s->floats;
+                s->decayed = s->count;
         }
 }
 
-static ij_status plan_moment(ij_plan *plan, size_t bytes, bool offload, cl_mem *where)
+static ij_status plan_moment(ij_plan *plan, const ij_segment *s, bool offload, cl_mem *where)
 {
-    return offload ? ij_plan_add_host(plan, "moments", bytes, where)
-                   : ij_plan_add(plan, "moments", bytes, CL_MEM_READ_WRITE, where);
+    return (offload ? ij_plan_add_host : ij_plan_add)(plan, "moments", s->type, (int64_t)s->count, where);
 }
 
 ij_status ij_params_plan(ij_params *p, ij_device *device, const ij_gemm *gemm, const ij_model_config *model,
@@ -103,20 +104,19 @@ ij_status ij_params_plan(ij_params *p, ij_device *device, const ij_gemm *gemm, c
 
     for (int i = 0; i < p->segment_count; i++) {
         ij_segment *s = &p->segments[i];
-        size_t bytes = s->floats * sizeof(float);
-        TRY(ij_plan_add(plan, "weights", bytes, CL_MEM_READ_WRITE, &s->weight));
-        TRY(ij_plan_add(plan, "gradients", bytes, CL_MEM_READ_WRITE, &s->gradient));
-        TRY(plan_moment(plan, bytes, offload, &s->moment1));
-        TRY(plan_moment(plan, bytes, offload, &s->moment2));
+        TRY(ij_plan_add(plan, "weights", s->type, (int64_t)s->count, &s->weight));
+        TRY(ij_plan_add(plan, "gradients", s->type, (int64_t)s->count, &s->gradient));
+        TRY(plan_moment(plan, s, offload, &s->moment1));
+        TRY(plan_moment(plan, s, offload, &s->moment2));
         if (i < encoder_segments)
-            TRY(ij_plan_add(plan, "target encoder", bytes, CL_MEM_READ_WRITE, &s->target));
+            TRY(ij_plan_add(plan, "target encoder", s->type, (int64_t)s->count, &s->target));
     }
     return IJ_OK;
 }
 
 static ij_status view(cl_mem segment, const ij_tensor *t, cl_mem *where)
 {
-    cl_buffer_region region = {t->offset * sizeof(float), align(t->floats) * sizeof(float)};
+    cl_buffer_region region = {ij_dtype_size(t->type, t->offset), ij_dtype_size(t->type, align(t->count))};
     cl_int code;
     *where = clCreateSubBuffer(segment, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &code);
     if (code != CL_SUCCESS)
@@ -181,18 +181,19 @@ static void reorder(const ij_params *p, const ij_tensor *t, const float *from, f
         ij_gemm_unpack_rows(p->gemm, t->rows, t->columns, 0, t->rows, from, to);
 }
 
-int64_t ij_params_unpack_part(const ij_params *p, int index, const float *segment, int64_t from, float *values)
+int64_t ij_params_unpack_part(const ij_params *p, int index, const void *segment, int64_t from, float *values)
 {
     enum { PART = 1 << 17 };
     const ij_tensor *t = &p->tensors[index];
+    const float *at = (const float *)segment + t->offset;
     if (t->layout == IJ_LAYOUT_NONE) {
-        memcpy(values, segment + t->offset, (size_t)t->columns * sizeof *values);
+        memcpy(values, at, (size_t)t->columns * sizeof *values);
         return t->columns;
     }
     int first = (int)(from / t->columns), together = ij_gemm_rows_together(p->gemm), rows = PART / t->columns;
     rows = rows < together ? together : rows / together * together;
     rows = rows < t->rows - first ? rows : t->rows - first;
-    ij_gemm_unpack_rows(p->gemm, t->rows, t->columns, first, rows, segment + t->offset, values);
+    ij_gemm_unpack_rows(p->gemm, t->rows, t->columns, first, rows, at, values);
     return (int64_t)rows * t->columns;
 }
 
@@ -205,8 +206,8 @@ static ij_status map(ij_params *p, int index, ij_store store, bool target, cl_ma
     if (!*memory || (target && store != IJ_STORE_WEIGHT))
         return ij_fail(IJ_EINVAL, "%s has no such copy", t->name);
     cl_int code;
-    *at = clEnqueueMapBuffer(p->device->compute, *memory, CL_TRUE, how, t->offset * sizeof(float),
-                             t->floats * sizeof(float), 0, NULL, NULL, &code);
+    *at = clEnqueueMapBuffer(p->device->compute, *memory, CL_TRUE, how, ij_dtype_size(t->type, t->offset),
+                             ij_dtype_size(t->type, t->count), 0, NULL, NULL, &code);
     return ij_cl_check(code, t->name);
 }
 
@@ -230,8 +231,8 @@ ij_status ij_params_write(ij_params *p, int index, ij_store store, bool target, 
     cl_mem memory;
     float *at;
     TRY(map(p, index, store, target, CL_MAP_WRITE_INVALIDATE_REGION, &memory, &at));
-    if (t->floats > (size_t)t->rows * (size_t)t->columns) /* the last panel's padding */
-        memset(at, 0, t->floats * sizeof *at);
+    if (t->count > (size_t)t->rows * (size_t)t->columns) /* the last panel's padding */
+        memset(at, 0, t->count * sizeof *at);
     reorder(p, t, values, at, true);
     TRY(unmap(p, index, memory, at));
     return ij_cl_check(clFinish(p->device->compute), t->name); /* moments may be read by the other queue next */

@@ -21,7 +21,8 @@ typedef struct ij_tensor {
     ij_layout layout;
     bool decay; /* weight decay applies */
     int segment;
-    size_t offset, floats; /* within the segment; floats includes padding */
+    ij_dtype type;        /* of its elements on the device: IJ_F32 */
+    size_t offset, count; /* elements within the segment; count includes padding */
     cl_mem weight, gradient, target;
 } ij_tensor;
 
@@ -55,7 +56,7 @@ ij_status ij_params_write(ij_params *p, int index, ij_store store, bool target, 
 cl_mem ij_params_memory(const ij_params *p, int segment, ij_store store, bool target);
 /* A part of a tensor in the official order from a host copy of its segment: from element `from`, where the part before
  * ended (0 at first), some 2^17 elements or all that there are. Returns how many; `values` has room for the tensor. */
-int64_t ij_params_unpack_part(const ij_params *p, int index, const float *segment, int64_t from, float *values);
+int64_t ij_params_unpack_part(const ij_params *p, int index, const void *segment, int64_t from, float *values);
 
 /* Draws the initial weights (docs/method.md "Initial weights") and copies the encoder to the target. */
 ij_status ij_params_initialise(ij_params *p, const ij_model_config *model, const ij_drawing *how);

@@ -126,8 +126,8 @@ static ij_status plan_clipping(ij_trainer *t)
         return IJ_OK;
     for (int i = 0; i < t->model.params.segment_count; i++)
         sums += (size_t)ij_optimizer_sums(&t->optimizer, &t->model.params.segments[i]);
-    TRY(ij_plan_add(t->plan, "scratch", sums * sizeof(float), CL_MEM_READ_WRITE, &t->optimizer.sums));
-    return ij_plan_add(t->plan, "scratch", sizeof(float), CL_MEM_READ_WRITE, &t->optimizer.clip);
+    TRY(ij_plan_add(t->plan, "scratch", IJ_F32, (int64_t)sums, &t->optimizer.sums));
+    return ij_plan_add(t->plan, "scratch", IJ_F32, 1, &t->optimizer.clip);
 }
 
 static ij_status create(ij_trainer *t)
