@@ -3,6 +3,7 @@
 #include "engine/base/try.h"
 #include "engine/files/model_metadata.h"
 #include "engine/layers.h"
+#include "engine/position.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -63,7 +64,6 @@ typedef struct item {
     ij_st_entry entry;
     int number; /* the trainer's; -1: a position table */
     ij_store store;
-    const float *table;
     int64_t elements;
 } item;
 
@@ -85,8 +85,6 @@ static void add_item(contents *c, const ij_trainer *t, int part, const ij_layer_
         i->elements *= i->entry.shape[d] = tensor->shape[d];
     i->store = parts[part].store;
     i->number = tensor->table ? -1 : number_of(t, trained);
-    i->table =
-        parts[part].network == IJ_NETWORK_PREDICTOR ? ij_trainer_predictor_pos_embed(t) : ij_trainer_pos_embed(t);
     if (i->elements > c->largest)
         c->largest = i->elements;
 }
@@ -156,8 +154,11 @@ static ij_status write_item(ij_trainer *t, const ij_snapshot *snapshot, const it
                             ij_st_writer *writer)
 {
     size_t bytes = (size_t)i->elements * sizeof *values;
-    if (i->number < 0)
-        return ij_safetensors_write(writer, i->table, bytes);
+    if (i->number < 0) {
+        const ij_model_config *m = ij_trainer_model(t);
+        ij_position_table(values, ij_model_side(m), (int)i->entry.shape[2], ij_model_position_scale(m));
+        return ij_safetensors_write(writer, values, bytes);
+    }
     if (!snapshot) {
         TRY(ij_trainer_read(t, i->number, i->store, values));
         TRY(check_finite(i, values, i->elements));

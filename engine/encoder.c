@@ -2,6 +2,7 @@
 
 #include "engine/base/try.h"
 #include "engine/encoder_weights.h"
+#include "engine/full_lists.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,9 +22,10 @@ struct ij_encoder {
     ij_tokens tokens;
 
     ij_net net;
-    bool own;                            /* `net` is its own; else another's */
-    cl_mem pixels, image, patch, offset; /* of a batch; lists: see ij_patchify, ij_sequences */
-    cl_mem x, features;                  /* [batch N, D]; [batch, rows, D] where tokens are pooled */
+    bool own; /* `net` is its own; else another's */
+    ij_full_lists full;
+    cl_mem pixels;      /* of a batch */
+    cl_mem x, features; /* [batch N, D]; [batch, rows, D] where tokens are pooled */
     ij_scratch scratch;
     ij_block_memory memory; /* shared by all blocks */
     cl_mem patches;         /* [batch N, 3 P P] before the blocks; in scratch */
@@ -61,9 +63,7 @@ static ij_status plan_activations(ij_encoder *e)
     TRY(ij_plan_alias(e->plan, &e->scratch.norm, IJ_F32, tokens * D, &e->normed));
     if (cells)
         TRY(ij_plan_add(e->plan, "activations", IJ_F32, batch * cells * cells * D, &e->features));
-    TRY(ij_plan_add(e->plan, "tables", IJ_I32, tokens, &e->image));
-    TRY(ij_plan_add(e->plan, "tables", IJ_I32, tokens, &e->patch));
-    TRY(ij_plan_add(e->plan, "tables", IJ_I32, batch + 1, &e->offset));
+    TRY(ij_full_lists_plan(&e->full, batch, ij_model_patches(m), e->plan));
     size_t products = ij_net_scratch(&e->gemm, m, IJ_NETWORK_TARGET, &(ij_step_tokens){.full = tokens});
     if (products)
         TRY(ij_plan_add(e->plan, "scratch", IJ_U8, (int64_t)products, &e->gemm.scratch));
@@ -105,29 +105,6 @@ static ij_status upload(ij_encoder *e, cl_mem to, const void *from, size_t bytes
                        "uploading a batch");
 }
 
-/* The lists of a whole batch, all patches of all images: image, patch, and where sequences begin. */
-static ij_status upload_lists(ij_encoder *e)
-{
-    int batch = e->options.batch, patches = ij_model_patches(&e->model), tokens = batch * patches;
-    int32_t *lists = malloc(((size_t)tokens * 2 + (size_t)batch + 1) * sizeof *lists);
-    if (!lists)
-        return ij_fail(IJ_ENOMEM, "out of memory for a batch's lists");
-    int32_t *image = lists, *patch = lists + tokens, *offset = lists + 2 * tokens;
-    for (int i = 0; i < tokens; i++) {
-        image[i] = i / patches;
-        patch[i] = i % patches;
-    }
-    for (int i = 0; i <= batch; i++)
-        offset[i] = i * patches;
-    ij_status status = upload(e, e->image, image, (size_t)tokens * sizeof *image);
-    if (!status)
-        status = upload(e, e->patch, patch, (size_t)tokens * sizeof *patch);
-    if (!status)
-        status = upload(e, e->offset, offset, ((size_t)batch + 1) * sizeof *offset);
-    free(lists);
-    return status;
-}
-
 static ij_status check(const ij_encoder *e)
 {
     ij_model_config m = e->model;
@@ -154,7 +131,7 @@ static ij_status create(ij_encoder *e, const ij_gemm *like)
     TRY(ij_tokens_create(&e->tokens, e->device));
     TRY(e->options.batch ? plan_batch(e, e->options.batch) : plan_chosen_batch(e));
     TRY(ij_plan_commit(e->plan, e->device));
-    return upload_lists(e);
+    return ij_full_lists_fill(&e->full, e->device);
 }
 
 static ij_status create_loaded(ij_encoder *e, ij_model_file *file)
@@ -293,9 +270,9 @@ static ij_status embed(ij_encoder *e, const uint8_t *pixels, int images)
     const ij_model_config *m = &e->model;
     int tokens = images * ij_model_patches(m);
     TRY(upload(e, e->pixels, pixels, (size_t)images * (size_t)m->crop * (size_t)m->crop * 3));
-    TRY(ij_patchify(&e->tokens, e->pixels, 0, e->image, e->patch, e->patches, tokens, m->crop, m->patch));
+    TRY(ij_patchify(&e->tokens, e->pixels, 0, e->full.image, e->full.patch, e->patches, tokens, m->crop, m->patch));
     return ij_gemm_forward(&e->gemm, &e->net.embed, e->patches, e->x, tokens,
-                           &(ij_tail){.add = e->net.position, .rows = e->patch});
+                           &(ij_tail){.add = e->net.position, .rows = e->full.patch});
 }
 
 static ij_status run(ij_encoder *e, const uint8_t *pixels, int images, float *features)
@@ -303,7 +280,7 @@ static ij_status run(ij_encoder *e, const uint8_t *pixels, int images, float *fe
     const ij_model_config *m = &e->model;
     int first = m->depth - e->options.layers;
     ij_stack_ops ops = {&e->gemm, &e->attention, &e->layernorm, &e->tokens, false};
-    ij_sequences s = {e->offset, images, images * ij_model_patches(m)};
+    ij_sequences s = {e->full.offset, images, images * ij_model_patches(m)};
     TRY(embed(e, pixels, images));
     for (int i = 0; i < m->depth; i++) {
         TRY(ij_block_infer(&ops, &e->net.blocks[i], s, &e->memory, &e->scratch));
@@ -325,7 +302,7 @@ ij_status ij_encoder_last_qkv(ij_encoder *e, const uint8_t *pixels, int images, 
 {
     const ij_block *last = &e->net.blocks[e->model.depth - 1];
     ij_stack_ops ops = {&e->gemm, &e->attention, &e->layernorm, &e->tokens, false};
-    ij_sequences s = {e->offset, images, images * ij_model_patches(&e->model)};
+    ij_sequences s = {e->full.offset, images, images * ij_model_patches(&e->model)};
     TRY(check_images(e, images));
     TRY(embed(e, pixels, images));
     for (const ij_block *b = e->net.blocks; b < last; b++)

@@ -113,29 +113,26 @@ static ij_status plan_activations(ij_model *m, ij_plan *plan)
 
     struct {
         const char *group;
-        ij_dtype type;
-        int64_t count;
+        int64_t floats;
         cl_mem *where;
     } all[] = {
-        {"scratch", IJ_F32, most(context * D, predictor * Dp), &w->d},
-        {"scratch", IJ_F32, (int64_t)ij_layernorm_partial(m->device, (int)widest), &m->layernorm.partial},
-        {"scratch", IJ_F32, (int64_t)ij_tokens_partial(m->device, (int)widest), &m->tokens.partial},
-        {"activations", IJ_F32, context * pixels, &m->context_patches},
-        {"activations", IJ_F32, context * D, &m->context},
-        {"activations", IJ_F32, context * Dp, &m->embedded},
-        {"activations", IJ_F32, predictions * Dp, &m->predictor_normed},
-        {"activations", IJ_F32, predictions * D, &m->prediction},
-        {"activations", IJ_F32, rows * D, &m->target_rows},
-        {"activations", IJ_F32, m->batch * D, &m->features},
-        {"activations", IJ_F32, ij_model_measured(c), &m->measured},
-        {"tables", IJ_F32, m->patches * D, &m->encoder.position},
-        {"tables", IJ_F32, m->patches * Dp, &m->predictor.position},
-        {"tables", IJ_I32, full, &m->full_image},
-        {"tables", IJ_I32, full, &m->full_patch},
-        {"tables", IJ_I32, t->batch + 1, &m->full_offset},
+        {"scratch", most(context * D, predictor * Dp), &w->d},
+        {"scratch", (int64_t)ij_layernorm_partial(m->device, (int)widest), &m->layernorm.partial},
+        {"scratch", (int64_t)ij_tokens_partial(m->device, (int)widest), &m->tokens.partial},
+        {"activations", context * pixels, &m->context_patches},
+        {"activations", context * D, &m->context},
+        {"activations", context * Dp, &m->embedded},
+        {"activations", predictions * Dp, &m->predictor_normed},
+        {"activations", predictions * D, &m->prediction},
+        {"activations", rows * D, &m->target_rows},
+        {"activations", m->batch * D, &m->features},
+        {"activations", ij_model_measured(c), &m->measured},
+        {"tables", m->patches * D, &m->encoder.position},
+        {"tables", m->patches * Dp, &m->predictor.position},
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        TRY(ij_plan_add(plan, all[i].group, all[i].type, all[i].count, all[i].where));
+        TRY(ij_plan_add(plan, all[i].group, IJ_F32, all[i].floats, all[i].where));
+    TRY(ij_full_lists_plan(&m->full, t->batch, m->patches, plan));
 
     TRY(ij_scratch_plan(plan, &w->scratch));
     TRY(ij_scratch_need(plan, &w->scratch, context, c->dim, c->hidden));
@@ -263,45 +260,18 @@ static void bind(ij_model *m, ij_net *net, ij_network network)
     }
 }
 
-static ij_status upload(ij_model *m, cl_mem to, const void *from, size_t bytes)
-{
-    return ij_cl_check(clEnqueueWriteBuffer(m->device->compute, to, CL_TRUE, 0, bytes, from, 0, NULL, NULL),
-                       "uploading a table");
-}
-
-static ij_status upload_tables(ij_model *m)
+/* The predictor has the same table at its own width. */
+static ij_status upload_positions(ij_model *m, const ij_net *net)
 {
     const ij_model_config *c = &m->config.model;
-    int batch = m->config.batch, full = batch * m->patches, widest = c->dim > c->pred_dim ? c->dim : c->pred_dim;
-    float *table = malloc((size_t)m->patches * (size_t)widest * sizeof *table);
-    int32_t *ints = malloc(((size_t)full + 1) * sizeof *ints);
-    ij_status status = table && ints ? IJ_OK : ij_fail(IJ_ENOMEM, "out of memory for the position tables");
-    if (!status) {
-        ij_position_table(table, ij_model_side(c), c->dim, ij_model_position_scale(c));
-        status = upload(m, m->encoder.position, table, (size_t)m->patches * (size_t)c->dim * sizeof *table);
-    }
-    if (!status) {
-        ij_position_table(table, ij_model_side(c), c->pred_dim, ij_model_position_scale(c));
-        status = upload(m, m->predictor.position, table, (size_t)m->patches * (size_t)c->pred_dim * sizeof *table);
-    }
-    if (!status) {
-        for (int i = 0; i < full; i++)
-            ints[i] = i / m->patches;
-        status = upload(m, m->full_image, ints, (size_t)full * sizeof *ints);
-    }
-    if (!status) {
-        for (int i = 0; i < full; i++)
-            ints[i] = i % m->patches;
-        status = upload(m, m->full_patch, ints, (size_t)full * sizeof *ints);
-    }
-    if (!status) {
-        for (int i = 0; i <= batch; i++)
-            ints[i] = i * m->patches;
-        status = upload(m, m->full_offset, ints, ((size_t)batch + 1) * sizeof *ints);
-    }
+    size_t bytes = (size_t)m->patches * (size_t)net->dim * sizeof(float);
+    float *table = malloc(bytes);
+    if (!table)
+        return ij_fail(IJ_ENOMEM, "out of memory for the position tables");
+    ij_position_table(table, ij_model_side(c), net->dim, ij_model_position_scale(c));
+    cl_int code = clEnqueueWriteBuffer(m->device->compute, net->position, CL_TRUE, 0, bytes, table, 0, NULL, NULL);
     free(table);
-    free(ints);
-    return status;
+    return ij_cl_check(code, "uploading a position table");
 }
 
 /* Floats begin .. begin + count of `measured`. */
@@ -339,7 +309,9 @@ ij_status ij_model_start(ij_model *m)
     TRY(view_measured(m, (size_t)IJ_TERMS * IJ_LOSS_PARTIALS, (size_t)c->dim, &m->std));
     TRY(clear_heads(m));
 
-    TRY(upload_tables(m));
+    TRY(upload_positions(m, &m->encoder));
+    TRY(upload_positions(m, &m->predictor));
+    TRY(ij_full_lists_fill(&m->full, m->device));
     return ij_params_initialise(&m->params, c,
                                 &(ij_drawing){m->config.seed, m->config.rescale_residual, m->config.init});
 }

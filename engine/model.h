@@ -4,6 +4,7 @@
 #define IJ_MODEL_H
 
 #include "engine/batch_index.h"
+#include "engine/full_lists.h"
 #include "engine/memory.h"
 #include "engine/net.h"
 #include "engine/ops/loss.h"
@@ -55,8 +56,8 @@ typedef struct ij_model {
 
     ij_params params;
     ij_net encoder, target, predictor;
-    cl_mem full_image, full_patch, full_offset; /* lists of the target encoder: all patches of all images */
-    cl_mem context_patches;                     /* [context tokens, 3 P P] */
+    ij_full_lists full;     /* the target encoder's */
+    cl_mem context_patches; /* [context tokens, 3 P P] */
     ij_tape encoder_tape, predictor_tape;
     ij_workspace work;
     cl_mem weight_t;         /* the transposed panels of the weight whose turn it is; NULL: none are needed */

@@ -27,7 +27,7 @@ ij_status ij_model_patchify(ij_model *m, const ij_device_batch *b)
                              b->index->target_rows, c->crop, c->patch, pixel_eps));
     if (!about(b, IJ_TERM_FEATURE))
         return IJ_OK;
-    return ij_patchify(&m->tokens, b->pixels, b->first, m->full_image, m->full_patch, m->work.patches,
+    return ij_patchify(&m->tokens, b->pixels, b->first, m->full.image, m->full.patch, m->work.patches,
                        b->images * m->patches, c->crop, c->patch);
 }
 
@@ -45,9 +45,9 @@ static ij_status run_target(ij_model *m, const ij_device_batch *b, bool sums)
     ij_norm plain = plain_norm(m);
     int images = b->images;
     ij_stack_ops ops = ops_of(m, &m->target);
-    ij_sequences s = {m->full_offset, images, images * m->patches};
+    ij_sequences s = {m->full.offset, images, images * m->patches};
     TRY(ij_gemm_forward(&m->gemm, &m->target.embed, w->patches, w->infer.input, s.tokens,
-                        &(ij_tail){.add = m->target.position, .rows = m->full_patch}));
+                        &(ij_tail){.add = m->target.position, .rows = m->full.patch}));
     for (int i = 0; i < m->target.depth; i++) {
         TRY(ij_block_infer(&ops, &m->target.blocks[i], s, &w->infer, &w->scratch));
         if (sums && i >= first)

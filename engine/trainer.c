@@ -5,7 +5,6 @@
 #include "engine/model.h"
 #include "engine/offload.h"
 #include "engine/ops/optimizer.h"
-#include "engine/position.h"
 #include "engine/slot.h"
 #include "engine/snapshot_memory.h"
 #include "engine/trainer_fit.h"
@@ -42,7 +41,6 @@ struct ij_trainer {
     int last_slot;
     ij_tensor_info *infos; /* encoder, predictor, target encoder */
     char (*names)[112];
-    float *pos_embed, *predictor_pos_embed;
 };
 
 /* ---- Failures of the device ----------------------------------------------------------------------------------------
@@ -106,19 +104,6 @@ static ij_status make_infos(ij_trainer *t)
     return IJ_OK;
 }
 
-static ij_status make_positions(ij_trainer *t)
-{
-    const ij_model_config *m = &t->config.model;
-    size_t patches = (size_t)ij_model_patches(m);
-    t->pos_embed = malloc(patches * (size_t)m->dim * sizeof(float));
-    t->predictor_pos_embed = malloc(patches * (size_t)m->pred_dim * sizeof(float));
-    if (!t->pos_embed || !t->predictor_pos_embed)
-        return ij_fail(IJ_ENOMEM, "out of memory for the position tables");
-    ij_position_table(t->pos_embed, ij_model_side(m), m->dim, ij_model_position_scale(m));
-    ij_position_table(t->predictor_pos_embed, ij_model_side(m), m->pred_dim, ij_model_position_scale(m));
-    return IJ_OK;
-}
-
 static ij_status plan_clipping(ij_trainer *t)
 {
     size_t sums = 0;
@@ -154,8 +139,7 @@ static ij_status create(ij_trainer *t)
     TRY(ij_model_start(&t->model));
     for (int i = 0; i < 2; i++)
         TRY(ij_slot_start(&t->slots[i]));
-    TRY(make_infos(t));
-    return make_positions(t);
+    return make_infos(t);
 }
 
 ij_status ij_trainer_create_as(ij_trainer **trainer, ij_device *device, const ij_trainer_config *config)
@@ -194,8 +178,6 @@ void ij_trainer_destroy(ij_trainer *t)
     ij_plan_destroy(t->plan);
     free(t->infos);
     free(t->names);
-    free(t->pos_embed);
-    free(t->predictor_pos_embed);
     free(t);
 }
 
@@ -479,16 +461,6 @@ ij_status ij_trainer_make_encoder(ij_trainer *t, const ij_encoder_options *optio
     *encoder = NULL;
     TRY(usable(t));
     return ij_encoder_create_over(encoder, t->device, &t->config.model, &t->model.target, &t->model.gemm, options);
-}
-
-const float *ij_trainer_pos_embed(const ij_trainer *t)
-{
-    return t->pos_embed;
-}
-
-const float *ij_trainer_predictor_pos_embed(const ij_trainer *t)
-{
-    return t->predictor_pos_embed;
 }
 
 /* ---- Outputs ----------------------------------------------------------------------------------------------------- */
