@@ -47,7 +47,7 @@ static int width_of(const ij_model_config *m, bool predictor, width w)
     case OWN_3:
         return 3 * own;
     case OWN_HIDDEN:
-        return predictor ? 4 * own : m->hidden;
+        return predictor ? ij_model_pred_hidden(m) : m->hidden;
     case OWN_INPUT:
         return predictor ? m->dim : pixels;
     case ENCODER:

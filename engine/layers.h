@@ -49,9 +49,9 @@ typedef struct ij_layer {
     bool last; /* of the network's last block */
     ij_layer_kind kind;
     char name[48]; /* within its network: "blocks.0.attn.qkv" */
-    int out, in;
+    int out, in;   /* in 1 where a tensor has one dimension */
     int patch;     /* above 0: the weight is a convolution's, [out, 3, patch, patch] */
-    int joined;    /* so many layers of in inputs lie below one another in the weight: queries, keys, values */
+    int joined;    /* so many layers lie one below the other in the weight: queries, keys and values */
     bool residual; /* its result is added to the residual stream */
     int segment; /* of its network, which are updated at different times: what is around the blocks, then a block each,
                     then, where there are two, the heads, which are not always trained */

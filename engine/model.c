@@ -54,9 +54,10 @@ static ij_status make_kernels(ij_model *m)
 
 /* wanted: rows of the last block's result that are read. With `again` the first block's memory, all but its input, is
  * handed on to every other. */
-static ij_status plan_tape(ij_plan *plan, ij_tape *tape, int depth, int64_t tokens, int64_t wanted, int dim, int hidden,
-                           int heads, bool again)
+static ij_status plan_tape(ij_plan *plan, ij_tape *tape, const ij_net *net, int64_t tokens, int64_t wanted, int heads,
+                           bool again)
 {
+    int depth = net->depth, dim = net->dim;
     tape->blocks = calloc((size_t)depth, sizeof *tape->blocks);
     if (!tape->blocks)
         return ij_fail(IJ_ENOMEM, "out of memory for the list of blocks");
@@ -70,7 +71,7 @@ static ij_status plan_tape(ij_plan *plan, ij_tape *tape, int depth, int64_t toke
         } all[] = {
             {tokens * dim, &b->input, NULL},           {tokens * 3 * dim, &b->qkv, &first->qkv},
             {tokens * dim, &b->attn, &first->attn},    {tokens * 2 * heads, &b->stat, &first->stat},
-            {after * dim, &b->middle, &first->middle}, {after * hidden, &b->pre, &first->pre},
+            {after * dim, &b->middle, &first->middle}, {after * net->hidden, &b->pre, &first->pre},
         };
         for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
             bool handed_on = again && i > 0 && all[k].of;
@@ -107,9 +108,8 @@ static ij_status plan_activations(ij_model *m, ij_plan *plan)
     int64_t rows = (int64_t)t->targets * t->batch * t->target_capacity;
     int64_t widest = most(D, Dp);
     bool again = t->recompute == IJ_RECOMPUTE_BLOCKS;
-    TRY(plan_tape(plan, &m->encoder_tape, c->depth, context, context, c->dim, c->hidden, c->heads, again));
-    TRY(plan_tape(plan, &m->predictor_tape, c->pred_depth, predictor, predictions, c->pred_dim, 4 * c->pred_dim,
-                  c->heads, again));
+    TRY(plan_tape(plan, &m->encoder_tape, &m->encoder, context, context, c->heads, again));
+    TRY(plan_tape(plan, &m->predictor_tape, &m->predictor, predictor, predictions, c->heads, again));
 
     struct {
         const char *group;
@@ -135,8 +135,8 @@ static ij_status plan_activations(ij_model *m, ij_plan *plan)
     TRY(ij_full_lists_plan(&m->full, t->batch, m->patches, plan));
 
     TRY(ij_scratch_plan(plan, &w->scratch));
-    TRY(ij_scratch_need(plan, &w->scratch, context, c->dim, c->hidden));
-    TRY(ij_scratch_need(plan, &w->scratch, predictor, c->pred_dim, 4 * c->pred_dim));
+    TRY(ij_scratch_need(plan, &w->scratch, context, c->dim, m->encoder.hidden));
+    TRY(ij_scratch_need(plan, &w->scratch, predictor, c->pred_dim, m->predictor.hidden));
     TRY(ij_infer_plan(plan, &w->scratch, &w->d, full, c->dim, c->hidden, c->heads, &w->infer));
     const struct {
         const cl_mem *of;

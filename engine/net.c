@@ -7,7 +7,8 @@ ij_status ij_net_create(ij_net *net, const ij_model_config *model, ij_network ne
 {
     bool predictor = network == IJ_NETWORK_PREDICTOR;
     *net = (ij_net){.dim = predictor ? model->pred_dim : model->dim,
-                    .depth = predictor ? model->pred_depth : model->depth};
+                    .depth = predictor ? model->pred_depth : model->depth,
+                    .hidden = predictor ? ij_model_pred_hidden(model) : model->hidden};
     net->blocks = calloc((size_t)net->depth, sizeof *net->blocks);
     return net->blocks ? IJ_OK : ij_fail(IJ_ENOMEM, "out of memory for the list of blocks");
 }

@@ -8,7 +8,7 @@
 /* The memory is others': views of the parameter store, or what encoder_weights.h makes. Without gradients nothing is
  * trained. */
 typedef struct ij_net {
-    int dim, depth;
+    int dim, depth, hidden;
     cl_mem position; /* [N, dim] */
     ij_linear embed;
     ij_block *blocks; /* own */
