@@ -2,7 +2,8 @@
 
 #include "engine/base/try.h"
 #include "engine/files/model_metadata.h"
-#include "engine/files/official_names.h"
+#include "engine/layers.h"
+#include "engine/position.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -11,19 +12,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char encoder[] = "encoder.", target_encoder[] = "target_encoder.", predictor[] = "predictor.";
-
 /* What a checkpoint is made of, in the order of ij_model_file_at: a network's tensors, or one of its moments. */
 static const struct {
-    const char *prefix, *network;
+    const char *prefix;
+    ij_network network;
     ij_store store;
-} parts[] = {{"", encoder, IJ_STORE_WEIGHT},
-             {"", predictor, IJ_STORE_WEIGHT},
-             {"", target_encoder, IJ_STORE_WEIGHT},
-             {"optimizer.exp_avg.", encoder, IJ_STORE_MOMENT1},
-             {"optimizer.exp_avg.", predictor, IJ_STORE_MOMENT1},
-             {"optimizer.exp_avg_sq.", encoder, IJ_STORE_MOMENT2},
-             {"optimizer.exp_avg_sq.", predictor, IJ_STORE_MOMENT2}};
+} parts[] = {{"", IJ_NETWORK_ENCODER, IJ_STORE_WEIGHT},
+             {"", IJ_NETWORK_PREDICTOR, IJ_STORE_WEIGHT},
+             {"", IJ_NETWORK_TARGET, IJ_STORE_WEIGHT},
+             {"optimizer.exp_avg.", IJ_NETWORK_ENCODER, IJ_STORE_MOMENT1},
+             {"optimizer.exp_avg.", IJ_NETWORK_PREDICTOR, IJ_STORE_MOMENT1},
+             {"optimizer.exp_avg_sq.", IJ_NETWORK_ENCODER, IJ_STORE_MOMENT2},
+             {"optimizer.exp_avg_sq.", IJ_NETWORK_PREDICTOR, IJ_STORE_MOMENT2}};
 enum { N_PARTS = sizeof parts / sizeof parts[0], PAGE_BYTES = 4096 };
 
 /* The trainer's tensor of that name; -1 where there is none. */
@@ -64,7 +64,6 @@ typedef struct item {
     ij_st_entry entry;
     int number; /* the trainer's; -1: a position table */
     ij_store store;
-    const float *table;
     int64_t elements;
 } item;
 
@@ -74,11 +73,11 @@ typedef struct contents {
     int64_t largest; /* elements */
 } contents;
 
-static void add_item(contents *c, const ij_trainer *t, int part, const ij_official_tensor *tensor)
+static void add_item(contents *c, const ij_trainer *t, int part, const ij_layer_tensor *tensor)
 {
     char trained[96];
     item *i = &c->items[c->count++];
-    snprintf(trained, sizeof trained, "%s%s", parts[part].network, tensor->name);
+    snprintf(trained, sizeof trained, "%s.%s", ij_network_name(parts[part].network), tensor->name);
     snprintf(i->name, sizeof i->name, "%s%s", parts[part].prefix, trained);
     i->entry = (ij_st_entry){.name = i->name, .dtype = IJ_F32, .dims = tensor->dims};
     i->elements = 1;
@@ -86,7 +85,6 @@ static void add_item(contents *c, const ij_trainer *t, int part, const ij_offici
         i->elements *= i->entry.shape[d] = tensor->shape[d];
     i->store = parts[part].store;
     i->number = tensor->table ? -1 : number_of(t, trained);
-    i->table = parts[part].network == predictor ? ij_trainer_predictor_pos_embed(t) : ij_trainer_pos_embed(t);
     if (i->elements > c->largest)
         c->largest = i->elements;
 }
@@ -96,10 +94,9 @@ static ij_status list_contents(contents *c, const ij_trainer *t, const ij_model_
 {
     *c = (contents){0};
     for (int part = 0; part < N_PARTS; part++) {
-        ij_official_tensor *list;
+        ij_layer_tensor *list;
         int count;
-        TRY(parts[part].network == predictor ? ij_official_predictor(model, &list, &count)
-                                             : ij_official_encoder(model, &list, &count));
+        TRY(ij_network_tensors(model, parts[part].network, &list, &count));
         item *longer = realloc(c->items, (size_t)(c->count + count) * sizeof *longer);
         if (!longer) {
             free(list);
@@ -157,8 +154,11 @@ static ij_status write_item(ij_trainer *t, const ij_snapshot *snapshot, const it
                             ij_st_writer *writer)
 {
     size_t bytes = (size_t)i->elements * sizeof *values;
-    if (i->number < 0)
-        return ij_safetensors_write(writer, i->table, bytes);
+    if (i->number < 0) {
+        const ij_model_config *m = ij_trainer_model(t);
+        ij_position_table(values, ij_model_side(m), (int)i->entry.shape[2], ij_model_position_scale(m));
+        return ij_safetensors_write(writer, values, bytes);
+    }
     if (!snapshot) {
         TRY(ij_trainer_read(t, i->number, i->store, values));
         TRY(check_finite(i, values, i->elements));
@@ -299,39 +299,39 @@ ij_status ij_checkpoint_resume(ij_trainer *t, ij_model_file *file)
     return status ? status : ij_trainer_set_step(t, ij_model_file_describe(file)->iteration);
 }
 
-/* One network of the file into the trainer's network `into`. */
-static ij_status load_network(ij_trainer *t, ij_model_file *file, const char *from, const char *into, float *values)
+/* Network `from` of the file into the trainer's `into`; without a head for pixels that head stays as it is. */
+static ij_status load_network(ij_trainer *t, ij_model_file *file, ij_network from, ij_network into, float *values)
 {
-    for (int i = 0; i < ij_trainer_tensor_count(t); i++) {
-        const char *name = ij_trainer_tensor(t, i)->name;
-        char full[160];
-        if (strncmp(name, into, strlen(into)) != 0)
-            continue;
-        snprintf(full, sizeof full, "%s%s", from, name + strlen(into));
-        const ij_model_tensor *tensor = ij_model_file_find(file, full);
-        if (!tensor && strstr(name, "predictor_pixels."))
-            continue;
-        if (!tensor)
-            return ij_fail(IJ_EFORMAT, "%s: has no tensor %s", ij_model_file_path(file), full);
-        TRY(ij_model_file_read(file, tensor, values));
-        TRY(ij_trainer_write(t, i, IJ_STORE_WEIGHT, values));
-    }
+    for (ij_layer l = {.network = into}; ij_next_layer(ij_trainer_model(t), &l);)
+        for (int i = 0; i < l.trained; i++) {
+            char name[96], own[96];
+            ij_layer_tensor is = ij_layer_tensor_at(&l, i);
+            snprintf(name, sizeof name, "%s.%s", ij_network_name(from), is.name);
+            snprintf(own, sizeof own, "%s.%s", ij_network_name(into), is.name);
+            const ij_model_tensor *tensor = ij_model_file_find(file, name);
+            if (!tensor && l.place == IJ_AT_PIXELS)
+                continue;
+            if (!tensor)
+                return ij_fail(IJ_EFORMAT, "%s: has no tensor %s", ij_model_file_path(file), name);
+            TRY(ij_model_file_read(file, tensor, values));
+            TRY(ij_trainer_write(t, number_of(t, own), IJ_STORE_WEIGHT, values));
+        }
     return IJ_OK;
 }
 
 ij_status ij_checkpoint_start_from(ij_trainer *t, ij_model_file *file)
 {
     const ij_model_file_info *info = ij_model_file_describe(file);
-    const char *context = info->encoder ? encoder : target_encoder,
-               *target = info->target_encoder ? target_encoder : encoder;
+    ij_network context = info->encoder ? IJ_NETWORK_ENCODER : IJ_NETWORK_TARGET;
+    ij_network target = info->target_encoder ? IJ_NETWORK_TARGET : IJ_NETWORK_ENCODER;
     float *values = NULL;
     TRY(check_model(t, file, ij_model_file_path(file), true));
     TRY(largest_tensor(file, &values));
-    ij_status status = load_network(t, file, context, encoder, values);
+    ij_status status = load_network(t, file, context, IJ_NETWORK_ENCODER, values);
     if (!status)
-        status = load_network(t, file, target, target_encoder, values);
+        status = load_network(t, file, target, IJ_NETWORK_TARGET, values);
     if (!status && info->predictor)
-        status = load_network(t, file, predictor, predictor, values);
+        status = load_network(t, file, IJ_NETWORK_PREDICTOR, IJ_NETWORK_PREDICTOR, values);
     free(values);
     return status;
 }

@@ -2,6 +2,7 @@
 
 #include "engine/base/try.h"
 #include "engine/encoder_weights.h"
+#include "engine/full_lists.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,12 +21,15 @@ struct ij_encoder {
     ij_layernorm layernorm;
     ij_tokens tokens;
 
-    ij_encoder_weights weights;
-    ij_block *blocks;                    /* of weights of its own; NULL: they are another's */
-    cl_mem pixels, image, patch, offset; /* of a batch; lists: see ij_patchify, ij_sequences */
-    cl_mem x, features;                  /* [batch N, D]; [batch, rows, D] where tokens are pooled */
+    ij_net net;
+    bool own; /* `net` is its own; else another's */
+    ij_full_lists full;
+    cl_mem pixels;      /* of a batch */
+    cl_mem x, features; /* [batch N, D]; [batch, rows, D] where tokens are pooled */
     ij_scratch scratch;
-    ij_block_memory memory;
+    ij_block_memory memory; /* shared by all blocks */
+    cl_mem patches;         /* [batch N, 3 P P] before the blocks; in scratch */
+    cl_mem normed;          /* [batch N, D] a layer's result through the last norm; in scratch */
 };
 
 /* ---- Memory --------------------------------------------------------------------------------------------------------
@@ -35,11 +39,6 @@ struct ij_encoder {
 static int pooled_cells(const ij_encoder *e)
 {
     return e->options.pool == IJ_POOL_MEAN ? 1 : e->options.pool == IJ_POOL_2X2 ? 2 : 0;
-}
-
-static ij_status plan_floats(ij_encoder *e, const char *group, int64_t floats, cl_mem *where)
-{
-    return ij_plan_add(e->plan, group, (uint64_t)floats * sizeof(float), CL_MEM_READ_WRITE, where);
 }
 
 static int64_t larger(int64_t a, int64_t b)
@@ -57,27 +56,19 @@ static ij_status plan_activations(ij_encoder *e)
     const ij_model_config *m = &e->model;
     int batch = e->options.batch, cells = pooled_cells(e);
     int64_t tokens = (int64_t)ij_model_patches(m) * batch, D = m->dim;
-    TRY(plan_floats(e, "activations", tokens * D, &e->x));
-    TRY(plan_floats(e, "activations", tokens * D, &e->scratch.norm));
-    TRY(plan_floats(e, "activations", tokens * D, &e->scratch.other));
-    TRY(plan_floats(e, "activations", tokens * widest(m), &e->scratch.wide));
-    TRY(plan_floats(e, "activations", tokens * 2 * m->heads, &e->memory.stat));
+    TRY(ij_plan_add(e->plan, "activations", IJ_F32, tokens * D, &e->x));
+    TRY(ij_scratch_plan(e->plan, &e->scratch));
+    TRY(ij_infer_plan(e->plan, &e->scratch, &e->x, tokens, m->dim, m->hidden, m->heads, &e->memory));
+    TRY(ij_plan_alias(e->plan, &e->scratch.wide, IJ_F32, tokens * 3 * m->patch * m->patch, &e->patches));
+    TRY(ij_plan_alias(e->plan, &e->scratch.norm, IJ_F32, tokens * D, &e->normed));
     if (cells)
-        TRY(plan_floats(e, "activations", batch * cells * cells * D, &e->features));
-    TRY(plan_floats(e, "tables", tokens, &e->image));
-    TRY(plan_floats(e, "tables", tokens, &e->patch));
-    TRY(plan_floats(e, "tables", batch + 1, &e->offset));
-    const ij_block *b = &e->weights.blocks[0];
-    const ij_linear *linears[] = {&e->weights.embed, &b->qkv, &b->proj, &b->fc1, &b->fc2};
-    size_t products = 0;
-    for (size_t i = 0; i < sizeof linears / sizeof *linears; i++) {
-        size_t need = ij_gemm_scratch(&e->gemm, (int)tokens, linears[i]->out, linears[i]->in);
-        products = need > products ? need : products;
-    }
+        TRY(ij_plan_add(e->plan, "activations", IJ_F32, batch * cells * cells * D, &e->features));
+    TRY(ij_full_lists_plan(&e->full, batch, ij_model_patches(m), e->plan));
+    size_t products = ij_net_scratch(&e->gemm, m, IJ_NETWORK_TARGET, &(ij_step_tokens){.full = tokens});
     if (products)
-        TRY(ij_plan_add(e->plan, "scratch", products, CL_MEM_READ_WRITE, &e->gemm.scratch));
-    uint64_t pixels = (uint64_t)batch * (uint64_t)m->crop * (uint64_t)m->crop * 3;
-    return ij_plan_add(e->plan, "batches", pixels, CL_MEM_READ_ONLY, &e->pixels);
+        TRY(ij_plan_add(e->plan, "scratch", IJ_U8, (int64_t)products, &e->gemm.scratch));
+    int64_t pixels = (int64_t)batch * m->crop * m->crop * 3;
+    return ij_plan_add_as(e->plan, "batches", IJ_U8, pixels, CL_MEM_READ_ONLY, &e->pixels);
 }
 
 /* A plan for batches of this size, in place of one for another. */
@@ -87,8 +78,8 @@ static ij_status plan_batch(ij_encoder *e, int batch)
     ij_plan_destroy(e->plan);
     e->plan = NULL;
     TRY(ij_plan_create(&e->plan));
-    if (e->blocks)
-        TRY(ij_encoder_weights_plan(&e->weights, &e->model, &e->gemm, e->plan));
+    if (e->own)
+        TRY(ij_encoder_weights_plan(&e->net, &e->model, &e->gemm, e->plan));
     return plan_activations(e);
 }
 
@@ -112,29 +103,6 @@ static ij_status upload(ij_encoder *e, cl_mem to, const void *from, size_t bytes
 {
     return ij_cl_check(clEnqueueWriteBuffer(e->device->compute, to, CL_TRUE, 0, bytes, from, 0, NULL, NULL),
                        "uploading a batch");
-}
-
-/* The lists of a whole batch, all patches of all images: image, patch, and where sequences begin. */
-static ij_status upload_lists(ij_encoder *e)
-{
-    int batch = e->options.batch, patches = ij_model_patches(&e->model), tokens = batch * patches;
-    int32_t *lists = malloc(((size_t)tokens * 2 + (size_t)batch + 1) * sizeof *lists);
-    if (!lists)
-        return ij_fail(IJ_ENOMEM, "out of memory for a batch's lists");
-    int32_t *image = lists, *patch = lists + tokens, *offset = lists + 2 * tokens;
-    for (int i = 0; i < tokens; i++) {
-        image[i] = i / patches;
-        patch[i] = i % patches;
-    }
-    for (int i = 0; i <= batch; i++)
-        offset[i] = i * patches;
-    ij_status status = upload(e, e->image, image, (size_t)tokens * sizeof *image);
-    if (!status)
-        status = upload(e, e->patch, patch, (size_t)tokens * sizeof *patch);
-    if (!status)
-        status = upload(e, e->offset, offset, ((size_t)batch + 1) * sizeof *offset);
-    free(lists);
-    return status;
 }
 
 static ij_status check(const ij_encoder *e)
@@ -163,28 +131,22 @@ static ij_status create(ij_encoder *e, const ij_gemm *like)
     TRY(ij_tokens_create(&e->tokens, e->device));
     TRY(e->options.batch ? plan_batch(e, e->options.batch) : plan_chosen_batch(e));
     TRY(ij_plan_commit(e->plan, e->device));
-    /* Nothing is kept for a backward pass: each buffer is free again when the next but one operation needs it. */
-    e->memory.input = e->x;
-    e->memory.qkv = e->scratch.wide;
-    e->memory.attn = e->scratch.norm;
-    e->memory.middle = e->scratch.other;
-    return upload_lists(e);
+    return ij_full_lists_fill(&e->full, e->device);
 }
 
 static ij_status create_loaded(ij_encoder *e, ij_model_file *file)
 {
     TRY(check(e));
-    e->blocks = e->weights.blocks = calloc((size_t)e->model.depth, sizeof *e->blocks);
-    if (!e->blocks)
-        return ij_fail(IJ_ENOMEM, "out of memory for the list of blocks");
+    e->own = true;
+    TRY(ij_net_create(&e->net, &e->model, IJ_NETWORK_TARGET));
     TRY(create(e, NULL));
-    return ij_encoder_weights_load(&e->weights, &e->model, &e->gemm, file, &e->options);
+    return ij_encoder_weights_load(&e->net, &e->model, &e->gemm, file, &e->options);
 }
 
-static ij_status create_over(ij_encoder *e, const ij_encoder_weights *weights, const ij_gemm *gemm)
+static ij_status create_over(ij_encoder *e, const ij_net *weights, const ij_gemm *gemm)
 {
     TRY(check(e));
-    e->weights = *weights;
+    e->net = *weights;
     return create(e, gemm);
 }
 
@@ -222,8 +184,7 @@ ij_status ij_encoder_create(ij_encoder **encoder, ij_device *device, ij_model_fi
 }
 
 ij_status ij_encoder_create_over(ij_encoder **encoder, ij_device *device, const ij_model_config *model,
-                                 const ij_encoder_weights *weights, const ij_gemm *gemm,
-                                 const ij_encoder_options *options)
+                                 const ij_net *weights, const ij_gemm *gemm, const ij_encoder_options *options)
 {
     TRY(allocate(encoder, device, model, options));
     return made(encoder, create_over(*encoder, weights, gemm));
@@ -239,7 +200,8 @@ void ij_encoder_destroy(ij_encoder *e)
     ij_layernorm_destroy(&e->layernorm);
     ij_tokens_destroy(&e->tokens);
     ij_plan_destroy(e->plan);
-    free(e->blocks);
+    if (e->own)
+        ij_net_destroy(&e->net);
     free(e);
 }
 
@@ -283,11 +245,10 @@ static ij_status read_layer(ij_encoder *e, int images, int layer, float *feature
 {
     const ij_model_config *m = &e->model;
     int cells = pooled_cells(e);
-    cl_mem rows = cells ? e->features : e->scratch.norm;
-    TRY(ij_layernorm_forward(&e->layernorm, &e->weights.norm, e->x, NULL, e->scratch.norm,
-                             images * ij_model_patches(m)));
+    cl_mem rows = cells ? e->features : e->normed;
+    TRY(ij_layernorm_forward(&e->layernorm, &e->net.norm, e->x, NULL, e->normed, images * ij_model_patches(m)));
     if (cells)
-        TRY(ij_mean_pool(&e->tokens, e->scratch.norm, e->features, 0, images, ij_model_side(m), cells, m->dim));
+        TRY(ij_mean_pool(&e->tokens, e->normed, e->features, 0, images, ij_model_side(m), cells, m->dim));
     size_t width = (size_t)m->dim * sizeof(float), nowhere[3] = {0, 0, 0};
     size_t column[3] = {(size_t)layer * width, 0, 0};
     size_t region[3] = {width, (size_t)images * (size_t)ij_encoder_rows(e), 1};
@@ -309,9 +270,9 @@ static ij_status embed(ij_encoder *e, const uint8_t *pixels, int images)
     const ij_model_config *m = &e->model;
     int tokens = images * ij_model_patches(m);
     TRY(upload(e, e->pixels, pixels, (size_t)images * (size_t)m->crop * (size_t)m->crop * 3));
-    TRY(ij_patchify(&e->tokens, e->pixels, 0, e->image, e->patch, e->scratch.wide, tokens, m->crop, m->patch));
-    return ij_gemm_forward(&e->gemm, &e->weights.embed, e->scratch.wide, e->x, tokens,
-                           &(ij_tail){.add = e->weights.position, .rows = e->patch});
+    TRY(ij_patchify(&e->tokens, e->pixels, 0, e->full.image, e->full.patch, e->patches, tokens, m->crop, m->patch));
+    return ij_gemm_forward(&e->gemm, &e->net.embed, e->patches, e->x, tokens,
+                           &(ij_tail){.add = e->net.position, .rows = e->full.patch});
 }
 
 static ij_status run(ij_encoder *e, const uint8_t *pixels, int images, float *features)
@@ -319,10 +280,10 @@ static ij_status run(ij_encoder *e, const uint8_t *pixels, int images, float *fe
     const ij_model_config *m = &e->model;
     int first = m->depth - e->options.layers;
     ij_stack_ops ops = {&e->gemm, &e->attention, &e->layernorm, &e->tokens, false};
-    ij_sequences s = {e->offset, images, images * ij_model_patches(m)};
+    ij_sequences s = {e->full.offset, images, images * ij_model_patches(m)};
     TRY(embed(e, pixels, images));
     for (int i = 0; i < m->depth; i++) {
-        TRY(ij_block_infer(&ops, &e->weights.blocks[i], s, &e->memory, &e->scratch));
+        TRY(ij_block_infer(&ops, &e->net.blocks[i], s, &e->memory, &e->scratch));
         if (i >= first)
             TRY(read_layer(e, images, i - first, features));
     }
@@ -339,12 +300,12 @@ ij_status ij_encoder_run(ij_encoder *e, const uint8_t *pixels, int images, float
 
 ij_status ij_encoder_last_qkv(ij_encoder *e, const uint8_t *pixels, int images, float *qkv)
 {
-    const ij_block *last = &e->weights.blocks[e->model.depth - 1];
+    const ij_block *last = &e->net.blocks[e->model.depth - 1];
     ij_stack_ops ops = {&e->gemm, &e->attention, &e->layernorm, &e->tokens, false};
-    ij_sequences s = {e->offset, images, images * ij_model_patches(&e->model)};
+    ij_sequences s = {e->full.offset, images, images * ij_model_patches(&e->model)};
     TRY(check_images(e, images));
     TRY(embed(e, pixels, images));
-    for (const ij_block *b = e->weights.blocks; b < last; b++)
+    for (const ij_block *b = e->net.blocks; b < last; b++)
         TRY(ij_block_infer(&ops, b, s, &e->memory, &e->scratch));
     TRY(ij_block_queries(&ops, last, s, &e->memory, &e->scratch));
     size_t bytes = (size_t)s.tokens * 3 * (size_t)e->model.dim * sizeof *qkv;

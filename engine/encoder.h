@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct ij_encoder_weights;
+struct ij_net;
 struct ij_gemm;
 typedef struct ij_encoder ij_encoder;
 
@@ -48,11 +48,11 @@ typedef struct ij_encoder_options {
  * it does not fit the device. The device must outlive the encoder; the file need not. */
 ij_status ij_encoder_create(ij_encoder **encoder, ij_device *device, ij_model_file *file,
                             const ij_encoder_options *options);
-/* An encoder over weights that are on the device already (see encoder_weights.h): somebody else's, who may change them
+/* An encoder over weights that are on the device already (see net.h): somebody else's, who may change them
  * between two calls, keeps them as long as the encoder lives, and whose `gemm` says how they lie. Nothing is copied. Of
  * the options batch, layers and pool count. Else as ij_encoder_create. */
 ij_status ij_encoder_create_over(ij_encoder **encoder, ij_device *device, const ij_model_config *model,
-                                 const struct ij_encoder_weights *weights, const struct ij_gemm *gemm,
+                                 const struct ij_net *weights, const struct ij_gemm *gemm,
                                  const ij_encoder_options *options);
 void ij_encoder_destroy(ij_encoder *encoder); /* NULL is fine */
 

@@ -16,7 +16,7 @@ static double now(void)
 ij_status ij_exchange_plan(ij_exchange *e, ij_device *device, ij_ranks *ranks, const ij_segment *segments, int count,
                            ij_plan *plan)
 {
-    size_t floats = 0;
+    int64_t floats = 0;
     e->device = device;
     e->ranks = ranks;
     e->segments = segments;
@@ -28,17 +28,17 @@ ij_status ij_exchange_plan(ij_exchange *e, ij_device *device, ij_ranks *ranks, c
     if (!e->offset || !e->order || !e->parcels[0] || !e->parcels[1])
         return ij_fail(IJ_ENOMEM, "out of memory for the exchange of gradients");
     for (int i = 0; i < count; i++) {
-        e->offset[i] = floats;
-        floats += segments[i].floats;
+        e->offset[i] = (size_t)floats;
+        floats += (int64_t)segments[i].count;
     }
-    return ij_plan_add_host(plan, "gradients (pinned)", floats * sizeof(float), &e->staging);
+    return ij_plan_add_host(plan, "gradients (pinned)", IJ_F32, floats, &e->staging);
 }
 
 ij_status ij_exchange_start(ij_exchange *e)
 {
     cl_int code;
     const ij_segment *last = &e->segments[e->count - 1];
-    size_t floats = e->offset[e->count - 1] + last->floats;
+    size_t floats = e->offset[e->count - 1] + last->count;
     e->queue = clCreateCommandQueue(e->device->context, e->device->id, 0, &code);
     TRY(ij_cl_check(code, "a queue for gradients"));
     e->floats = clEnqueueMapBuffer(e->queue, e->staging, CL_TRUE, CL_MAP_READ | CL_MAP_WRITE, 0, floats * sizeof(float),
@@ -138,7 +138,7 @@ ij_status ij_exchange_send(ij_exchange *e, int segment)
     TRY(ij_cl_check(clEnqueueMarkerWithWaitList(e->device->compute, 0, NULL, &final), "marking a gradient"));
     ij_status status = ij_cl_check(clFlush(e->device->compute), "starting a backward pass");
     if (!status)
-        status = ij_cl_check(clEnqueueReadBuffer(e->queue, s->gradient, CL_FALSE, 0, s->floats * sizeof(float), floats,
+        status = ij_cl_check(clEnqueueReadBuffer(e->queue, s->gradient, CL_FALSE, 0, s->count * sizeof(float), floats,
                                                  1, &final, &p->read),
                              "reading a gradient");
     clReleaseEvent(final);
@@ -149,7 +149,7 @@ ij_status ij_exchange_send(ij_exchange *e, int segment)
     p->exchange = e;
     p->job = (ij_rank_job){.kind = IJ_RANKS_ADD_FLOATS,
                            .values = floats,
-                           .count = s->floats,
+                           .count = s->count,
                            .ready = has_come,
                            .done = is_added,
                            .owner = p};
@@ -166,7 +166,7 @@ static ij_status send_back(ij_exchange *e)
         int segment = e->order[e->returned];
         ij_parcel *p = &e->parcels[e->parity][segment];
         const ij_segment *s = &e->segments[segment];
-        TRY(ij_cl_check(clEnqueueWriteBuffer(e->queue, s->gradient, CL_FALSE, 0, s->floats * sizeof(float),
+        TRY(ij_cl_check(clEnqueueWriteBuffer(e->queue, s->gradient, CL_FALSE, 0, s->count * sizeof(float),
                                              e->floats + e->offset[segment], 1, &p->added, &p->back),
                         "returning a gradient"));
     }

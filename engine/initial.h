@@ -2,6 +2,8 @@
 #ifndef IJ_INITIAL_H
 #define IJ_INITIAL_H
 
+#include "engine/layers.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -17,10 +19,8 @@ typedef struct ij_drawing {
     ij_init init;
 } ij_drawing;
 
-/* The values [rows, columns] of the tensor `name` ("encoder.blocks.0.attn.qkv.weight"), the network's `number`th in the
- * official order, which names its stream of random numbers. `drawn`: a weight; else a bias, 0, or a LayerNorm's gain,
- * 1. Of a convolution [D, 3, P, P] the columns are 3 P P. */
-void ij_initial_weights(const char *name, int number, int rows, int columns, bool drawn, const ij_drawing *how,
-                        float *values);
+/* The values of tensor `which` of a layer, which is the `number`th among all that are trained, the encoder's first:
+ * that names its stream of random numbers. A bias begins with 0, a LayerNorm's gain with 1; tables are not drawn. */
+void ij_initial_weights(const ij_layer *layer, int which, int number, const ij_drawing *how, float *values);
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef IJ_MEMORY_H
 #define IJ_MEMORY_H
 
+#include "engine/base/dtype.h"
 #include "engine/opencl.h"
 
 #include <stdbool.h>
@@ -13,12 +14,23 @@ ij_status ij_plan_create(ij_plan **plan);
 /* Releases the plan and every buffer it made. */
 void ij_plan_destroy(ij_plan *plan);
 
-/* Announces a buffer of `bytes`, which ij_plan_commit will put into *where. `group` is a string literal: what the
- * printed plan calls it. */
-ij_status ij_plan_add(ij_plan *plan, const char *group, uint64_t bytes, cl_mem_flags flags, cl_mem *where);
+/* Announces a buffer of `count` elements, which ij_plan_commit will put into *where. `group` is a string literal: what
+ * the printed plan calls it. */
+ij_status ij_plan_add(ij_plan *plan, const char *group, ij_dtype type, int64_t count, cl_mem *where);
+
+/* The same with other flags than CL_MEM_READ_WRITE. */
+ij_status ij_plan_add_as(ij_plan *plan, const char *group, ij_dtype type, int64_t count, cl_mem_flags flags,
+                         cl_mem *where);
 
 /* The same of a buffer in the host's memory that the device can reach; it does not count as the device's. */
-ij_status ij_plan_add_host(ij_plan *plan, const char *group, uint64_t bytes, cl_mem *where);
+ij_status ij_plan_add_host(ij_plan *plan, const char *group, ij_dtype type, int64_t count, cl_mem *where);
+
+/* A buffer that was announced for *where is to have room for so many elements at least. */
+ij_status ij_plan_need(ij_plan *plan, const cl_mem *where, ij_dtype type, int64_t count);
+
+/* Announces that *where is the buffer announced for *of, which is handed on: used for something else at another time,
+ * for which it is to have room for so many elements. */
+ij_status ij_plan_alias(ij_plan *plan, const cl_mem *of, ij_dtype type, int64_t count, cl_mem *where);
 
 /* Makes all buffers, zeroed. IJ_ENOMEM, before anything is made, where one exceeds the device's largest allocation or
  * the sum, with what other plans made on it, its memory: the message holds the plan and what to make smaller. Of a GPU

@@ -52,28 +52,34 @@ static ij_status make_kernels(ij_model *m)
     return ij_loss_create(&m->loss, m->device, c->dim);
 }
 
-/* wanted: rows of the last block's result that are read. With `again` all blocks share what comes after their inputs
- * (share_tape). */
-static ij_status plan_tape(ij_plan *plan, ij_tape *tape, int depth, int64_t tokens, int64_t wanted, int dim, int hidden,
-                           int heads, bool again)
+/* wanted: rows of the last block's result that are read. With `again` the first block's memory, all but its input, is
+ * handed on to every other. */
+static ij_status plan_tape(ij_plan *plan, ij_tape *tape, const ij_net *net, int64_t tokens, int64_t wanted, int heads,
+                           bool again)
 {
+    int depth = net->depth, dim = net->dim;
     tape->blocks = calloc((size_t)depth, sizeof *tape->blocks);
     if (!tape->blocks)
         return ij_fail(IJ_ENOMEM, "out of memory for the list of blocks");
-    uint64_t row = (uint64_t)tokens * sizeof(float), last = (uint64_t)wanted * sizeof(float), width = (uint64_t)dim;
     for (int i = 0; i < depth; i++) {
-        ij_block_memory *b = &tape->blocks[i];
-        TRY(ij_plan_add(plan, "activations", row * width, CL_MEM_READ_WRITE, &b->input));
-        if (again && i > 0)
-            continue;
-        TRY(ij_plan_add(plan, "activations", row * 3 * width, CL_MEM_READ_WRITE, &b->qkv));
-        TRY(ij_plan_add(plan, "activations", row * width, CL_MEM_READ_WRITE, &b->attn));
-        TRY(ij_plan_add(plan, "activations", row * 2 * (uint64_t)heads, CL_MEM_READ_WRITE, &b->stat));
-        uint64_t after = i + 1 < depth ? row : last;
-        TRY(ij_plan_add(plan, "activations", after * width, CL_MEM_READ_WRITE, &b->middle));
-        TRY(ij_plan_add(plan, "activations", after * (uint64_t)hidden, CL_MEM_READ_WRITE, &b->pre));
+        ij_block_memory *b = &tape->blocks[i], *first = tape->blocks;
+        int64_t after = i + 1 < depth ? tokens : wanted;
+        const struct {
+            int64_t floats;
+            cl_mem *where;
+            const cl_mem *of;
+        } all[] = {
+            {tokens * dim, &b->input, NULL},           {tokens * 3 * dim, &b->qkv, &first->qkv},
+            {tokens * dim, &b->attn, &first->attn},    {tokens * 2 * heads, &b->stat, &first->stat},
+            {after * dim, &b->middle, &first->middle}, {after * net->hidden, &b->pre, &first->pre},
+        };
+        for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
+            bool handed_on = again && i > 0 && all[k].of;
+            TRY(handed_on ? ij_plan_alias(plan, all[k].of, IJ_F32, all[k].floats, all[k].where)
+                          : ij_plan_add(plan, "activations", IJ_F32, all[k].floats, all[k].where));
+        }
     }
-    return ij_plan_add(plan, "activations", last * width, CL_MEM_READ_WRITE, &tape->output);
+    return ij_plan_add(plan, "activations", IJ_F32, wanted * dim, &tape->output);
 }
 
 /* Room for the largest weight's transposed panels, where the layout has panels. */
@@ -85,13 +91,14 @@ static ij_status plan_transposed(ij_model *m, ij_plan *plan)
         if (t->layout == IJ_LAYOUT_PANELS)
             floats = (size_t)most((int64_t)floats, (int64_t)ij_gemm_weight_floats(&m->gemm, t->columns, t->rows));
     }
-    return floats ? ij_plan_add(plan, "scratch", floats * sizeof(float), CL_MEM_READ_WRITE, &m->weight_t) : IJ_OK;
+    return floats ? ij_plan_add(plan, "scratch", IJ_F32, (int64_t)floats, &m->weight_t) : IJ_OK;
 }
 
 static ij_status plan_activations(ij_model *m, ij_plan *plan)
 {
     const ij_trainer_config *t = &m->config;
     const ij_model_config *c = &t->model;
+    ij_workspace *w = &m->work;
     int64_t D = c->dim, Dp = c->pred_dim, pixels = patch_floats(c);
     int64_t full = (int64_t)t->batch * m->patches;
     int64_t sequences = (int64_t)t->contexts * t->batch;
@@ -99,27 +106,17 @@ static ij_status plan_activations(ij_model *m, ij_plan *plan)
     int64_t predictions = t->targets * sequences * t->target_capacity;
     int64_t predictor = ij_most_predictor(t);
     int64_t rows = (int64_t)t->targets * t->batch * t->target_capacity;
-
-    int64_t narrow = most(most(full, context) * D, predictor * Dp);
-    int64_t wide = most(full * most(most(3 * D, c->hidden), pixels), context * most(3 * D, c->hidden));
-    wide = most(most(wide, predictor * 4 * Dp), predictions * D);
     int64_t widest = most(D, Dp);
-
     bool again = t->recompute == IJ_RECOMPUTE_BLOCKS;
-    TRY(plan_tape(plan, &m->encoder_tape, c->depth, context, context, c->dim, c->hidden, c->heads, again));
-    TRY(plan_tape(plan, &m->predictor_tape, c->pred_depth, predictor, predictions, c->pred_dim, 4 * c->pred_dim,
-                  c->heads, again));
+    TRY(plan_tape(plan, &m->encoder_tape, &m->encoder, context, context, c->heads, again));
+    TRY(plan_tape(plan, &m->predictor_tape, &m->predictor, predictor, predictions, c->heads, again));
 
     struct {
         const char *group;
         int64_t floats;
         cl_mem *where;
     } all[] = {
-        {"scratch", narrow, &m->scratch.norm},
-        {"scratch", narrow, &m->scratch.other},
-        {"scratch", wide, &m->scratch.wide},
-        {"scratch", narrow, &m->d},
-        {"scratch", full * 2 * c->heads, &m->infer_stat},
+        {"scratch", most(context * D, predictor * Dp), &w->d},
         {"scratch", (int64_t)ij_layernorm_partial(m->device, (int)widest), &m->layernorm.partial},
         {"scratch", (int64_t)ij_tokens_partial(m->device, (int)widest), &m->tokens.partial},
         {"activations", context * pixels, &m->context_patches},
@@ -130,50 +127,48 @@ static ij_status plan_activations(ij_model *m, ij_plan *plan)
         {"activations", rows * D, &m->target_rows},
         {"activations", m->batch * D, &m->features},
         {"activations", ij_model_measured(c), &m->measured},
-        {"tables", m->patches * D, &m->position},
-        {"tables", m->patches * Dp, &m->predictor_position},
-        {"tables", full, &m->full_image},
-        {"tables", full, &m->full_patch},
-        {"tables", t->batch + 1, &m->full_offset},
+        {"tables", m->patches * D, &m->encoder.position},
+        {"tables", m->patches * Dp, &m->predictor.position},
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        TRY(ij_plan_add(plan, all[i].group, (uint64_t)all[i].floats * sizeof(float), CL_MEM_READ_WRITE, all[i].where));
+        TRY(ij_plan_add(plan, all[i].group, IJ_F32, all[i].floats, all[i].where));
+    TRY(ij_full_lists_plan(&m->full, t->batch, m->patches, plan));
+
+    TRY(ij_scratch_plan(plan, &w->scratch));
+    TRY(ij_scratch_need(plan, &w->scratch, context, c->dim, m->encoder.hidden));
+    TRY(ij_scratch_need(plan, &w->scratch, predictor, c->pred_dim, m->predictor.hidden));
+    TRY(ij_infer_plan(plan, &w->scratch, &w->d, full, c->dim, c->hidden, c->heads, &w->infer));
+    const struct {
+        const cl_mem *of;
+        int64_t floats;
+        cl_mem *where;
+    } handed_on[] = {
+        {&m->encoder.position, m->patches * D, &m->target.position}, /* constant */
+        {&w->scratch.wide, full * pixels, &w->patches},
+        {&w->scratch.norm, full * D, &w->tokens},
+        {&m->prediction, rows * D, &w->target_sums}, /* until there is one */
+        {&w->scratch.wide, predictions * D, &w->d_prediction},
+        {&w->scratch.other, predictions * Dp, &w->d_normed},
+        {&w->scratch.norm, predictions * Dp, &w->d_normed_pixels},
+        {&m->predictor_normed, predictions * Dp, &w->d_output},
+        {&m->embedded, context * Dp, &w->d_embedded},
+        {&w->scratch.other, context * D, &w->d_context},
+    };
+    for (size_t i = 0; i < sizeof handed_on / sizeof *handed_on; i++)
+        TRY(ij_plan_alias(plan, handed_on[i].of, IJ_F32, handed_on[i].floats, handed_on[i].where));
 
     if (c->pixel_head) {
-        TRY(ij_plan_add(plan, "activations", (uint64_t)(predictions * pixels) * sizeof(float), CL_MEM_READ_WRITE,
-                        &m->pixel_prediction));
-        TRY(ij_plan_add(plan, "activations", (uint64_t)(rows * pixels) * sizeof(float), CL_MEM_READ_WRITE,
-                        &m->pixel_targets));
+        TRY(ij_plan_add(plan, "activations", IJ_F32, predictions * pixels, &m->pixel_prediction));
+        TRY(ij_plan_alias(plan, &m->pixel_prediction, IJ_F32, predictions * pixels, &w->d_pixels));
+        TRY(ij_plan_add(plan, "activations", IJ_F32, rows * pixels, &m->pixel_targets));
     }
 
-    const struct {
-        int64_t rows, out, in;
-    } linear[] = {
-        {full, D, pixels},
-        {full, 3 * D, D},
-        {full, D, D},
-        {full, c->hidden, D},
-        {full, D, c->hidden},
-        {context, D, pixels},
-        {context, 3 * D, D},
-        {context, D, D},
-        {context, c->hidden, D},
-        {context, D, c->hidden},
-        {context, Dp, D},
-        {predictor, 3 * Dp, Dp},
-        {predictor, Dp, Dp},
-        {predictor, 4 * Dp, Dp},
-        {predictor, Dp, 4 * Dp},
-        {predictions, D, Dp},
-        {predictions, c->pixel_head ? pixels : D, Dp},
-    };
+    ij_step_tokens tokens = {full, context, predictor, predictions};
     size_t products = 0;
-    for (size_t i = 0; i < sizeof linear / sizeof *linear; i++) {
-        size_t need = ij_gemm_scratch(&m->gemm, (int)linear[i].rows, (int)linear[i].out, (int)linear[i].in);
-        products = need > products ? need : products;
-    }
+    for (int n = 0; n < IJ_NETWORKS; n++)
+        products = (size_t)most((int64_t)products, (int64_t)ij_net_scratch(&m->gemm, c, (ij_network)n, &tokens));
     if (products)
-        TRY(ij_plan_add(plan, "scratch", products, CL_MEM_READ_WRITE, &m->gemm.scratch));
+        TRY(ij_plan_add(plan, "scratch", IJ_U8, (int64_t)products, &m->gemm.scratch));
     return IJ_OK;
 }
 
@@ -185,6 +180,9 @@ ij_status ij_model_plan(ij_model *m, ij_device *device, const ij_trainer_config 
     m->batch = config->batch;
     m->patches = ij_model_patches(&config->model);
     TRY(make_kernels(m));
+    TRY(ij_net_create(&m->encoder, &config->model, IJ_NETWORK_ENCODER));
+    TRY(ij_net_create(&m->target, &config->model, IJ_NETWORK_TARGET));
+    TRY(ij_net_create(&m->predictor, &config->model, IJ_NETWORK_PREDICTOR));
     TRY(ij_params_plan(&m->params, device, &m->gemm, &config->model, config->offload == IJ_OFFLOAD_MOMENTS, plan));
     TRY(plan_transposed(m, plan));
     TRY(plan_activations(m, plan));
@@ -210,9 +208,9 @@ void ij_model_destroy(ij_model *m)
     ij_loss_destroy(&m->loss);
     ij_loss_destroy(&m->pixel_loss);
     ij_regularise_destroy(&m->regularise);
-    free(m->encoder.blocks);
-    free(m->target.blocks);
-    free(m->predictor.blocks);
+    ij_net_destroy(&m->encoder);
+    ij_net_destroy(&m->target);
+    ij_net_destroy(&m->predictor);
     free(m->encoder_tape.blocks);
     free(m->predictor_tape.blocks);
     memset(m, 0, sizeof *m);
@@ -220,109 +218,60 @@ void ij_model_destroy(ij_model *m)
 
 /* ---- Start ------------------------------------------------------------------------------------------------------- */
 
-/* Linear layer NAME of the parameter store; `target`: the target encoder's copy, without gradients. */
-static ij_linear linear_of(const ij_model *m, bool target, const char *name)
+/* A layer of the parameter store from its first tensor on; `target`: the target encoder's copy, without gradients. */
+static ij_linear linear_of(const ij_model *m, bool target, const ij_tensor *t)
 {
-    const ij_params *p = &m->params;
-    const ij_tensor *w = ij_params_find(p, "%s.weight", name), *b = ij_params_find(p, "%s.bias", name);
-    ij_linear l = {.in = w->columns, .out = w->rows};
-    l.weight = target ? w->target : w->weight;
-    l.bias = target ? b->target : b->weight;
+    ij_linear l = {.in = t->columns, .out = t->rows};
+    l.weight = target ? t[0].target : t[0].weight;
+    l.bias = target ? t[1].target : t[1].weight;
     if (!target) {
         l.weight_t = m->weight_t;
-        l.weight_grad = w->gradient;
-        l.bias_grad = b->gradient;
+        l.weight_grad = t[0].gradient;
+        l.bias_grad = t[1].gradient;
     }
     return l;
 }
 
-static ij_norm norm_of(const ij_params *p, bool target, float eps, const char *name)
+static ij_norm norm_of(const ij_model *m, bool target, const ij_tensor *t)
 {
-    const ij_tensor *w = ij_params_find(p, "%s.weight", name), *b = ij_params_find(p, "%s.bias", name);
-    ij_norm n = {.dim = w->columns, .eps = eps};
-    n.gain = target ? w->target : w->weight;
-    n.bias = target ? b->target : b->weight;
+    ij_norm n = {.dim = t->columns, .eps = m->config.model.norm_eps};
+    n.gain = target ? t[0].target : t[0].weight;
+    n.bias = target ? t[1].target : t[1].weight;
     if (!target) {
-        n.gain_grad = w->gradient;
-        n.bias_grad = b->gradient;
+        n.gain_grad = t[0].gradient;
+        n.bias_grad = t[1].gradient;
     }
     return n;
 }
 
-static ij_status make_net(ij_model *m, ij_net *net, bool target, const char *network, const char *embed,
-                          const char *prefix, const char *norm, int dim, int depth, ij_attention *attention)
+static void bind(ij_model *m, ij_net *net, ij_network network)
 {
-    char name[96];
-    const ij_params *p = &m->params;
-    float eps = m->config.model.norm_eps;
-    net->dim = dim;
-    net->depth = depth;
-    net->attention = attention;
-    snprintf(name, sizeof name, "%s.%s", network, embed);
-    net->embed = linear_of(m, target, name);
-    snprintf(name, sizeof name, "%s.%s", network, norm);
-    net->norm = norm_of(p, target, eps, name);
-    net->blocks = calloc((size_t)depth, sizeof *net->blocks);
-    if (!net->blocks)
-        return ij_fail(IJ_ENOMEM, "out of memory for the list of blocks");
-    for (int i = 0; i < depth; i++) {
-        ij_block *b = &net->blocks[i];
-        struct {
-            const char *name;
-            ij_linear *linear;
-            ij_norm *norm;
-        } parts[] = {{"norm1", NULL, &b->norm1}, {"attn.qkv", &b->qkv, NULL}, {"attn.proj", &b->proj, NULL},
-                     {"norm2", NULL, &b->norm2}, {"mlp.fc1", &b->fc1, NULL},  {"mlp.fc2", &b->fc2, NULL}};
-        for (size_t k = 0; k < sizeof parts / sizeof *parts; k++) {
-            snprintf(name, sizeof name, "%s.%s.%d.%s", network, prefix, i, parts[k].name);
-            if (parts[k].linear)
-                *parts[k].linear = linear_of(m, target, name);
-            else
-                *parts[k].norm = norm_of(p, target, eps, name);
+    bool target = network == IJ_NETWORK_TARGET;
+    for (ij_layer l = {.network = network}; ij_next_layer(&m->config.model, &l);) {
+        const ij_tensor *t = &m->params.tensors[ij_params_number(&m->params, &l)];
+        if (l.kind == IJ_LAYER_LINEAR)
+            *ij_net_linear(net, &l) = linear_of(m, target, t);
+        if (l.kind == IJ_LAYER_NORM)
+            *ij_net_norm(net, &l) = norm_of(m, target, t);
+        if (l.kind == IJ_LAYER_TOKEN) {
+            net->mask_token = t->weight;
+            net->mask_token_grad = t->gradient;
         }
     }
-    return IJ_OK;
 }
 
-static ij_status upload(ij_model *m, cl_mem to, const void *from, size_t bytes)
-{
-    return ij_cl_check(clEnqueueWriteBuffer(m->device->compute, to, CL_TRUE, 0, bytes, from, 0, NULL, NULL),
-                       "uploading a table");
-}
-
-static ij_status upload_tables(ij_model *m)
+/* The predictor has the same table at its own width. */
+static ij_status upload_positions(ij_model *m, const ij_net *net)
 {
     const ij_model_config *c = &m->config.model;
-    int batch = m->config.batch, full = batch * m->patches, widest = c->dim > c->pred_dim ? c->dim : c->pred_dim;
-    float *table = malloc((size_t)m->patches * (size_t)widest * sizeof *table);
-    int32_t *ints = malloc(((size_t)full + 1) * sizeof *ints);
-    ij_status status = table && ints ? IJ_OK : ij_fail(IJ_ENOMEM, "out of memory for the position tables");
-    if (!status) {
-        ij_position_table(table, ij_model_side(c), c->dim, ij_model_position_scale(c));
-        status = upload(m, m->position, table, (size_t)m->patches * (size_t)c->dim * sizeof *table);
-    }
-    if (!status) {
-        ij_position_table(table, ij_model_side(c), c->pred_dim, ij_model_position_scale(c));
-        status = upload(m, m->predictor_position, table, (size_t)m->patches * (size_t)c->pred_dim * sizeof *table);
-    }
-    if (!status) {
-        for (int i = 0; i < full; i++)
-            ints[i] = i / m->patches;
-        status = upload(m, m->full_image, ints, (size_t)full * sizeof *ints);
-    }
-    if (!status) {
-        for (int i = 0; i < full; i++)
-            ints[i] = i % m->patches;
-        status = upload(m, m->full_patch, ints, (size_t)full * sizeof *ints);
-    }
-    if (!status) {
-        for (int i = 0; i <= batch; i++)
-            ints[i] = i * m->patches;
-        status = upload(m, m->full_offset, ints, ((size_t)batch + 1) * sizeof *ints);
-    }
+    size_t bytes = (size_t)m->patches * (size_t)net->dim * sizeof(float);
+    float *table = malloc(bytes);
+    if (!table)
+        return ij_fail(IJ_ENOMEM, "out of memory for the position tables");
+    ij_position_table(table, ij_model_side(c), net->dim, ij_model_position_scale(c));
+    cl_int code = clEnqueueWriteBuffer(m->device->compute, net->position, CL_TRUE, 0, bytes, table, 0, NULL, NULL);
     free(table);
-    free(ints);
-    return status;
+    return ij_cl_check(code, "uploading a position table");
 }
 
 /* Floats begin .. begin + count of `measured`. */
@@ -342,53 +291,27 @@ static ij_status clear_heads(ij_model *m)
         const ij_segment *s = m->params.head[i] < 0 ? NULL : &m->params.segments[m->params.head[i]];
         if (s)
             TRY(ij_cl_check(clEnqueueFillBuffer(m->device->compute, s->gradient, &zero, sizeof zero, 0,
-                                                s->floats * sizeof zero, 0, NULL, NULL),
+                                                ij_segment_bytes(s), 0, NULL, NULL),
                             "clearing a gradient"));
     }
     return IJ_OK;
 }
 
-/* After the plan is committed. */
-static void share_tape(ij_tape *tape, int depth)
-{
-    for (int i = 1; i < depth; i++) {
-        cl_mem input = tape->blocks[i].input;
-        tape->blocks[i] = tape->blocks[0];
-        tape->blocks[i].input = input;
-    }
-}
-
 ij_status ij_model_start(ij_model *m)
 {
     const ij_model_config *c = &m->config.model;
-    if (m->config.recompute == IJ_RECOMPUTE_BLOCKS) {
-        share_tape(&m->encoder_tape, c->depth);
-        share_tape(&m->predictor_tape, c->pred_depth);
-    }
     TRY(ij_params_views(&m->params));
-    TRY(make_net(m, &m->encoder, false, "encoder", "patch_embed.proj", "blocks", "norm", c->dim, c->depth,
-                 &m->attention));
-    TRY(make_net(m, &m->target, true, "encoder", "patch_embed.proj", "blocks", "norm", c->dim, c->depth,
-                 &m->attention));
-    TRY(make_net(m, &m->predictor, false, "predictor", "predictor_embed", "predictor_blocks", "predictor_norm",
-                 c->pred_dim, c->pred_depth, &m->predictor_attention));
-    m->predictor_proj = linear_of(m, false, "predictor.predictor_proj");
-    m->mask_token = ij_params_find(&m->params, "predictor.mask_token")->weight;
-    m->mask_token_grad = ij_params_find(&m->params, "predictor.mask_token")->gradient;
-
-    if (c->pixel_head)
-        m->predictor_pixels = linear_of(m, false, "predictor.predictor_pixels");
+    bind(m, &m->encoder, IJ_NETWORK_ENCODER);
+    bind(m, &m->target, IJ_NETWORK_TARGET);
+    bind(m, &m->predictor, IJ_NETWORK_PREDICTOR);
     for (int i = 0; i < IJ_TERMS; i++)
         TRY(view_measured(m, (size_t)i * IJ_LOSS_PARTIALS, IJ_LOSS_PARTIALS, &m->partial[i]));
     TRY(view_measured(m, (size_t)IJ_TERMS * IJ_LOSS_PARTIALS, (size_t)c->dim, &m->std));
     TRY(clear_heads(m));
 
-    /* The target encoder keeps nothing: each buffer is free again when the next but one operation needs it. */
-    m->infer = (ij_block_memory){.input = m->d,
-                                 .qkv = m->scratch.wide,
-                                 .attn = m->scratch.norm,
-                                 .stat = m->infer_stat,
-                                 .middle = m->scratch.other};
-    TRY(upload_tables(m));
-    return ij_params_initialise(&m->params, &(ij_drawing){m->config.seed, m->config.rescale_residual, m->config.init});
+    TRY(upload_positions(m, &m->encoder));
+    TRY(upload_positions(m, &m->predictor));
+    TRY(ij_full_lists_fill(&m->full, m->device));
+    return ij_params_initialise(&m->params, c,
+                                &(ij_drawing){m->config.seed, m->config.rescale_residual, m->config.init});
 }

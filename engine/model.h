@@ -4,30 +4,42 @@
 #define IJ_MODEL_H
 
 #include "engine/batch_index.h"
+#include "engine/full_lists.h"
 #include "engine/memory.h"
+#include "engine/net.h"
 #include "engine/ops/loss.h"
 #include "engine/ops/regularise.h"
 #include "engine/ops/tokens.h"
 #include "engine/params.h"
 #include "engine/trainer_config.h"
-#include "engine/transformer.h"
 
 #include <stdbool.h>
-
-/* One network: what comes before the blocks (patch embedding, or predictor_embed), the blocks, the norm after them. */
-typedef struct ij_net {
-    int dim, depth;
-    ij_linear embed;
-    ij_block *blocks;
-    ij_norm norm;
-    ij_attention *attention; /* shared by networks of one head width */
-} ij_net;
 
 /* Activations kept for a backward pass, per block. */
 typedef struct ij_tape {
     ij_block_memory *blocks; /* where blocks are computed again they share all but their inputs */
     cl_mem output;           /* [wanted tokens, dim] after the last block, before the norm */
 } ij_tape;
+
+/* What is handed on in a step, in the order in which it is used. But for scratch, infer.stat and d each is another
+ * buffer for a while; which one, the plan says (model.c). */
+typedef struct ij_workspace {
+    ij_scratch scratch;
+
+    /* Target encoder. */
+    cl_mem patches;        /* [B N, 3 P P] of all images, from ij_model_patchify on */
+    ij_block_memory infer; /* shared by its blocks */
+    cl_mem tokens;         /* [B N, D] its result */
+    cl_mem target_sums;    /* [targets B T, D] of the last blocks' results */
+
+    /* The way back: gradients by what they are named after. */
+    cl_mem d_prediction, d_pixels; /* [predictions, D], [predictions, 3 P P]; from the loss on */
+    cl_mem d_normed;               /* [predictions, Dp] predictor_normed */
+    cl_mem d_normed_pixels;        /* its part through the head for pixels, where both heads are trained */
+    cl_mem d_output;               /* [predictions, Dp] what the predictor's blocks gave */
+    cl_mem d;                      /* [tokens, D or Dp] the residual stream of the network whose turn it is */
+    cl_mem d_embedded, d_context;  /* [context tokens, Dp], [context tokens, D] */
+} ij_workspace;
 
 typedef struct ij_model {
     ij_device *device;
@@ -44,24 +56,17 @@ typedef struct ij_model {
 
     ij_params params;
     ij_net encoder, target, predictor;
-    ij_linear predictor_proj, predictor_pixels; /* heads, for features and for pixels */
-    cl_mem mask_token, mask_token_grad;
-
-    cl_mem position, predictor_position;        /* [N, D], [N, Dp] */
-    cl_mem full_image, full_patch, full_offset; /* lists of the target encoder: all patches of all images */
-    cl_mem context_patches;                     /* [context tokens, 3 P P] */
+    ij_full_lists full;     /* the target encoder's */
+    cl_mem context_patches; /* [context tokens, 3 P P] */
     ij_tape encoder_tape, predictor_tape;
-    ij_block_memory infer; /* the target encoder's, shared by its blocks; in scratch */
-    cl_mem infer_stat;
-    ij_scratch scratch;
+    ij_workspace work;
     cl_mem weight_t;         /* the transposed panels of the weight whose turn it is; NULL: none are needed */
-    cl_mem d;                /* gradient of the residual stream */
     cl_mem context;          /* [context tokens, D] the context encoder's output */
-    cl_mem embedded;         /* [context tokens, Dp] after predictor_embed; later its gradient */
-    cl_mem predictor_normed; /* [predictions, Dp]; later the gradient before the norm */
+    cl_mem embedded;         /* [context tokens, Dp] after predictor_embed */
+    cl_mem predictor_normed; /* [predictions, Dp] */
     cl_mem prediction;       /* [predictions, D] */
     cl_mem target_rows;      /* [targets B T, D] normalised targets */
-    cl_mem pixel_prediction; /* [predictions, 3 P P]; then the loss's gradient by it */
+    cl_mem pixel_prediction; /* [predictions, 3 P P] */
     cl_mem pixel_targets;    /* [targets B T, 3 P P] */
     cl_mem features;         /* [B, D] mean-pooled target features */
     cl_mem measured;         /* partials [IJ_TERMS][IJ_LOSS_PARTIALS] of the loss's terms, then std [D] of features */

@@ -29,6 +29,12 @@ static inline int ij_model_patches(const ij_model_config *c)
     return ij_model_side(c) * ij_model_side(c);
 }
 
+/* The predictor's MLP width; official, whatever the encoder's is. */
+static inline int ij_model_pred_hidden(const ij_model_config *c)
+{
+    return 4 * c->pred_dim;
+}
+
 static inline float ij_model_position_scale(const ij_model_config *c)
 {
     return c->position_scale > 0 ? c->position_scale : 1;

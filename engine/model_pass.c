@@ -6,7 +6,8 @@
 
 static ij_stack_ops ops_of(ij_model *m, const ij_net *net)
 {
-    return (ij_stack_ops){&m->gemm, net->attention, &m->layernorm, &m->tokens, false};
+    ij_attention *attention = net == &m->predictor ? &m->predictor_attention : &m->attention;
+    return (ij_stack_ops){&m->gemm, attention, &m->layernorm, &m->tokens, false};
 }
 
 static const float pixel_eps = 1e-3f; /* of a patch's variance; the patches of a sky have none */
@@ -26,7 +27,7 @@ ij_status ij_model_patchify(ij_model *m, const ij_device_batch *b)
                              b->index->target_rows, c->crop, c->patch, pixel_eps));
     if (!about(b, IJ_TERM_FEATURE))
         return IJ_OK;
-    return ij_patchify(&m->tokens, b->pixels, b->first, m->full_image, m->full_patch, m->scratch.wide,
+    return ij_patchify(&m->tokens, b->pixels, b->first, m->full.image, m->full.patch, m->work.patches,
                        b->images * m->patches, c->crop, c->patch);
 }
 
@@ -35,25 +36,27 @@ static ij_norm plain_norm(const ij_model *m)
     return (ij_norm){.dim = m->target.dim, .eps = m->config.model.target_eps};
 }
 
-/* The target encoder on the patches in scratch: its tokens end in scratch.norm, their means in features. With `sums`,
- * the target rows of the last blocks' results, each through a plain LayerNorm, are summed there. */
-static ij_status run_target(ij_model *m, const ij_device_batch *b, cl_mem sums)
+/* The target encoder on work.patches: its result in work.tokens, their means in features. With `sums`, the target rows
+ * of the last blocks' results, each through a plain LayerNorm, are summed in work.target_sums. */
+static ij_status run_target(ij_model *m, const ij_device_batch *b, bool sums)
 {
+    const ij_workspace *w = &m->work;
     int first = m->target.depth - m->config.target_layers;
     ij_norm plain = plain_norm(m);
     int images = b->images;
     ij_stack_ops ops = ops_of(m, &m->target);
-    ij_sequences s = {m->full_offset, images, images * m->patches};
-    TRY(ij_gemm_forward(&m->gemm, &m->target.embed, m->scratch.wide, m->infer.input, s.tokens,
-                        &(ij_tail){.add = m->position, .rows = m->full_patch}));
+    ij_sequences s = {m->full.offset, images, images * m->patches};
+    TRY(ij_gemm_forward(&m->gemm, &m->target.embed, w->patches, w->infer.input, s.tokens,
+                        &(ij_tail){.add = m->target.position, .rows = m->full.patch}));
     for (int i = 0; i < m->target.depth; i++) {
-        TRY(ij_block_infer(&ops, &m->target.blocks[i], s, &m->infer, &m->scratch));
+        TRY(ij_block_infer(&ops, &m->target.blocks[i], s, &w->infer, &w->scratch));
         if (sums && i >= first)
-            TRY((i == first ? ij_layernorm_forward : ij_layernorm_add)(
-                &m->layernorm, &plain, m->infer.input, b->list[IJ_LIST_TARGET_ROWS], sums, b->index->target_rows));
+            TRY((i == first ? ij_layernorm_forward : ij_layernorm_add)(&m->layernorm, &plain, w->infer.input,
+                                                                       b->list[IJ_LIST_TARGET_ROWS], w->target_sums,
+                                                                       b->index->target_rows));
     }
-    TRY(ij_layernorm_forward(&m->layernorm, &m->target.norm, m->infer.input, NULL, m->scratch.norm, s.tokens));
-    return ij_mean_pool(&m->tokens, m->scratch.norm, m->features, b->first, images, ij_model_side(&m->config.model), 1,
+    TRY(ij_layernorm_forward(&m->layernorm, &m->target.norm, w->infer.input, NULL, w->tokens, s.tokens));
+    return ij_mean_pool(&m->tokens, w->tokens, m->features, b->first, images, ij_model_side(&m->config.model), 1,
                         m->target.dim);
 }
 
@@ -64,14 +67,14 @@ ij_status ij_model_target(ij_model *m, const ij_device_batch *b)
     ij_norm plain = plain_norm(m);
     int layers = m->config.target_layers;
     if (layers <= 1) {
-        TRY(run_target(m, b, NULL));
-        return ij_layernorm_forward(&m->layernorm, &plain, m->scratch.norm, b->list[IJ_LIST_TARGET_ROWS],
-                                    m->target_rows, b->index->target_rows);
+        TRY(run_target(m, b, false));
+        return ij_layernorm_forward(&m->layernorm, &plain, m->work.tokens, b->list[IJ_LIST_TARGET_ROWS], m->target_rows,
+                                    b->index->target_rows);
     }
-    cl_mem sums = m->prediction; /* free until there is one, and no smaller */
-    TRY(run_target(m, b, sums));
+    TRY(run_target(m, b, true));
     plain.eps *= (float)layers * (float)layers; /* the LayerNorm of a mean is that of the sum with this eps */
-    return ij_layernorm_forward(&m->layernorm, &plain, sums, NULL, m->target_rows, b->index->target_rows);
+    return ij_layernorm_forward(&m->layernorm, &plain, m->work.target_sums, NULL, m->target_rows,
+                                b->index->target_rows);
 }
 
 /* All blocks of a net; block i's result is block i+1's input, the last's wanted rows are the tape's output. */
@@ -80,8 +83,8 @@ static ij_status run_blocks(ij_model *m, const ij_net *net, const ij_tape *tape,
     ij_stack_ops ops = ops_of(m, net);
     for (int i = 0; i < net->depth; i++) {
         bool last = i + 1 == net->depth;
-        TRY(ij_block_forward(&ops, &net->blocks[i], s, last ? wanted : (ij_wanted){0}, &tape->blocks[i], &m->scratch,
-                             last ? tape->output : tape->blocks[i + 1].input));
+        TRY(ij_block_forward(&ops, &net->blocks[i], s, last ? wanted : (ij_wanted){0}, &tape->blocks[i],
+                             &m->work.scratch, last ? tape->output : tape->blocks[i + 1].input));
     }
     return IJ_OK;
 }
@@ -106,26 +109,26 @@ static ij_wanted mask_tokens(const ij_device_batch *b)
 ij_status ij_model_predict(ij_model *m, const ij_device_batch *b)
 {
     ij_sequences s = context_sequences(m, b);
-    ij_tail at_patch = {.add = m->position, .rows = b->list[IJ_LIST_CONTEXT_PATCH]};
+    ij_tail at_patch = {.add = m->encoder.position, .rows = b->list[IJ_LIST_CONTEXT_PATCH]};
     TRY(ij_gemm_forward(&m->gemm, &m->encoder.embed, m->context_patches, m->encoder_tape.blocks[0].input, s.tokens,
                         &at_patch));
     TRY(run_blocks(m, &m->encoder, &m->encoder_tape, s, (ij_wanted){0}));
     TRY(ij_layernorm_forward(&m->layernorm, &m->encoder.norm, m->encoder_tape.output, NULL, m->context, s.tokens));
 
-    at_patch.add = m->predictor_position;
+    at_patch.add = m->predictor.position;
     TRY(ij_gemm_forward(&m->gemm, &m->predictor.embed, m->context, m->embedded, s.tokens, &at_patch));
     s = predictor_sequences(m, b);
-    TRY(ij_assemble(&m->tokens, m->embedded, m->mask_token, m->predictor_position, b->list[IJ_LIST_SOURCE],
+    TRY(ij_assemble(&m->tokens, m->embedded, m->predictor.mask_token, m->predictor.position, b->list[IJ_LIST_SOURCE],
                     m->predictor_tape.blocks[0].input, s.tokens, m->predictor.dim));
     TRY(run_blocks(m, &m->predictor, &m->predictor_tape, s, mask_tokens(b)));
     TRY(ij_layernorm_forward(&m->layernorm, &m->predictor.norm, m->predictor_tape.output, NULL, m->predictor_normed,
                              b->index->predictions));
     if (about(b, IJ_TERM_PIXEL))
-        TRY(ij_gemm_forward(&m->gemm, &m->predictor_pixels, m->predictor_normed, m->pixel_prediction,
+        TRY(ij_gemm_forward(&m->gemm, &m->predictor.pixels, m->predictor_normed, m->pixel_prediction,
                             b->index->predictions, &(ij_tail){0}));
     if (!about(b, IJ_TERM_FEATURE))
         return IJ_OK;
-    return ij_gemm_forward(&m->gemm, &m->predictor_proj, m->predictor_normed, m->prediction, b->index->predictions,
+    return ij_gemm_forward(&m->gemm, &m->predictor.features, m->predictor_normed, m->prediction, b->index->predictions,
                            &(ij_tail){0});
 }
 
@@ -164,14 +167,14 @@ ij_status ij_model_loss(ij_model *m, const ij_device_batch *b, int *partials)
     if (parts && b->first == 0)
         TRY(clear_measured(m));
     if (about(b, IJ_TERM_PIXEL))
-        TRY(ij_loss_run(&m->pixel_loss, m->pixel_prediction, m->pixel_targets, m->pixel_prediction,
-                        m->partial[IJ_TERM_PIXEL], rows, m->predictor_pixels.out, m->config.contexts, block, false,
+        TRY(ij_loss_run(&m->pixel_loss, m->pixel_prediction, m->pixel_targets, m->work.d_pixels,
+                        m->partial[IJ_TERM_PIXEL], rows, m->predictor.pixels.out, m->config.contexts, block, false,
                         weight[IJ_TERM_PIXEL] * b->share, parts, &partials[IJ_TERM_PIXEL]));
     if (regularised(b))
         TRY(run_regularisers(m, b, partials));
     if (!about(b, IJ_TERM_FEATURE))
         return IJ_OK;
-    TRY(ij_loss_run(&m->loss, m->prediction, m->target_rows, m->scratch.wide, m->partial[IJ_TERM_FEATURE], rows,
+    TRY(ij_loss_run(&m->loss, m->prediction, m->target_rows, m->work.d_prediction, m->partial[IJ_TERM_FEATURE], rows,
                     m->encoder.dim, m->config.contexts, block, m->config.loss == IJ_LOSS_SMOOTH_L1,
                     weight[IJ_TERM_FEATURE] * b->share, parts, &partials[IJ_TERM_FEATURE]));
     if (b->first + b->images < m->batch)
@@ -186,8 +189,8 @@ static ij_status tell_final(const ij_device_batch *b, int segment)
     return b->final && b->last && segment >= 0 ? b->final(b->whom, segment) : IJ_OK;
 }
 
-/* dy: the gradient of the last block's wanted rows; m->d becomes that of the first block's input. `first` is the first
- * block's segment. */
+/* dy: the gradient of the last block's wanted rows; work.d becomes that of the first block's input. `first` is the
+ * first block's segment. */
 static ij_status back_through_blocks(ij_model *m, const ij_device_batch *b, const ij_net *net, const ij_tape *tape,
                                      ij_sequences s, ij_wanted wanted, cl_mem dy, int first)
 {
@@ -196,33 +199,33 @@ static ij_status back_through_blocks(ij_model *m, const ij_device_batch *b, cons
     for (int i = net->depth - 1; i >= 0; i--) {
         bool last = i + 1 == net->depth;
         if (!last && m->config.recompute == IJ_RECOMPUTE_BLOCKS) /* the last one's is still there */
-            TRY(ij_block_again(&ops, &net->blocks[i], s, &tape->blocks[i], &m->scratch));
-        TRY(ij_block_backward(&ops, &net->blocks[i], s, last ? wanted : (ij_wanted){0}, &tape->blocks[i], &m->scratch,
-                              last ? dy : m->d, m->d));
+            TRY(ij_block_again(&ops, &net->blocks[i], s, &tape->blocks[i], &m->work.scratch));
+        TRY(ij_block_backward(&ops, &net->blocks[i], s, last ? wanted : (ij_wanted){0}, &tape->blocks[i],
+                              &m->work.scratch, last ? dy : m->work.d, m->work.d));
         TRY(tell_final(b, first + i));
     }
     return IJ_OK;
 }
 
-/* The gradient of the normed mask tokens, from those of the heads that took part, in scratch.other. */
+/* work.d_normed, from the gradients of the heads that took part. */
 static ij_status back_through_heads(ij_model *m, const ij_device_batch *b)
 {
     int n = b->index->predictions;
     bool both = about(b, IJ_TERM_PIXEL) && about(b, IJ_TERM_FEATURE);
-    cl_mem dz = m->scratch.wide, d = m->scratch.other, of_pixels = both ? m->scratch.norm : d;
+    cl_mem dz = m->work.d_prediction, d = m->work.d_normed, of_pixels = both ? m->work.d_normed_pixels : d;
     if (about(b, IJ_TERM_PIXEL)) {
-        TRY(ij_gemm_transpose_weight(&m->gemm, &m->predictor_pixels));
-        TRY(ij_gemm_backward_input(&m->gemm, &m->predictor_pixels, m->pixel_prediction, of_pixels, n, NULL));
-        TRY(ij_gemm_backward_weight(&m->gemm, &m->predictor_pixels, m->predictor_normed, m->pixel_prediction, n,
+        TRY(ij_gemm_transpose_weight(&m->gemm, &m->predictor.pixels));
+        TRY(ij_gemm_backward_input(&m->gemm, &m->predictor.pixels, m->work.d_pixels, of_pixels, n, NULL));
+        TRY(ij_gemm_backward_weight(&m->gemm, &m->predictor.pixels, m->predictor_normed, m->work.d_pixels, n,
                                     b->first > 0));
         TRY(tell_final(b, m->params.head[IJ_TERM_PIXEL]));
     }
     if (!about(b, IJ_TERM_FEATURE))
         return IJ_OK;
-    TRY(ij_gemm_transpose_weight(&m->gemm, &m->predictor_proj));
-    TRY(both ? ij_gemm_backward_input_added(&m->gemm, &m->predictor_proj, dz, d, n, of_pixels)
-             : ij_gemm_backward_input(&m->gemm, &m->predictor_proj, dz, d, n, NULL));
-    TRY(ij_gemm_backward_weight(&m->gemm, &m->predictor_proj, m->predictor_normed, dz, n, b->first > 0));
+    TRY(ij_gemm_transpose_weight(&m->gemm, &m->predictor.features));
+    TRY(both ? ij_gemm_backward_input_added(&m->gemm, &m->predictor.features, dz, d, n, of_pixels)
+             : ij_gemm_backward_input(&m->gemm, &m->predictor.features, dz, d, n, NULL));
+    TRY(ij_gemm_backward_weight(&m->gemm, &m->predictor.features, m->predictor_normed, dz, n, b->first > 0));
     return tell_final(b, m->params.head[IJ_TERM_FEATURE]);
 }
 
@@ -230,32 +233,32 @@ ij_status ij_model_backward(ij_model *m, const ij_device_batch *b)
 {
     const ij_batch_index *n = b->index;
     const int *blocks = m->params.blocks;
-    cl_mem other = m->scratch.other;
+    const ij_workspace *w = &m->work;
 
     /* Predictor: only the mask tokens' rows have a gradient above the last block. */
     TRY(back_through_heads(m, b));
-    TRY(ij_layernorm_backward(&m->layernorm, &m->predictor.norm, m->predictor_tape.output, NULL, other,
-                              m->predictor_normed, n->predictions, 0, b->first > 0));
+    TRY(ij_layernorm_backward(&m->layernorm, &m->predictor.norm, m->predictor_tape.output, NULL, w->d_normed,
+                              w->d_output, n->predictions, 0, b->first > 0));
     TRY(back_through_blocks(m, b, &m->predictor, &m->predictor_tape, predictor_sequences(m, b), mask_tokens(b),
-                            m->predictor_normed, blocks[IJ_PREDICTOR]));
-    TRY(ij_sum_rows(&m->tokens, m->d, b->list[IJ_LIST_MASK_ROWS], m->mask_token_grad, n->predictions, m->predictor.dim,
-                    b->first > 0));
-    TRY(ij_disassemble(&m->tokens, m->d, b->list[IJ_LIST_PLACE], m->embedded, n->context_tokens, m->config.targets,
+                            w->d_output, blocks[IJ_NETWORK_PREDICTOR]));
+    TRY(ij_sum_rows(&m->tokens, w->d, b->list[IJ_LIST_MASK_ROWS], m->predictor.mask_token_grad, n->predictions,
+                    m->predictor.dim, b->first > 0));
+    TRY(ij_disassemble(&m->tokens, w->d, b->list[IJ_LIST_PLACE], w->d_embedded, n->context_tokens, m->config.targets,
                        n->predictor_stride, m->predictor.dim));
 
     /* Context encoder. */
     TRY(ij_gemm_transpose_weight(&m->gemm, &m->predictor.embed));
-    TRY(ij_gemm_backward_input(&m->gemm, &m->predictor.embed, m->embedded, other, n->context_tokens, NULL));
-    TRY(ij_gemm_backward_weight(&m->gemm, &m->predictor.embed, m->context, m->embedded, n->context_tokens,
+    TRY(ij_gemm_backward_input(&m->gemm, &m->predictor.embed, w->d_embedded, w->d_context, n->context_tokens, NULL));
+    TRY(ij_gemm_backward_weight(&m->gemm, &m->predictor.embed, m->context, w->d_embedded, n->context_tokens,
                                 b->first > 0));
-    TRY(tell_final(b, blocks[IJ_PREDICTOR] - 1));
+    TRY(tell_final(b, blocks[IJ_NETWORK_PREDICTOR] - 1));
     if (regularised(b))
-        TRY(ij_regularise_spread(&m->regularise, b->list[IJ_LIST_CONTEXT_OFFSET], other));
-    TRY(ij_layernorm_backward(&m->layernorm, &m->encoder.norm, m->encoder_tape.output, NULL, other, m->d,
+        TRY(ij_regularise_spread(&m->regularise, b->list[IJ_LIST_CONTEXT_OFFSET], w->d_context));
+    TRY(ij_layernorm_backward(&m->layernorm, &m->encoder.norm, m->encoder_tape.output, NULL, w->d_context, w->d,
                               n->context_tokens, 0, b->first > 0));
-    TRY(back_through_blocks(m, b, &m->encoder, &m->encoder_tape, context_sequences(m, b), (ij_wanted){0}, m->d,
-                            blocks[IJ_ENCODER]));
-    TRY(ij_gemm_backward_weight(&m->gemm, &m->encoder.embed, m->context_patches, m->d, n->context_tokens,
+    TRY(back_through_blocks(m, b, &m->encoder, &m->encoder_tape, context_sequences(m, b), (ij_wanted){0}, w->d,
+                            blocks[IJ_NETWORK_ENCODER]));
+    TRY(ij_gemm_backward_weight(&m->gemm, &m->encoder.embed, m->context_patches, w->d, n->context_tokens,
                                 b->first > 0));
-    return tell_final(b, blocks[IJ_ENCODER] - 1);
+    return tell_final(b, blocks[IJ_NETWORK_ENCODER] - 1);
 }

@@ -11,10 +11,10 @@ ij_status ij_offload_plan(ij_offload *o, ij_device *device, const ij_segment *se
     memset(o, 0, sizeof *o);
     o->device = device;
     for (int i = 0; i < count; i++)
-        most = segments[i].floats > most ? segments[i].floats : most;
+        most = segments[i].count > most ? segments[i].count : most;
     for (int r = 0; r < IJ_OFFLOAD_ROOMS && !device->info.unified_memory; r++)
         for (int m = 0; m < 2; m++)
-            TRY(ij_plan_add(plan, "moments on their way", most * sizeof(float), CL_MEM_READ_WRITE, &o->room[r][m]));
+            TRY(ij_plan_add(plan, "moments on their way", segments->type, (int64_t)most, &o->room[r][m]));
     return IJ_OK;
 }
 
@@ -54,7 +54,7 @@ static int next(const int64_t *step, int i, int count)
 static ij_status bring(ij_offload *o, const ij_segment *s, int room)
 {
     const cl_mem home[2] = {s->moment1, s->moment2};
-    return copy(o, home, o->room[room], s->floats * sizeof(float), NULL, &o->arrived[room]);
+    return copy(o, home, o->room[room], ij_segment_bytes(s), NULL, &o->arrived[room]);
 }
 
 static ij_status update_in_room(ij_offload *o, ij_optimizer *optimizer, const ij_segment *s, const ij_adamw *a,
@@ -71,7 +71,7 @@ static ij_status update_in_room(ij_offload *o, ij_optimizer *optimizer, const ij
     ij_status status = ij_cl_check(clFlush(compute), "starting an update");
     const cl_mem home[2] = {s->moment1, s->moment2};
     if (!status)
-        status = copy(o, o->room[room], home, s->floats * sizeof(float), updated, &o->home);
+        status = copy(o, o->room[room], home, ij_segment_bytes(s), updated, &o->home);
     clReleaseEvent(updated);
     return status;
 }

@@ -2,155 +2,66 @@
 
 #include "engine/base/try.h"
 
-#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ALIGN 1024 /* floats; a multiple of every device's sub-buffer alignment */
+#define ALIGN 1024 /* elements; a multiple of every device's sub-buffer alignment */
 
 /* ---- The list of tensors, in the official order ----------------------------------------------------------------- */
 
-typedef struct listing {
-    ij_params *p;
-    ij_network network;
-    int segment;
-    bool failed;
-} listing;
-
-static ij_tensor *append(listing *l, const char *name)
+static void list_tensor(ij_params *p, const ij_layer *l, int which, int segment)
 {
-    ij_params *p = l->p;
-    if (p->count % 64 == 0) {
-        ij_tensor *longer = realloc(p->tensors, (size_t)(p->count + 64) * sizeof *longer);
-        if (!longer) {
-            l->failed = true;
-            return NULL;
-        }
-        p->tensors = longer;
-    }
+    ij_layer_tensor is = ij_layer_tensor_at(l, which);
     ij_tensor *t = &p->tensors[p->count++];
-    memset(t, 0, sizeof *t);
-    snprintf(t->name, sizeof t->name, "%s.%s", l->network == IJ_ENCODER ? "encoder" : "predictor", name);
-    t->network = l->network;
-    t->segment = l->segment;
-    return t;
+    bool matrix = l->kind == IJ_LAYER_LINEAR && !is.bias;
+    *t = (ij_tensor){.dims = is.dims,
+                     .rows = matrix ? l->out : 1,
+                     .columns = matrix ? l->in : l->out,
+                     .layout = matrix ? ij_gemm_layout(p->gemm) : IJ_LAYOUT_NONE,
+                     .decay = is.decay,
+                     .segment = segment,
+                     .type = IJ_F32};
+    snprintf(t->name, sizeof t->name, "%s.%s", ij_network_name(l->network), is.name);
+    memcpy(t->shape, is.shape, sizeof t->shape);
+    t->count = matrix ? ij_gemm_weight_floats(p->gemm, l->out, l->in) : (size_t)l->out;
 }
 
-static void vector(listing *l, const char *name, int n)
+/* Its segments follow those of the network before it. */
+static ij_status list_network(ij_params *p, const ij_model_config *m, ij_network network)
 {
-    ij_tensor *t = append(l, name);
-    if (!t)
-        return;
-    t->dims = 1;
-    t->shape[0] = n;
-    t->rows = 1;
-    t->columns = n;
-    t->layout = IJ_LAYOUT_NONE;
-    t->floats = (size_t)n;
-}
-
-static void matrix(listing *l, const char *name, int rows, int columns)
-{
-    ij_tensor *t = append(l, name);
-    if (!t)
-        return;
-    t->dims = 2;
-    t->shape[0] = t->rows = rows;
-    t->shape[1] = t->columns = columns;
-    t->layout = ij_gemm_layout(l->p->gemm);
-    t->floats = ij_gemm_weight_floats(l->p->gemm, rows, columns);
-    t->decay = true;
-}
-
-static void linear(listing *l, const char *prefix, int out, int in)
-{
-    char name[64];
-    snprintf(name, sizeof name, "%s.weight", prefix);
-    matrix(l, name, out, in);
-    snprintf(name, sizeof name, "%s.bias", prefix);
-    vector(l, name, out);
-}
-
-static void norm(listing *l, const char *prefix, int n)
-{
-    char name[64];
-    snprintf(name, sizeof name, "%s.weight", prefix);
-    vector(l, name, n);
-    snprintf(name, sizeof name, "%s.bias", prefix);
-    vector(l, name, n);
-}
-
-static void block(listing *l, const char *prefix, int index, int dim, int hidden)
-{
-    static const char *const parts[] = {"norm1", "attn.qkv", "attn.proj", "norm2", "mlp.fc1", "mlp.fc2"};
-    char name[6][48];
-    for (int i = 0; i < 6; i++)
-        snprintf(name[i], sizeof name[i], "%s.%d.%s", prefix, index, parts[i]);
-    norm(l, name[0], dim);
-    linear(l, name[1], 3 * dim, dim);
-    linear(l, name[2], dim, dim);
-    norm(l, name[3], dim);
-    linear(l, name[4], hidden, dim);
-    linear(l, name[5], dim, hidden);
-}
-
-static void list_encoder(listing *l, const ij_model_config *m)
-{
-    l->network = IJ_ENCODER;
-    int around = l->segment++;
-    l->p->blocks[IJ_ENCODER] = l->segment;
-    int first = l->p->count;
-    linear(l, "patch_embed.proj", m->dim, 3 * m->patch * m->patch);
-    for (int i = first; i < l->p->count && !l->failed; i++)
-        l->p->tensors[i].segment = around;
-    if (!l->failed) { /* a convolution's weight: [D, 3, P, P] */
-        ij_tensor *t = &l->p->tensors[first];
-        t->dims = 4;
-        t->shape[1] = 3;
-        t->shape[2] = t->shape[3] = m->patch;
+    int before = p->segment_count, room = p->count;
+    p->blocks[network] = before + 1;
+    for (ij_layer l = {.network = network}; ij_next_layer(m, &l);)
+        room += l.trained;
+    ij_tensor *longer = realloc(p->tensors, (size_t)room * sizeof *longer);
+    if (!longer)
+        return ij_fail(IJ_ENOMEM, "out of memory for the list of parameters");
+    p->tensors = longer;
+    for (ij_layer l = {.network = network}; ij_next_layer(m, &l);) {
+        int segment = before + l.segment;
+        for (int i = 0; i < l.trained; i++)
+            list_tensor(p, &l, i, segment);
+        if (segment >= p->segment_count)
+            p->segment_count = segment + 1;
+        if (m->pixel_head && l.place == IJ_AT_FEATURES)
+            p->head[IJ_TERM_FEATURE] = segment;
+        if (l.place == IJ_AT_PIXELS)
+            p->head[IJ_TERM_PIXEL] = segment;
     }
-    for (int i = 0; i < m->depth; i++, l->segment++)
-        block(l, "blocks", i, m->dim, m->hidden);
-    int end = l->segment;
-    l->segment = around;
-    norm(l, "norm", m->dim);
-    l->segment = end;
+    return IJ_OK;
 }
 
-static void list_predictor(listing *l, const ij_model_config *m)
+int ij_params_number(const ij_params *p, const ij_layer *layer)
 {
-    l->network = IJ_PREDICTOR;
-    int around = l->segment;
-    vector(l, "mask_token", m->pred_dim);
-    if (!l->failed) { /* of shape [1, 1, Dp]: not one dimension, so it decays */
-        ij_tensor *t = &l->p->tensors[l->p->count - 1];
-        t->dims = 3;
-        t->shape[0] = t->shape[1] = 1;
-        t->shape[2] = m->pred_dim;
-        t->decay = true;
-    }
-    linear(l, "predictor_embed", m->pred_dim, m->dim);
-    l->segment = l->p->blocks[IJ_PREDICTOR] = around + 1;
-    for (int i = 0; i < m->pred_depth; i++, l->segment++)
-        block(l, "predictor_blocks", i, m->pred_dim, 4 * m->pred_dim);
-    int end = l->segment;
-    l->segment = around;
-    norm(l, "predictor_norm", m->pred_dim);
-    if (m->pixel_head) /* heads that are not always trained are segments of their own */
-        l->p->head[IJ_TERM_FEATURE] = l->segment = end++;
-    linear(l, "predictor_proj", m->dim, m->pred_dim);
-    if (m->pixel_head) {
-        l->p->head[IJ_TERM_PIXEL] = l->segment = end++;
-        linear(l, "predictor_pixels", 3 * m->patch * m->patch, m->pred_dim);
-    }
-    l->segment = end;
+    return (layer->network == IJ_NETWORK_PREDICTOR ? p->encoder_count : 0) + layer->number;
 }
 
 /* ---- Memory ------------------------------------------------------------------------------------------------------ */
 
-static size_t align(size_t floats)
+static size_t align(size_t count)
 {
-    return (floats + ALIGN - 1) / ALIGN * ALIGN;
+    return (count + ALIGN - 1) / ALIGN * ALIGN;
 }
 
 /* Within each segment the decayed tensors come first. */
@@ -162,17 +73,17 @@ static void place(ij_params *p)
             ij_segment *s = &p->segments[t->segment];
             if (t->decay != (bool)decayed)
                 continue;
-            t->offset = s->floats;
-            s->floats += align(t->floats);
+            t->offset = s->count;
+            s->type = t->type;
+            s->count += align(t->count);
             if (decayed)
-                s->decayed = s->floats;
+                s->decayed = s->count;
         }
 }
 
-static ij_status plan_moment(ij_plan *plan, size_t bytes, bool offload, cl_mem *where)
+static ij_status plan_moment(ij_plan *plan, const ij_segment *s, bool offload, cl_mem *where)
 {
-    return offload ? ij_plan_add_host(plan, "moments", bytes, where)
-                   : ij_plan_add(plan, "moments", bytes, CL_MEM_READ_WRITE, where);
+    return (offload ? ij_plan_add_host : ij_plan_add)(plan, "moments", s->type, (int64_t)s->count, where);
 }
 
 ij_status ij_params_plan(ij_params *p, ij_device *device, const ij_gemm *gemm, const ij_model_config *model,
@@ -183,33 +94,30 @@ ij_status ij_params_plan(ij_params *p, ij_device *device, const ij_gemm *gemm, c
     p->gemm = gemm;
     for (int i = 0; i < IJ_TERMS; i++)
         p->head[i] = -1;
-    listing l = {.p = p};
-    list_encoder(&l, model);
+    TRY(list_network(p, model, IJ_NETWORK_ENCODER));
     p->encoder_count = p->count;
-    int encoder_segments = l.segment;
-    list_predictor(&l, model);
-    p->segment_count = l.segment;
+    int encoder_segments = p->segment_count;
+    TRY(list_network(p, model, IJ_NETWORK_PREDICTOR));
     p->segments = calloc((size_t)p->segment_count, sizeof *p->segments);
-    if (l.failed || !p->segments)
+    if (!p->segments)
         return ij_fail(IJ_ENOMEM, "out of memory for the list of parameters");
     place(p);
 
     for (int i = 0; i < p->segment_count; i++) {
         ij_segment *s = &p->segments[i];
-        size_t bytes = s->floats * sizeof(float);
-        TRY(ij_plan_add(plan, "weights", bytes, CL_MEM_READ_WRITE, &s->weight));
-        TRY(ij_plan_add(plan, "gradients", bytes, CL_MEM_READ_WRITE, &s->gradient));
-        TRY(plan_moment(plan, bytes, offload, &s->moment1));
-        TRY(plan_moment(plan, bytes, offload, &s->moment2));
+        TRY(ij_plan_add(plan, "weights", s->type, (int64_t)s->count, &s->weight));
+        TRY(ij_plan_add(plan, "gradients", s->type, (int64_t)s->count, &s->gradient));
+        TRY(plan_moment(plan, s, offload, &s->moment1));
+        TRY(plan_moment(plan, s, offload, &s->moment2));
         if (i < encoder_segments)
-            TRY(ij_plan_add(plan, "target encoder", bytes, CL_MEM_READ_WRITE, &s->target));
+            TRY(ij_plan_add(plan, "target encoder", s->type, (int64_t)s->count, &s->target));
     }
     return IJ_OK;
 }
 
 static ij_status view(cl_mem segment, const ij_tensor *t, cl_mem *where)
 {
-    cl_buffer_region region = {t->offset * sizeof(float), align(t->floats) * sizeof(float)};
+    cl_buffer_region region = {ij_dtype_size(t->type, t->offset), ij_dtype_size(t->type, align(t->count))};
     cl_int code;
     *where = clCreateSubBuffer(segment, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &code);
     if (code != CL_SUCCESS)
@@ -245,19 +153,6 @@ void ij_params_destroy(ij_params *p)
     memset(p, 0, sizeof *p);
 }
 
-const ij_tensor *ij_params_find(const ij_params *p, const char *format, ...)
-{
-    char name[128];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(name, sizeof name, format, args);
-    va_end(args);
-    for (int i = 0; i < p->count; i++)
-        if (strcmp(p->tensors[i].name, name) == 0)
-            return &p->tensors[i];
-    return NULL;
-}
-
 /* ---- To and from the host ---------------------------------------------------------------------------------------- */
 
 cl_mem ij_params_memory(const ij_params *p, int segment, ij_store store, bool target)
@@ -287,18 +182,19 @@ static void reorder(const ij_params *p, const ij_tensor *t, const float *from, f
         ij_gemm_unpack_rows(p->gemm, t->rows, t->columns, 0, t->rows, from, to);
 }
 
-int64_t ij_params_unpack_part(const ij_params *p, int index, const float *segment, int64_t from, float *values)
+int64_t ij_params_unpack_part(const ij_params *p, int index, const void *segment, int64_t from, float *values)
 {
     enum { PART = 1 << 17 };
     const ij_tensor *t = &p->tensors[index];
+    const float *at = (const float *)segment + t->offset;
     if (t->layout == IJ_LAYOUT_NONE) {
-        memcpy(values, segment + t->offset, (size_t)t->columns * sizeof *values);
+        memcpy(values, at, (size_t)t->columns * sizeof *values);
         return t->columns;
     }
     int first = (int)(from / t->columns), together = ij_gemm_rows_together(p->gemm), rows = PART / t->columns;
     rows = rows < together ? together : rows / together * together;
     rows = rows < t->rows - first ? rows : t->rows - first;
-    ij_gemm_unpack_rows(p->gemm, t->rows, t->columns, first, rows, segment + t->offset, values);
+    ij_gemm_unpack_rows(p->gemm, t->rows, t->columns, first, rows, at, values);
     return (int64_t)rows * t->columns;
 }
 
@@ -311,8 +207,8 @@ static ij_status map(ij_params *p, int index, ij_store store, bool target, cl_ma
     if (!*memory || (target && store != IJ_STORE_WEIGHT))
         return ij_fail(IJ_EINVAL, "%s has no such copy", t->name);
     cl_int code;
-    *at = clEnqueueMapBuffer(p->device->compute, *memory, CL_TRUE, how, t->offset * sizeof(float),
-                             t->floats * sizeof(float), 0, NULL, NULL, &code);
+    *at = clEnqueueMapBuffer(p->device->compute, *memory, CL_TRUE, how, ij_dtype_size(t->type, t->offset),
+                             ij_dtype_size(t->type, t->count), 0, NULL, NULL, &code);
     return ij_cl_check(code, t->name);
 }
 
@@ -336,8 +232,8 @@ ij_status ij_params_write(ij_params *p, int index, ij_store store, bool target, 
     cl_mem memory;
     float *at;
     TRY(map(p, index, store, target, CL_MAP_WRITE_INVALIDATE_REGION, &memory, &at));
-    if (t->floats > (size_t)t->rows * (size_t)t->columns) /* the last panel's padding */
-        memset(at, 0, t->floats * sizeof *at);
+    if (t->count > (size_t)t->rows * (size_t)t->columns) /* the last panel's padding */
+        memset(at, 0, t->count * sizeof *at);
     reorder(p, t, values, at, true);
     TRY(unmap(p, index, memory, at));
     return ij_cl_check(clFinish(p->device->compute), t->name); /* moments may be read by the other queue next */
@@ -345,19 +241,27 @@ ij_status ij_params_write(ij_params *p, int index, ij_store store, bool target, 
 
 /* ---- Initial weights --------------------------------------------------------------------------------------------- */
 
-ij_status ij_params_initialise(ij_params *p, const ij_drawing *how)
+static ij_status initialise(ij_params *p, const ij_layer *l, int which, const ij_drawing *how)
 {
-    ij_status status = IJ_OK;
-    for (int i = 0; i < p->count && !status; i++) {
-        const ij_tensor *t = &p->tensors[i];
-        float *values = calloc((size_t)t->rows * (size_t)t->columns, sizeof *values);
-        if (!values)
-            return ij_fail(IJ_ENOMEM, "out of memory for the initial weights of %s", t->name);
-        ij_initial_weights(t->name, i, t->rows, t->columns, t->decay, how, values);
-        status = ij_params_write(p, i, IJ_STORE_WEIGHT, false, values);
-        if (!status && t->network == IJ_ENCODER)
-            status = ij_params_write(p, i, IJ_STORE_WEIGHT, true, values);
-        free(values);
-    }
+    int number = ij_params_number(p, l) + which;
+    const ij_tensor *t = &p->tensors[number];
+    float *values = calloc((size_t)t->rows * (size_t)t->columns, sizeof *values);
+    if (!values)
+        return ij_fail(IJ_ENOMEM, "out of memory for the initial weights of %s", t->name);
+    ij_initial_weights(l, which, number, how, values);
+    ij_status status = ij_params_write(p, number, IJ_STORE_WEIGHT, false, values);
+    if (!status && l->network == IJ_NETWORK_ENCODER)
+        status = ij_params_write(p, number, IJ_STORE_WEIGHT, true, values);
+    free(values);
     return status;
+}
+
+ij_status ij_params_initialise(ij_params *p, const ij_model_config *model, const ij_drawing *how)
+{
+    static const ij_network trained[] = {IJ_NETWORK_ENCODER, IJ_NETWORK_PREDICTOR};
+    for (int n = 0; n < 2; n++)
+        for (ij_layer l = {.network = trained[n]}; ij_next_layer(model, &l);)
+            for (int i = 0; i < l.trained; i++)
+                TRY(initialise(p, &l, i, how));
+    return IJ_OK;
 }

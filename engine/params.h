@@ -1,9 +1,10 @@
-/* The parameter store: every trainable tensor by its official name, grouped into segments that AdamW passes over and
+/* The parameter store: every trainable tensor in the official order, grouped into segments that AdamW passes over and
  * that fit a device's largest allocation: one for each block, one for what lies around the blocks. */
 #ifndef IJ_PARAMS_H
 #define IJ_PARAMS_H
 
 #include "engine/initial.h"
+#include "engine/layers.h"
 #include "engine/memory.h"
 #include "engine/model_config.h"
 #include "engine/objective.h"
@@ -11,19 +12,17 @@
 #include "engine/ops/optimizer.h"
 #include "engine/store.h"
 
-typedef enum ij_network { IJ_ENCODER, IJ_PREDICTOR } ij_network;
-
 /* One tensor of encoder or predictor. The target encoder's tensors are the `target` side of the encoder's. */
 typedef struct ij_tensor {
     char name[96]; /* "encoder.blocks.0.attn.qkv.weight" */
-    ij_network network;
     int dims;
     int64_t shape[4];
     int rows, columns; /* of a weight matrix [rows, columns]; a vector has rows 1 */
     ij_layout layout;
     bool decay; /* weight decay applies */
     int segment;
-    size_t offset, floats; /* within the segment; floats includes padding */
+    ij_dtype type;        /* of its elements on the device: IJ_F32 */
+    size_t offset, count; /* elements within the segment; count includes padding */
     cl_mem weight, gradient, target;
 } ij_tensor;
 
@@ -35,7 +34,8 @@ typedef struct ij_params {
     int encoder_count; /* tensors 0 .. encoder_count-1 are the encoder's */
     ij_segment *segments;
     int segment_count;
-    int blocks[2]; /* by ij_network: segment of its first block, the others follow; the one before is what lies around
+    int blocks[2]; /* by ij_network, of encoder and predictor: segment of the first block, the others follow; the one
+                    * before is what lies around
                     */
     int head[IJ_TERMS]; /* segment of the predictor's head for a term of the loss; -1: it has none of its own */
 } ij_params;
@@ -48,8 +48,8 @@ ij_status ij_params_plan(ij_params *p, ij_device *device, const ij_gemm *gemm, c
 ij_status ij_params_views(ij_params *p);
 void ij_params_destroy(ij_params *p);
 
-/* The tensor "encoder.NAME" or "predictor.NAME"; printf style. Must exist. */
-const ij_tensor *ij_params_find(const ij_params *p, const char *format, ...) IJ_PRINTF(2, 3);
+/* The number of a layer's first tensor; its second one follows. The target encoder's layers are the encoder's. */
+int ij_params_number(const ij_params *p, const ij_layer *layer);
 
 /* Host copies in the official order [rows, columns], whatever the layout. `target` chooses the target encoder. */
 ij_status ij_params_read(ij_params *p, int index, ij_store store, bool target, float *values);
@@ -59,9 +59,9 @@ ij_status ij_params_write(ij_params *p, int index, ij_store store, bool target, 
 cl_mem ij_params_memory(const ij_params *p, int segment, ij_store store, bool target);
 /* A part of a tensor in the official order from a host copy of its segment: from element `from`, where the part before
  * ended (0 at first), some 2^17 elements or all that there are. Returns how many; `values` has room for the tensor. */
-int64_t ij_params_unpack_part(const ij_params *p, int index, const float *segment, int64_t from, float *values);
+int64_t ij_params_unpack_part(const ij_params *p, int index, const void *segment, int64_t from, float *values);
 
 /* Draws the initial weights (docs/method.md "Initial weights") and copies the encoder to the target. */
-ij_status ij_params_initialise(ij_params *p, const ij_drawing *how);
+ij_status ij_params_initialise(ij_params *p, const ij_model_config *model, const ij_drawing *how);
 
 #endif

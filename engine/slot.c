@@ -49,16 +49,16 @@ ij_status ij_slot_plan(ij_slot *s, ij_device *device, const ij_trainer_config *c
         return ij_fail(IJ_ENOMEM, "out of memory for a batch's masks");
     for (int i = 0; i < s->most_parts; i++)
         ij_batch_index_plan(&s->index[i], &s->micro);
-    size_t ints = (size_t)s->index->offset[IJ_LISTS] * sizeof(int32_t);
-    s->host_ints = calloc((size_t)s->most_parts, ints);
+    int ints = s->index->offset[IJ_LISTS];
+    s->host_ints = calloc((size_t)s->most_parts, (size_t)ints * sizeof *s->host_ints);
     if (!s->host_ints)
         return ij_fail(IJ_ENOMEM, "out of memory for a batch's lists");
     bool unified = device->info.unified_memory;
     cl_mem_flags flags = CL_MEM_READ_WRITE | (unified ? CL_MEM_ALLOC_HOST_PTR : 0);
-    TRY(ij_plan_add(plan, "batches", s->pixel_bytes, flags, &s->pixels));
+    TRY(ij_plan_add_as(plan, "batches", IJ_U8, (int64_t)s->pixel_bytes, flags, &s->pixels));
     if (!unified)
-        TRY(ij_plan_add_host(plan, "batches (pinned)", s->pixel_bytes, &s->staging));
-    return ij_plan_add(plan, "batches", ints, CL_MEM_READ_WRITE, &s->ints);
+        TRY(ij_plan_add_host(plan, "batches (pinned)", IJ_U8, (int64_t)s->pixel_bytes, &s->staging));
+    return ij_plan_add(plan, "batches", IJ_I32, ints, &s->ints);
 }
 
 ij_status ij_slot_map(ij_slot *s)

@@ -18,10 +18,10 @@ static const struct {
 
 struct ij_snapshot {
     const ij_params *params;
-    float *memory;
+    unsigned char *memory;
     uint64_t bytes;
-    float *(*at)[COPIES]; /* [segments] into memory; NULL: the segment has no such copy */
-    cl_event *copied;     /* [events] one for each copy that was taken last */
+    void *(*at)[COPIES]; /* [segments] into memory; NULL: the segment has no such copy */
+    cl_event *copied;    /* [events] one for each copy that was taken last */
     int events;
     atomic_bool given_up;
 };
@@ -29,14 +29,13 @@ struct ij_snapshot {
 /* Places every copy in memory; with memory NULL only counts. */
 static void place(ij_snapshot *s)
 {
-    uint64_t floats = 0;
+    s->bytes = 0;
     for (int i = 0; i < s->params->segment_count; i++)
         for (int k = 0; k < COPIES; k++) {
             bool there = ij_params_memory(s->params, i, copies[k].store, copies[k].target) != NULL;
-            s->at[i][k] = there && s->memory ? s->memory + floats : NULL;
-            floats += there ? s->params->segments[i].floats : 0;
+            s->at[i][k] = there && s->memory ? s->memory + s->bytes : NULL;
+            s->bytes += there ? ij_segment_bytes(&s->params->segments[i]) : 0;
         }
-    s->bytes = floats * sizeof(float);
 }
 
 ij_status ij_snapshot_create(ij_snapshot **snapshot, const ij_params *params)
@@ -105,7 +104,7 @@ uint64_t ij_snapshot_bytes(const ij_snapshot *s)
 static ij_status enqueue(ij_snapshot *s, int segment, int copy)
 {
     ij_device *device = s->params->device;
-    size_t bytes = s->params->segments[segment].floats * sizeof(float);
+    size_t bytes = ij_segment_bytes(&s->params->segments[segment]);
     cl_mem from = ij_params_memory(s->params, segment, copies[copy].store, copies[copy].target);
     cl_event copied;
     TRY(ij_cl_check(

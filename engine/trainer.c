@@ -7,7 +7,6 @@
 #include "engine/model.h"
 #include "engine/offload.h"
 #include "engine/ops/optimizer.h"
-#include "engine/position.h"
 #include "engine/slot.h"
 #include "engine/snapshot_memory.h"
 #include "engine/trainer_fit.h"
@@ -48,7 +47,6 @@ struct ij_trainer {
     int last_slot;
     ij_tensor_info *infos; /* encoder, predictor, target encoder */
     char (*names)[112];
-    float *pos_embed, *predictor_pos_embed;
 };
 
 /* ---- Failures of the device ----------------------------------------------------------------------------------------
@@ -95,7 +93,7 @@ ij_exchange_times ij_trainer_exchange(const ij_trainer *t)
 {
     ij_exchange_times times = {.exposed = t->exchange.exposed, .busy = t->exchange.busy, .steps = t->exchange.steps};
     for (int i = 0; i < t->exchange.count; i++)
-        times.bytes += t->exchange.segments[i].floats * sizeof(float);
+        times.bytes += t->exchange.segments[i].count * sizeof(float);
     return times;
 }
 
@@ -137,19 +135,6 @@ static ij_status make_infos(ij_trainer *t)
     return IJ_OK;
 }
 
-static ij_status make_positions(ij_trainer *t)
-{
-    const ij_model_config *m = &t->config.model;
-    size_t patches = (size_t)ij_model_patches(m);
-    t->pos_embed = malloc(patches * (size_t)m->dim * sizeof(float));
-    t->predictor_pos_embed = malloc(patches * (size_t)m->pred_dim * sizeof(float));
-    if (!t->pos_embed || !t->predictor_pos_embed)
-        return ij_fail(IJ_ENOMEM, "out of memory for the position tables");
-    ij_position_table(t->pos_embed, ij_model_side(m), m->dim, ij_model_position_scale(m));
-    ij_position_table(t->predictor_pos_embed, ij_model_side(m), m->pred_dim, ij_model_position_scale(m));
-    return IJ_OK;
-}
-
 static ij_status plan_clipping(ij_trainer *t)
 {
     size_t sums = 0;
@@ -157,8 +142,8 @@ static ij_status plan_clipping(ij_trainer *t)
         return IJ_OK;
     for (int i = 0; i < t->model.params.segment_count; i++)
         sums += (size_t)ij_optimizer_sums(&t->optimizer, &t->model.params.segments[i]);
-    TRY(ij_plan_add(t->plan, "scratch", sums * sizeof(float), CL_MEM_READ_WRITE, &t->optimizer.sums));
-    return ij_plan_add(t->plan, "scratch", sizeof(float), CL_MEM_READ_WRITE, &t->optimizer.clip);
+    TRY(ij_plan_add(t->plan, "scratch", IJ_F32, (int64_t)sums, &t->optimizer.sums));
+    return ij_plan_add(t->plan, "scratch", IJ_F32, 1, &t->optimizer.clip);
 }
 
 static ij_status create(ij_trainer *t)
@@ -193,8 +178,7 @@ static ij_status create(ij_trainer *t)
         TRY(ij_slot_start(&t->slots[i]));
     if (t->config.ranks)
         TRY(ij_exchange_start(&t->exchange));
-    TRY(make_infos(t));
-    return make_positions(t);
+    return make_infos(t);
 }
 
 ij_status ij_trainer_create_as(ij_trainer **trainer, ij_device *device, const ij_trainer_config *config)
@@ -236,8 +220,6 @@ void ij_trainer_destroy(ij_trainer *t)
     ij_plan_destroy(t->plan);
     free(t->infos);
     free(t->names);
-    free(t->pos_embed);
-    free(t->predictor_pos_embed);
     free(t);
 }
 
@@ -359,7 +341,7 @@ static ij_status measure(ij_trainer *t, const ij_slot *s, const int *partials, c
     const ij_batch *b = &s->batch;
     int64_t predictions = (int64_t)b->targets * b->contexts * b->images * b->target_length;
     r->elements[IJ_TERM_FEATURE] = predictions * m->encoder.dim;
-    r->elements[IJ_TERM_PIXEL] = predictions * m->predictor_pixels.out;
+    r->elements[IJ_TERM_PIXEL] = predictions * m->predictor.pixels.out;
     r->elements[IJ_TERM_VARIANCE] = r->elements[IJ_TERM_COVARIANCE] = m->encoder.dim;
     r->elements[IJ_TERM_SIGREG] = IJ_DIRECTIONS;
     r->objective = *objective;
@@ -432,7 +414,7 @@ static ij_status enqueue(ij_trainer *t, ij_slot *s, const ij_hyper *hyper)
     int partials[IJ_TERMS] = {0};
     TRY(ij_slot_upload(s));
     if (t->config.ranks) /* the segment around the encoder's blocks has the last gradient */
-        TRY(ij_exchange_begin(&t->exchange, t->step, t->model.params.blocks[IJ_ENCODER] - 1));
+        TRY(ij_exchange_begin(&t->exchange, t->step, t->model.params.blocks[IJ_NETWORK_ENCODER] - 1));
     for (int i = 0; i < s->parts; i++)
         TRY(enqueue_part(t, s, i, &objective, partials));
     TRY(update(t, hyper, &objective));
@@ -558,21 +540,9 @@ ij_status ij_trainer_take_snapshot(ij_trainer *t, ij_snapshot *snapshot)
 
 ij_status ij_trainer_make_encoder(ij_trainer *t, const ij_encoder_options *options, ij_encoder **encoder)
 {
-    const ij_net *net = &t->model.target;
-    const ij_encoder_weights weights = {net->embed, net->blocks, net->norm, t->model.position};
     *encoder = NULL;
     TRY(usable(t));
-    return ij_encoder_create_over(encoder, t->device, &t->config.model, &weights, &t->model.gemm, options);
-}
-
-const float *ij_trainer_pos_embed(const ij_trainer *t)
-{
-    return t->pos_embed;
-}
-
-const float *ij_trainer_predictor_pos_embed(const ij_trainer *t)
-{
-    return t->predictor_pos_embed;
+    return ij_encoder_create_over(encoder, t->device, &t->config.model, &t->model.target, &t->model.gemm, options);
 }
 
 /* ---- Outputs ----------------------------------------------------------------------------------------------------- */

@@ -128,10 +128,6 @@ ij_status ij_trainer_take_snapshot(ij_trainer *trainer, ij_snapshot *snapshot);
  * IJ_EINVAL, IJ_ENOMEM as ij_encoder_create. */
 ij_status ij_trainer_make_encoder(ij_trainer *trainer, const ij_encoder_options *options, ij_encoder **encoder);
 
-/* Fixed position tables, [N, D] and [N, Dp], for checkpoints. */
-const float *ij_trainer_pos_embed(const ij_trainer *trainer);
-const float *ij_trainer_predictor_pos_embed(const ij_trainer *trainer);
-
 /* ---- For tests and probes ---------------------------------------------------------------------------------------*/
 
 /* Outputs of the last step, as float32 [tokens, width] in docs/method.md's order; *tokens is set. `values` holds

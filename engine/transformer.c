@@ -2,6 +2,31 @@
 
 #include "engine/base/try.h"
 
+ij_status ij_scratch_plan(ij_plan *plan, ij_scratch *s)
+{
+    TRY(ij_plan_add(plan, "scratch", IJ_F32, 0, &s->norm));
+    TRY(ij_plan_add(plan, "scratch", IJ_F32, 0, &s->other));
+    return ij_plan_add(plan, "scratch", IJ_F32, 0, &s->wide);
+}
+
+ij_status ij_scratch_need(ij_plan *plan, const ij_scratch *s, int64_t tokens, int dim, int hidden)
+{
+    TRY(ij_plan_need(plan, &s->norm, IJ_F32, tokens * dim));
+    TRY(ij_plan_need(plan, &s->other, IJ_F32, tokens * dim));
+    return ij_plan_need(plan, &s->wide, IJ_F32, tokens * (3 * dim > hidden ? 3 * dim : hidden));
+}
+
+ij_status ij_infer_plan(ij_plan *plan, ij_scratch *s, const cl_mem *x, int64_t tokens, int dim, int hidden, int heads,
+                        ij_block_memory *m)
+{
+    TRY(ij_scratch_need(plan, s, tokens, dim, hidden));
+    TRY(ij_plan_alias(plan, x, IJ_F32, tokens * dim, &m->input));
+    TRY(ij_plan_alias(plan, &s->wide, IJ_F32, tokens * 3 * dim, &m->qkv));
+    TRY(ij_plan_alias(plan, &s->norm, IJ_F32, tokens * dim, &m->attn));
+    TRY(ij_plan_alias(plan, &s->other, IJ_F32, tokens * dim, &m->middle));
+    return ij_plan_add(plan, "scratch", IJ_F32, tokens * 2 * heads, &m->stat);
+}
+
 /* *rows: the wanted rows of x [tokens, dim], gathered in `room`, or x itself. */
 static ij_status wanted_rows(const ij_stack_ops *ops, ij_wanted wanted, cl_mem x, cl_mem room, int dim, cl_mem *rows)
 {

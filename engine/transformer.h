@@ -25,11 +25,22 @@ typedef struct ij_block_memory {
     cl_mem pre;    /* [tokens, hidden] input of GELU */
 } ij_block_memory;
 
-/* Memory that blocks hand on to one another. wide: max(3 dim, hidden) a token. */
+/* Memory that blocks hand on to one another, and between blocks to others. */
 typedef struct ij_scratch {
-    cl_mem norm, other; /* [tokens, dim] */
-    cl_mem wide;
+    cl_mem norm;  /* [tokens, dim] a LayerNorm's result; attention's wanted rows; the gradient of attention's result */
+    cl_mem other; /* [tokens, dim] the gradient of a layer's input */
+    cl_mem wide;  /* [tokens, max(3 dim, hidden)] GELU's result; its gradient, then that of queries, keys and values */
 } ij_scratch;
+
+/* Announces scratch. */
+ij_status ij_scratch_plan(ij_plan *plan, ij_scratch *scratch);
+/* It has room for so many tokens of blocks of this shape, beside what was asked for before. */
+ij_status ij_scratch_need(ij_plan *plan, const ij_scratch *scratch, int64_t tokens, int dim, int hidden);
+
+/* Announces memory for ij_block_infer, where x, which was announced, hands on the residual stream: nothing is kept, and
+ * each buffer of scratch is free again when the next but one operation needs it. */
+ij_status ij_infer_plan(ij_plan *plan, ij_scratch *scratch, const cl_mem *x, int64_t tokens, int dim, int hidden,
+                        int heads, ij_block_memory *memory);
 
 /* The operations that a stack runs with. */
 typedef struct ij_stack_ops {

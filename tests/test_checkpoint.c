@@ -2,6 +2,7 @@
  * on the default device. */
 #include "engine/checkpoint.h"
 #include "engine/files/safetensors.h"
+#include "engine/position.h"
 #include "tests/test_model_case.h"
 
 #include <setjmp.h>
@@ -314,6 +315,12 @@ static void official_names(void **state)
             fail_msg("%s is missing or of another shape", some[i].name);
         for (int d = 0; d < t->dims; d++)
             assert_int_equal(t->shape[d], some[i].shape[d]);
+    }
+    for (int i = 0; i < 3; i++) {
+        float written[16 * 16], table[16 * 16];
+        assert_int_equal(ij_safetensors_read(file, ij_safetensors_find(file, some[i].name), written), IJ_OK);
+        ij_position_table(table, 4, 16, 1);
+        assert_memory_equal(written, table, sizeof table);
     }
     /* encoder and target: 2 + 12 a block + 2; predictor: 3 + 12 a block + 4; three tables; two moments of what is
      * trained */

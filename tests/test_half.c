@@ -1,5 +1,5 @@
 /* Float32 to 16 bits: every number, every tie and both sides of it, for both kinds, and what lies beyond. */
-#include "engine/files/dtype.h"
+#include "engine/base/dtype.h"
 #include "engine/files/half.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 /* What the trainer says no to, and what happens when OpenCL does: one status and one message that helps, nothing left
  * behind, no crash. Also run under AddressSanitizer, which sees what would be left. */
-#include "engine/opencl.h"
+#include "engine/memory.h"
 
 #include "tests/opencl_spy.h"
 #include "tests/test_model_case.h"
@@ -147,6 +147,30 @@ static void plan_is_what_is_made(void **state)
     double megabytes = strtod(sum + strlen("sum"), NULL);
     assert_true(fabs(megabytes - (double)ij_trainer_device_bytes(t) / 1048576.0) <= 0.06);
     ij_trainer_destroy(t);
+}
+
+/* One buffer for several uses, as large as the largest of them. */
+static void handed_on(void **state)
+{
+    (void)state;
+    ij_plan *plan;
+    cl_mem own, first, second, stranger = NULL;
+    size_t bytes;
+    int buffers = spy_count(SPY_CREATE_BUFFER);
+    case_ok(ij_plan_create(&plan));
+    case_ok(ij_plan_add(plan, "scratch", IJ_F32, 2, &own));
+    case_ok(ij_plan_alias(plan, &own, IJ_U8, 33, &first));
+    case_ok(ij_plan_alias(plan, &first, IJ_I32, 5, &second));
+    assert_int_equal(ij_plan_alias(plan, &stranger, IJ_F32, 1, &second), IJ_EINVAL);
+    assert_int_equal(ij_plan_bytes(plan), 36);
+    case_ok(ij_plan_commit(plan, case_device()));
+    assert_int_equal(spy_count(SPY_CREATE_BUFFER), buffers + 1);
+    assert_non_null(own);
+    assert_ptr_equal(first, own);
+    assert_ptr_equal(second, own);
+    assert_int_equal(clGetMemObjectInfo(own, CL_MEM_SIZE, sizeof bytes, &bytes, NULL), CL_SUCCESS);
+    assert_int_equal(bytes, 36);
+    ij_plan_destroy(plan);
 }
 
 /* Objects of OpenCL that were made and not yet given back; calls that failed made none. */
@@ -310,15 +334,11 @@ int main(void)
 {
     if (!case_device())
         return CASE_NO_DEVICE;
-    const struct CMUnitTest tests[] = {cmocka_unit_test(contradictions),
-                                       cmocka_unit_test(memory_switch),
-                                       cmocka_unit_test(too_large),
-                                       cmocka_unit_test(plan_is_what_is_made),
-                                       cmocka_unit_test(everything_is_given_back),
-                                       cmocka_unit_test(creation),
-                                       cmocka_unit_test(steps),
-                                       cmocka_unit_test(misuse),
-                                       cmocka_unit_test(bad_batch)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(contradictions), cmocka_unit_test(memory_switch),
+                                       cmocka_unit_test(too_large),      cmocka_unit_test(plan_is_what_is_made),
+                                       cmocka_unit_test(handed_on),      cmocka_unit_test(everything_is_given_back),
+                                       cmocka_unit_test(creation),       cmocka_unit_test(steps),
+                                       cmocka_unit_test(misuse),         cmocka_unit_test(bad_batch)};
     int failed = cmocka_run_group_tests_name("errors", tests, NULL, NULL);
     case_close();
     return failed;

@@ -3,7 +3,6 @@
 #include "tests/test_model_case.h"
 
 #include "engine/base/random.h"
-#include "engine/position.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -368,19 +367,6 @@ static void seeds(void **state)
     ij_trainer_destroy(other);
 }
 
-static void positions(void **state)
-{
-    (void)state;
-    ij_trainer_config config = case_config();
-    ij_trainer *t = case_trainer(&config);
-    static float table[9 * 32];
-    ij_position_table(table, 3, 16, 1);
-    assert_memory_equal(ij_trainer_pos_embed(t), table, 9 * 16 * sizeof *table);
-    ij_position_table(table, 3, 32, 1);
-    assert_memory_equal(ij_trainer_predictor_pos_embed(t), table, sizeof table);
-    ij_trainer_destroy(t);
-}
-
 /* ---- Weight decay ------------------------------------------------------------------------------------------------ */
 
 /* After one step with decay and one without, everything differs by lr wd w, or not at all: biases, gains. */
@@ -418,11 +404,11 @@ int main(void)
 {
     if (!case_device())
         return CASE_NO_DEVICE;
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(official_names),   cmocka_unit_test(copies_own),    cmocka_unit_test(copies_clblast),
-        cmocka_unit_test(order_own),        cmocka_unit_test(order_clblast), cmocka_unit_test(initial_weights),
-        cmocka_unit_test(rescale_residual), cmocka_unit_test(seeds),         cmocka_unit_test(xavier),
-        cmocka_unit_test(positions),        cmocka_unit_test(what_decays)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(official_names),   cmocka_unit_test(copies_own),
+                                       cmocka_unit_test(copies_clblast),   cmocka_unit_test(order_own),
+                                       cmocka_unit_test(order_clblast),    cmocka_unit_test(initial_weights),
+                                       cmocka_unit_test(rescale_residual), cmocka_unit_test(seeds),
+                                       cmocka_unit_test(xavier),           cmocka_unit_test(what_decays)};
     int failed = cmocka_run_group_tests_name("parameters", tests, NULL, NULL);
     case_close();
     return failed;

@@ -47,8 +47,8 @@ static void make_arrays(check *c, arrays *a, int count, int decayed, bool with_t
     a->m_mem = check_changing(c, a->m, bytes);
     a->v_mem = check_changing(c, a->v, bytes);
     a->target_mem = with_target ? check_changing(c, a->target, bytes) : NULL;
-    a->segment =
-        (ij_segment){a->w_mem, check_input(c, a->g, bytes), a->m_mem, a->v_mem, a->target_mem, n, (size_t)decayed};
+    a->segment = (ij_segment){a->w_mem,       check_input(c, a->g, bytes), a->m_mem, a->v_mem, a->target_mem, IJ_F32, n,
+                              (size_t)decayed};
 }
 
 static double *widen(check *c, const float *x, size_t n)

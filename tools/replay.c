@@ -2,6 +2,7 @@
  * relative error |a - b| / |b| and where it is. Trains nothing else and writes nothing. */
 #include "engine/device.h"
 #include "engine/ops/implementations.h"
+#include "engine/position.h"
 #include "engine/trainer.h"
 #include "tools/golden.h"
 
@@ -258,16 +259,15 @@ static ij_status compare_tables(replay *r)
     const ij_model_config *m = &r->golden.config.model;
     const struct {
         const char *name;
-        const float *values;
         int width;
-    } tables[] = {{"fixed.pos_embed", ij_trainer_pos_embed(r->trainer), m->dim},
-                  {"fixed.predictor_pos_embed", ij_trainer_predictor_pos_embed(r->trainer), m->pred_dim}};
+    } tables[] = {{"fixed.pos_embed", m->dim}, {"fixed.predictor_pos_embed", m->pred_dim}};
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
         int64_t elements = (int64_t)ij_model_patches(m) * tables[i].width;
         ij_status status = golden_floats(&r->golden, "", tables[i].name, elements, r->expected);
         if (status)
             return status;
-        note(&r->groups[TABLES], tables[i].name, relative_error(tables[i].values, r->expected, elements));
+        ij_position_table(r->values, ij_model_side(m), tables[i].width, ij_model_position_scale(m));
+        note(&r->groups[TABLES], tables[i].name, relative_error(r->values, r->expected, elements));
     }
     return IJ_OK;
 }

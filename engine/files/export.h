@@ -6,12 +6,10 @@
 
 #include "engine/base/error.h"
 #include "engine/files/model_file.h"
+#include "engine/layers.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-typedef enum ij_network { IJ_NETWORK_ENCODER, IJ_NETWORK_PREDICTOR, IJ_NETWORK_TARGET } ij_network;
-enum { IJ_NETWORKS = 3 };
 
 /* Writes the folder `path`, which does not exist or is empty: config.json, model.safetensors, preprocessor_config.json
  * and a model card, README.md. `network`: IJ_NETWORK_TARGET or IJ_NETWORK_ENCODER; `dtype`: IJ_F32, IJ_F16 or IJ_BF16.

@@ -14,55 +14,40 @@
 /* ---- Tensors
  * ---------------------------------------------------------------------------------------------------------- */
 
-/* What stands before .weight or .bias there and here; within a block in the second list. */
-typedef struct translation {
-    const char *ours, *theirs;
-} translation;
-static const translation outside[] = {
-    {"patch_embed.proj", "embeddings.patch_embeddings.projection"}, {"norm", "layernorm"}, {NULL, NULL}};
-static const translation inside[] = {{"norm1", "layernorm_before"}, {"attn.proj", "attention.output.dense"},
-                                     {"norm2", "layernorm_after"},  {"mlp.fc1", "intermediate.dense"},
-                                     {"mlp.fc2", "output.dense"},   {NULL, NULL}};
+/* What stands before .weight or .bias there, within a block behind its number. */
+static const char *const theirs[IJ_PLACES] = {[IJ_AT_EMBED] = "embeddings.patch_embeddings.projection",
+                                              [IJ_AT_NORM1] = "layernorm_before",
+                                              [IJ_AT_PROJ] = "attention.output.dense",
+                                              [IJ_AT_NORM2] = "layernorm_after",
+                                              [IJ_AT_FC1] = "intermediate.dense",
+                                              [IJ_AT_FC2] = "output.dense",
+                                              [IJ_AT_NORM] = "layernorm"};
 static const char *const projections[] = {"query", "key", "value"};
 
-/* The name there of `stem`; NULL where the list has none. */
-static const char *translate(const translation *list, const char *stem, size_t length)
-{
-    for (; list->ours; list++)
-        if (strlen(list->ours) == length && !strncmp(list->ours, stem, length))
-            return list->theirs;
-    return NULL;
-}
-
 /* Appends a tensor under its name there, or the three tensors that it is there. */
-static ij_status append(ij_export_list *list, ij_network network, const ij_official_tensor *tensor)
+static ij_status append(ij_export_list *list, ij_network network, const ij_layer_tensor *tensor)
 {
     char source[IJ_EXPORT_NAME], block[32] = "", name[IJ_EXPORT_NAME];
+    const char *kind = tensor->bias ? "bias" : "weight";
     snprintf(source, sizeof source, "%s.%s", ij_network_name(network), tensor->name);
     if (tensor->table)
         return ij_export_append(list, "embeddings.position_embeddings", tensor, source, 0, 1);
-    int number, used = 0;
-    if (sscanf(tensor->name, "blocks.%d.%n", &number, &used) == 1)
-        snprintf(block, sizeof block, "encoder.layer.%d.", number);
-    const char *stem = tensor->name + used, *kind = strrchr(stem, '.');
-    size_t length = (size_t)(kind - stem);
-    if (length == strlen("attn.qkv") && !strncmp(stem, "attn.qkv", length)) {
+    if (tensor->block >= 0)
+        snprintf(block, sizeof block, "encoder.layer.%d.", tensor->block);
+    if (tensor->place == IJ_AT_QKV) {
         for (int part = 0; part < 3; part++) {
-            snprintf(name, sizeof name, "%sattention.attention.%s%s", block, projections[part], kind);
+            snprintf(name, sizeof name, "%sattention.attention.%s.%s", block, projections[part], kind);
             TRY(ij_export_append(list, name, tensor, source, part, 3));
         }
         return IJ_OK;
     }
-    const char *theirs = translate(used ? inside : outside, stem, length);
-    if (!theirs)
-        return ij_fail(IJ_EINVAL, "transformers has no name for %s", tensor->name);
-    snprintf(name, sizeof name, "%s%s%s", block, theirs, kind);
+    snprintf(name, sizeof name, "%s%s.%s", block, theirs[tensor->place], kind);
     return ij_export_append(list, name, tensor, source, 0, 1);
 }
 
 static ij_status append_encoder(ij_export_list *list, ij_network network)
 {
-    ij_official_tensor *tensors;
+    ij_layer_tensor *tensors;
     int count;
     TRY(ij_export_network(list->file, network, false, &tensors, &count));
     ij_status status = IJ_OK;

@@ -17,7 +17,7 @@
 /* A parameter of the optimiser. */
 typedef struct parameter {
     ij_network network;
-    ij_official_tensor tensor;
+    ij_layer_tensor tensor;
 } parameter;
 
 typedef struct official {
@@ -71,7 +71,7 @@ static void put_rebuild(ij_pickler *p, int number, int dims, const int64_t *shap
 }
 
 /* The tensor `source` of the file, which is what `tensor` says. */
-static ij_status put_tensor(official *o, const ij_official_tensor *tensor, const char *source)
+static ij_status put_tensor(official *o, const ij_layer_tensor *tensor, const char *source)
 {
     put_rebuild(&o->pickle, o->storages.count, tensor->dims, tensor->shape, ij_export_elements(tensor));
     return ij_export_append(&o->storages, tensor->name, tensor, source, 0, 1);
@@ -80,7 +80,7 @@ static ij_status put_tensor(official *o, const ij_official_tensor *tensor, const
 /* The count of steps, a scalar, which no file has as a tensor. Each parameter gets its own: PyTorch counts in place. */
 static ij_status put_steps(official *o)
 {
-    return put_tensor(o, &(ij_official_tensor){.dims = 0}, NULL);
+    return put_tensor(o, &(ij_layer_tensor){.dims = 0}, NULL);
 }
 
 /* ---- The networks
@@ -98,7 +98,7 @@ static ij_network source_of(const official *o, ij_network network)
 
 static ij_status put_network(official *o, ij_network network)
 {
-    ij_official_tensor *tensors;
+    ij_layer_tensor *tensors;
     int count;
     TRY(ij_export_network(o->storages.file, network, false, &tensors, &count));
     ij_pickler_text(&o->pickle, ij_network_name(network));
@@ -127,7 +127,7 @@ enum { N_GROUPS = 4 };
 static ij_status list_parameters(official *o, int ends[N_GROUPS])
 {
     static const ij_network networks[] = {IJ_NETWORK_ENCODER, IJ_NETWORK_PREDICTOR};
-    ij_official_tensor *tensors[2] = {NULL, NULL};
+    ij_layer_tensor *tensors[2] = {NULL, NULL};
     int counts[2] = {0, 0};
     ij_status status = IJ_OK;
     for (int n = 0; n < 2 && !status; n++)

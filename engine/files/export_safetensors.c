@@ -11,7 +11,7 @@
 
 static ij_status append_network(ij_export_list *list, ij_network network)
 {
-    ij_official_tensor *tensors;
+    ij_layer_tensor *tensors;
     int count;
     TRY(ij_export_network(list->file, network, true, &tensors, &count));
     ij_status status = IJ_OK;

@@ -11,13 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *ij_network_name(ij_network network)
-{
-    static const char *const names[IJ_NETWORKS] = {
-        [IJ_NETWORK_ENCODER] = "encoder", [IJ_NETWORK_PREDICTOR] = "predictor", [IJ_NETWORK_TARGET] = "target_encoder"};
-    return names[network];
-}
-
 bool ij_export_holds(const ij_model_file *file, ij_network network)
 {
     const ij_model_file_info *info = ij_model_file_describe(file);
@@ -26,13 +19,12 @@ bool ij_export_holds(const ij_model_file *file, ij_network network)
                                              : info->target_encoder;
 }
 
-ij_status ij_export_network(const ij_model_file *file, ij_network network, bool pixel_head,
-                            ij_official_tensor **tensors, int *count)
+ij_status ij_export_network(const ij_model_file *file, ij_network network, bool pixel_head, ij_layer_tensor **tensors,
+                            int *count)
 {
     ij_model_config model = ij_model_file_describe(file)->model;
     model.pixel_head = model.pixel_head && pixel_head;
-    return network == IJ_NETWORK_PREDICTOR ? ij_official_predictor(&model, tensors, count)
-                                           : ij_official_encoder(&model, tensors, count);
+    return ij_network_tensors(&model, network, tensors, count);
 }
 
 /* ---- The list -------------------------------------------------------------------------------------------------------
@@ -51,7 +43,7 @@ static ij_status make_room(ij_export_list *list)
     return IJ_OK;
 }
 
-ij_status ij_export_append(ij_export_list *list, const char *name, const ij_official_tensor *tensor, const char *source,
+ij_status ij_export_append(ij_export_list *list, const char *name, const ij_layer_tensor *tensor, const char *source,
                            int part, int parts)
 {
     const ij_model_tensor *found = source ? ij_model_file_find(list->file, source) : NULL;
@@ -74,7 +66,7 @@ void ij_export_list_free(ij_export_list *list)
 /* ---- A tensor in memory ---------------------------------------------------------------------------------------------
  */
 
-int64_t ij_export_elements(const ij_official_tensor *tensor)
+int64_t ij_export_elements(const ij_layer_tensor *tensor)
 {
     int64_t elements = 1;
     for (int i = 0; i < tensor->dims; i++)

@@ -5,7 +5,7 @@
 
 #include "engine/files/export.h"
 #include "engine/files/model_file.h"
-#include "engine/files/official_names.h"
+#include "engine/layers.h"
 
 #include <stdint.h>
 
@@ -13,7 +13,7 @@ enum { IJ_EXPORT_NAME = 128 };
 
 typedef struct ij_export_item {
     char name[IJ_EXPORT_NAME];     /* in the file that is written */
-    ij_official_tensor tensor;     /* what it is, whole ... */
+    ij_layer_tensor tensor;        /* what it is, whole ... */
     const ij_model_tensor *source; /* ... and where it is; NULL: not in the file */
     int part, parts;               /* what is written of it: one of equal parts along the first dimension */
 } ij_export_item;
@@ -24,21 +24,19 @@ typedef struct ij_export_list {
     int count, room;
 } ij_export_list;
 
-/* "encoder", "predictor", "target_encoder": what official names begin with, with a dot behind. */
-const char *ij_network_name(ij_network network);
 bool ij_export_holds(const ij_model_file *file, ij_network network);
 
 /* The tensors of a network in the official order; malloc'ed. `pixel_head`: also this one, which only we know. */
-ij_status ij_export_network(const ij_model_file *file, ij_network network, bool pixel_head,
-                            ij_official_tensor **tensors, int *count);
+ij_status ij_export_network(const ij_model_file *file, ij_network network, bool pixel_head, ij_layer_tensor **tensors,
+                            int *count);
 
 /* Appends part `part` of `parts` of the file's tensor `source`, which is what `tensor` says. IJ_EFORMAT where the file
  * has none, unless it is a position table. NULL: the caller makes the tensor. */
-ij_status ij_export_append(ij_export_list *list, const char *name, const ij_official_tensor *tensor, const char *source,
+ij_status ij_export_append(ij_export_list *list, const char *name, const ij_layer_tensor *tensor, const char *source,
                            int part, int parts);
 void ij_export_list_free(ij_export_list *list);
 
-int64_t ij_export_elements(const ij_official_tensor *tensor);
+int64_t ij_export_elements(const ij_layer_tensor *tensor);
 /* Room for the largest tensor of the list; malloc'ed. */
 ij_status ij_export_buffer(const ij_export_list *list, float **values);
 /* Reads, or makes, the whole tensor of which the item is a part. */

@@ -3,8 +3,8 @@
 #ifndef IJ_FILE_READ_H
 #define IJ_FILE_READ_H
 
+#include "engine/base/dtype.h"
 #include "engine/base/error.h"
-#include "engine/files/dtype.h"
 
 #include <stddef.h>
 #include <stdint.h>

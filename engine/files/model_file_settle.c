@@ -1,7 +1,7 @@
 /* From offered tensors to a model: the shape of the networks by names and shapes, compared with what the file says;
  * each network whole or the file is refused; the official order. Reads no data. */
 #include "engine/files/model_file_kind.h"
-#include "engine/files/official_names.h"
+#include "engine/layers.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -217,7 +217,7 @@ static void print_shape(char *text, size_t room, int dims, const int64_t *shape)
 }
 
 /* `item` is what `want` says. */
-static ij_status check(const ij_model_file *file, const ij_model_item *item, const ij_official_tensor *want)
+static ij_status check(const ij_model_file *file, const ij_model_item *item, const ij_layer_tensor *want)
 {
     const ij_model_tensor *have = &item->tensor;
     bool same = have->dims == want->dims;
@@ -237,7 +237,7 @@ static ij_status check(const ij_model_file *file, const ij_model_item *item, con
 }
 
 /* Moves the tensors of a list, all of which must be there (tables may be missing), or moments (tables have none). */
-static ij_status take(order *o, const char *store, const char *network, const ij_official_tensor *list, int count)
+static ij_status take(order *o, const char *store, const char *network, const ij_layer_tensor *list, int count)
 {
     for (int i = 0; i < count; i++) {
         if (*store && list[i].table)
@@ -258,11 +258,10 @@ static ij_status take(order *o, const char *store, const char *network, const ij
 
 static ij_status take_network(order *o, const char *store, const char *network)
 {
-    const ij_model_config *m = &o->file->info.model;
-    ij_official_tensor *list = NULL;
+    ij_layer_tensor *list = NULL;
     int count = 0;
-    ij_status status =
-        network == predictor ? ij_official_predictor(m, &list, &count) : ij_official_encoder(m, &list, &count);
+    ij_status status = ij_network_tensors(
+        &o->file->info.model, network == predictor ? IJ_NETWORK_PREDICTOR : IJ_NETWORK_ENCODER, &list, &count);
     if (!status)
         status = take(o, store, network, list, count);
     free(list);

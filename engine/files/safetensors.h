@@ -3,8 +3,8 @@
 #ifndef IJ_SAFETENSORS_H
 #define IJ_SAFETENSORS_H
 
+#include "engine/base/dtype.h"
 #include "engine/base/error.h"
-#include "engine/files/dtype.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -5,8 +5,8 @@
 #ifndef IJ_TORCH_PICKLE_H
 #define IJ_TORCH_PICKLE_H
 
+#include "engine/base/dtype.h"
 #include "engine/base/error.h"
-#include "engine/files/dtype.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -41,12 +41,12 @@ static int floats_a_sum(const ij_optimizer *o)
 
 int ij_optimizer_sums(const ij_optimizer *o, const ij_segment *s)
 {
-    return ij_ceil_div((int64_t)s->floats, floats_a_sum(o));
+    return ij_ceil_div((int64_t)s->count, floats_a_sum(o));
 }
 
 ij_status ij_optimizer_square(ij_optimizer *o, const ij_segment *s, int *sums)
 {
-    cl_int at = *sums, count = (cl_int)s->floats, each = floats_a_sum(o);
+    cl_int at = *sums, count = (cl_int)s->count, each = floats_a_sum(o);
     ij_grid grid = grid_of(o, count, each);
     grid.bytes = 4.0 * count;
     *sums += ij_optimizer_sums(o, s);
@@ -70,7 +70,7 @@ static cl_float2 with_rest(double x)
 
 ij_status ij_optimizer_step(ij_optimizer *o, const ij_segment *s, const ij_adamw *a)
 {
-    cl_int with_target = s->target != NULL, count = (cl_int)s->floats, decayed = (cl_int)s->decayed;
+    cl_int with_target = s->target != NULL, count = (cl_int)s->count, decayed = (cl_int)s->decayed;
     int items = ij_rows_items(o->device);
     cl_int each = items == 1 ? 8192 : 16 * items; /* GPU: four rounds of a float4 for each work-item */
     cl_float lr = (cl_float)a->lr, keep = (cl_float)(1.0 - a->lr * a->wd), eps = (cl_float)a->eps;

@@ -3,6 +3,7 @@
 #ifndef IJ_OPS_OPTIMIZER_H
 #define IJ_OPS_OPTIMIZER_H
 
+#include "engine/base/dtype.h"
 #include "engine/opencl.h"
 
 #include <stdbool.h>
@@ -22,12 +23,19 @@ typedef struct ij_adamw {
     bool clipped; /* by the last ij_optimizer_clip */
 } ij_adamw;
 
-/* Parallel arrays of `floats` floats, a multiple of 16; the first `decayed`, also one, get weight decay. What is
+/* Parallel arrays of `count` elements, a multiple of 16; the first `decayed`, also one, get weight decay. What is
  * padding among them has a gradient of 0. target NULL: no EMA. */
 typedef struct ij_segment {
     cl_mem weight, gradient, moment1, moment2, target;
-    size_t floats, decayed;
+    ij_dtype type; /* IJ_F32 */
+    size_t count, decayed;
 } ij_segment;
+
+/* Of one of the arrays. */
+static inline size_t ij_segment_bytes(const ij_segment *s)
+{
+    return ij_dtype_size(s->type, s->count);
+}
 
 ij_status ij_optimizer_create(ij_optimizer *o, ij_device *device);
 void ij_optimizer_destroy(ij_optimizer *o);

@@ -41,7 +41,7 @@ ij_status ij_regularise_plan(ij_regularise *r, ij_plan *plan)
                {rows * IJ_DIRECTIONS, &r->projected},
                {rows * IJ_DIRECTIONS, &r->slope}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        TRY(ij_plan_add(plan, "scratch", all[i].floats * sizeof(float), CL_MEM_READ_WRITE, all[i].memory));
+        TRY(ij_plan_add(plan, "scratch", IJ_F32, (int64_t)all[i].floats, all[i].memory));
     return IJ_OK;
 }
 

@@ -44,11 +44,6 @@ static void query_row(const void *source, int64_t row, float *to)
 
 /* ---- On the device ---------------------------------------------------------------------------------------------- */
 
-static ij_status plan_floats(search *s, const char *group, int64_t floats, cl_mem *where)
-{
-    return ij_plan_add(s->plan, group, (uint64_t)floats * sizeof(float), CL_MEM_READ_WRITE, where);
-}
-
 static ij_status plan(search *s)
 {
     int D = s->train->width;
@@ -59,15 +54,17 @@ static ij_status plan(search *s)
         return ij_fail(IJ_ENOMEM, "no host memory for a list of neighbours");
     s->index = s->value + tiles;
     for (int i = 0; i < s->x.count; i++) {
-        TRY(plan_floats(s, "neighbours", (int64_t)s->x.each * s->k, &s->value[i]));
-        TRY(plan_floats(s, "neighbours", (int64_t)s->x.each * s->k, &s->index[i]));
+        TRY(ij_plan_add(s->plan, "neighbours", IJ_F32, (int64_t)s->x.each * s->k, &s->value[i]));
+        TRY(ij_plan_add(s->plan, "neighbours", IJ_I32, (int64_t)s->x.each * s->k, &s->index[i]));
     }
     s->l = (ij_linear){.in = D, .out = s->vectors};
-    TRY(plan_floats(s, "neighbours", (int64_t)ij_gemm_weight_floats(&s->gemm, s->vectors, D), &s->l.weight));
-    TRY(plan_floats(s, "neighbours", ij_ceil_div(s->vectors, PADDING) * PADDING, &s->l.bias)); /* stays zero */
-    TRY(plan_floats(s, "neighbours", (int64_t)s->x.each * s->vectors, &s->similarity));
+    TRY(ij_plan_add(s->plan, "neighbours", IJ_F32, (int64_t)ij_gemm_weight_floats(&s->gemm, s->vectors, D),
+                    &s->l.weight));
+    int bias = ij_ceil_div(s->vectors, PADDING) * PADDING; /* stays zero */
+    TRY(ij_plan_add(s->plan, "neighbours", IJ_F32, bias, &s->l.bias));
+    TRY(ij_plan_add(s->plan, "neighbours", IJ_F32, (int64_t)s->x.each * s->vectors, &s->similarity));
     size_t products = ij_gemm_scratch(&s->gemm, s->x.each, s->vectors, D);
-    return products ? ij_plan_add(s->plan, "scratch", products, CL_MEM_READ_WRITE, &s->gemm.scratch) : IJ_OK;
+    return products ? ij_plan_add(s->plan, "scratch", IJ_U8, (int64_t)products, &s->gemm.scratch) : IJ_OK;
 }
 
 static ij_status prepare(search *s)

@@ -10,11 +10,6 @@ enum { PADDING = 1024 }; /* kernels read biases a register tile at a time */
 
 /* ---- Memory ----------------------------------------------------------------------------------------------------- */
 
-static ij_status plan_floats(ij_samples *s, const char *group, int64_t floats, cl_mem *where)
-{
-    return ij_plan_add(s->plan, group, (uint64_t)floats * sizeof(float), CL_MEM_READ_WRITE, where);
-}
-
 static size_t weight_floats(const ij_samples *s, int outputs)
 {
     return ij_gemm_weight_floats(&s->gemm, outputs, s->data->width);
@@ -22,8 +17,8 @@ static size_t weight_floats(const ij_samples *s, int outputs)
 
 static ij_status plan_layer(ij_samples *s, int out, int in, cl_mem *matrix, cl_mem *vector)
 {
-    TRY(plan_floats(s, "probe's weights", (int64_t)ij_gemm_weight_floats(&s->gemm, out, in), matrix));
-    return plan_floats(s, "probe's weights", ij_ceil_div(out, PADDING) * PADDING, vector);
+    TRY(ij_plan_add(s->plan, "probe's weights", IJ_F32, (int64_t)ij_gemm_weight_floats(&s->gemm, out, in), matrix));
+    return ij_plan_add(s->plan, "probe's weights", IJ_F32, ij_ceil_div(out, PADDING) * PADDING, vector);
 }
 
 static ij_status plan_scratch(ij_samples *s, int each, int rank)
@@ -34,7 +29,7 @@ static ij_status plan_scratch(ij_samples *s, int each, int rank)
         size_t these = ij_gemm_scratch(&s->gemm, each, outputs, D);
         most = these > most ? these : most;
     }
-    return most ? ij_plan_add(s->plan, "scratch", most, CL_MEM_READ_WRITE, &s->gemm.scratch) : IJ_OK;
+    return most ? ij_plan_add(s->plan, "scratch", IJ_U8, (int64_t)most, &s->gemm.scratch) : IJ_OK;
 }
 
 /* Rows of a tile: what its features and logits take stays within 64 MiB each, or within one row. */
@@ -54,14 +49,14 @@ static ij_status plan(ij_samples *s, int rank)
     if (!(s->label = calloc((size_t)s->x.count, sizeof *s->label)))
         return ij_fail(IJ_ENOMEM, "no host memory for a list of labels");
     for (int i = 0; i < s->x.count; i++)
-        TRY(plan_floats(s, "features", each, &s->label[i]));
+        TRY(ij_plan_add(s->plan, "features", IJ_I32, each, &s->label[i]));
     TRY(plan_layer(s, s->most, D, &s->l.weight, &s->l.bias));
     TRY(plan_layer(s, s->most, D, &s->l.weight_grad, &s->l.bias_grad));
     TRY(plan_layer(s, s->most, D, &s->part.weight_grad, &s->part.bias_grad));
-    TRY(plan_floats(s, "probe's logits", (int64_t)each * s->most, &s->d));
+    TRY(ij_plan_add(s->plan, "probe's logits", IJ_F32, (int64_t)each * s->most, &s->d));
     if (rank < D) {
         TRY(plan_layer(s, D, rank, &s->up.weight, &s->up.bias)); /* whose bias stays zero */
-        TRY(plan_floats(s, "features", (int64_t)each * D, &s->spare));
+        TRY(ij_plan_add(s->plan, "features", IJ_F32, (int64_t)each * D, &s->spare));
     }
     TRY(plan_scratch(s, each, rank));
     s->logits = malloc((size_t)each * (size_t)s->most * sizeof *s->logits);

@@ -12,8 +12,7 @@ ij_status ij_tiles_plan(ij_tiles *t, ij_plan *plan, int64_t rows, int width, int
         return ij_fail(IJ_ENOMEM, "no host memory for a list of features");
     ij_status status = IJ_OK;
     for (int i = 0; i < t->count && !status; i++)
-        status = ij_plan_add(plan, "features", (uint64_t)each * (uint64_t)width * sizeof(float), CL_MEM_READ_WRITE,
-                             &t->tile[i]);
+        status = ij_plan_add(plan, "features", IJ_F32, (int64_t)each * width, &t->tile[i]);
     return status;
 }
 

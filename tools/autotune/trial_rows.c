@@ -147,7 +147,7 @@ static ij_status check_adamw(pass *p, float *values[ARRAYS], double *want[ARRAYS
     trial *t = p->trial;
     ij_segment *s = &p->segment;
     cl_mem *memory[ARRAYS] = {&s->weight, &s->gradient, &s->moment1, &s->moment2, &s->target};
-    s->floats = FLOATS;
+    s->count = FLOATS;
     s->decayed = DECAYED;
     for (int i = 0; i < ARRAYS; i++) {
         values[i] = trial_normals(t, FLOATS);
@@ -192,9 +192,9 @@ static ij_status prepare(pass *p, const tune_use *use)
     if (p->adamw) {
         ij_segment *s = &p->segment;
         cl_mem *memory[ARRAYS] = {&s->weight, &s->gradient, &s->moment1, &s->moment2, &s->target};
-        s->floats = s->decayed = (size_t)(use->what.shape[0] + 15) / 16 * 16;
+        s->count = s->decayed = (size_t)(use->what.shape[0] + 15) / 16 * 16;
         for (int i = 0; i < ARRAYS; i++)
-            TRY(trial_filled(t, s->floats, memory[i]));
+            TRY(trial_filled(t, s->count, memory[i]));
         return IJ_OK;
     }
     size_t width = (size_t)p->dim, n = (size_t)p->rows * width;

@@ -1,4 +1,4 @@
-#include "engine/files/dtype.h"
+#include "engine/base/dtype.h"
 
 #include <string.h>
 
@@ -50,6 +50,11 @@ bool ij_dtype_named(const char *name, ij_dtype *dtype)
 int ij_dtype_bits(ij_dtype dtype)
 {
     return dtypes[dtype].bits;
+}
+
+size_t ij_dtype_size(ij_dtype dtype, size_t elements)
+{
+    return elements * (size_t)(dtypes[dtype].bits / 8);
 }
 
 bool ij_dtype_bytes(ij_dtype dtype, int dims, const int64_t *shape, size_t *bytes)

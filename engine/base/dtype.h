@@ -1,5 +1,5 @@
-/* The element types that tensors in files have: every one of the safetensors format, and floats made of those that hold
- * weights. Knows no files. */
+/* The element types of tensors, in files every one of the safetensors format, on a device few; and floats made of those
+ * that hold weights. Knows neither files nor devices. */
 #ifndef IJ_DTYPE_H
 #define IJ_DTYPE_H
 
@@ -35,7 +35,8 @@ typedef enum ij_dtype {
 
 const char *ij_dtype_name(ij_dtype dtype); /* as safetensors writes it, "F32" */
 bool ij_dtype_named(const char *name, ij_dtype *dtype);
-int ij_dtype_bits(ij_dtype dtype); /* of one element; packed types have fewer than 8 */
+int ij_dtype_bits(ij_dtype dtype);                     /* of one element; packed types have fewer than 8 */
+size_t ij_dtype_size(ij_dtype dtype, size_t elements); /* bytes; not of packed types */
 
 /* Bytes of a tensor; false where a dimension is negative, the bytes are not whole, or the product does not fit. */
 bool ij_dtype_bytes(ij_dtype dtype, int dims, const int64_t *shape, size_t *bytes);
