@@ -76,13 +76,13 @@ void ij_exchange_destroy(ij_exchange *e)
 
 /* ---- The ranks' thread's part ------------------------------------------------------------------------------------ */
 
-static void backward_ended(ij_exchange *e)
+/* By a thread of the driver. */
+static void CL_CALLBACK last_comes(cl_event event, cl_int status, void *exchange)
 {
+    ij_exchange *e = exchange;
+    (void)event;
+    (void)status;
     e->last_came = now();
-    if (e->added_last > 0) {
-        e->busy = e->busy + (e->last_came - e->added_last);
-        e->steps++;
-    }
 }
 
 /* Of a command that failed nothing is ever ready: whoever waits for the device finds out, and ends the job. */
@@ -94,19 +94,28 @@ static bool has_come(ij_rank_job *job)
         status != CL_COMPLETE)
         return false;
     p->exchange->underway++;
-    if (p->last)
-        backward_ended(p->exchange);
+    if (p->last) {
+        p->exchange->last_seen = true;
+        if (p->exchange->last_came < p->exchange->added_last) /* the driver has not told yet */
+            p->exchange->last_came = now();
+    }
     return true;
 }
 
+/* No gradient of the next step comes before all of this one are added up and back. */
 static void is_added(ij_rank_job *job)
 {
     ij_parcel *p = job->owner;
     ij_exchange *e = p->exchange;
-    if (--e->underway == 0 && e->last_came > 0) {
+    if (--e->underway == 0 && e->last_seen) {
+        double before = e->added_last;
+        e->last_seen = false;
         e->added_last = now();
         e->exposed = e->exposed + (e->added_last - e->last_came);
-        e->last_came = 0;
+        if (before > 0) {
+            e->busy = e->busy + (e->last_came - before);
+            e->steps++;
+        }
     }
     clSetUserEventStatus(p->added, CL_COMPLETE);
 }
@@ -143,6 +152,8 @@ ij_status ij_exchange_send(ij_exchange *e, int segment)
                              "reading a gradient");
     clReleaseEvent(final);
     TRY(status);
+    if (p->last)
+        TRY(ij_cl_check(clSetEventCallback(p->read, CL_COMPLETE, last_comes, e), "reading a gradient"));
     TRY(ij_cl_check(clFlush(e->queue), "reading a gradient"));
     p->added = clCreateUserEvent(e->device->context, &code);
     TRY(ij_cl_check(code, "an event for a gradient"));

@@ -36,12 +36,13 @@ struct ij_exchange {
     int sent, returned;
     int parity;
     /* the ranks' thread's */
-    int underway;           /* parcels that came to the host and are not added up */
-    double last_came;       /* when the last one of a step did; 0: it did not yet */
-    double added_last;      /* when all of the last step were added up */
-    _Atomic double exposed; /* seconds so far in which a backward pass was over and its gradients not added up */
-    _Atomic double busy;    /* seconds so far from then to the end of the next backward pass */
-    _Atomic int64_t steps;  /* of which that was measured */
+    int underway;             /* parcels that came to the host and are not added up */
+    bool last_seen;           /* the last one of the step is among them, or was */
+    double added_last;        /* when all of a step were added up */
+    _Atomic double last_came; /* when the last one of a step came to the host, as the driver tells */
+    _Atomic double exposed;   /* seconds so far in which a backward pass was over and its gradients not added up */
+    _Atomic double busy;      /* seconds so far from then to the end of the next backward pass */
+    _Atomic int64_t steps;    /* of which that was measured */
 };
 
 /* The pinned memory, for segments[count], which must stay. */

@@ -33,7 +33,8 @@ static void print_help(void)
         "  --positions compute|interpolate  for another grid than training's: sine-cosine positions for it, or the\n"
         "                              model's table, bicubically, as PyTorch's interpolate\n"
         "  --batch N                   images at a time; chosen from the device's memory unless told\n"
-        "  --device D                  see `ijepa devices`\n"
+        "  --device D                  see `ijepa devices`; a list, 0,1, for ranks\n"
+        "Started by mpirun or srun, ranks compute batches in turn and rank 0 writes.\n"
         "\n"
         "Images that cannot be read are named and left out. Nothing appears under FEATURES before all is done.\n"
         "Exit status: 0; 1 where something failed; 2 wrong usage; 128 + N where signal N ended it.");

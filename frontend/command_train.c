@@ -47,6 +47,9 @@ static void print_help(void)
          "  events.out.tfevents.*    for TensorBoard, where [logging] tensorboard = true\n"
          "Without --resume, what an earlier run left under these names is renamed, with ~ added.\n"
          "\n"
+         "Started as several processes (mpirun -n 4 ijepa train ..., srun), each computes a share of every batch\n"
+         "([run] share) on a device of its own: --device takes a list, 0,1,2, for the ranks of a computer.\n"
+         "\n"
          "Ctrl-C (or SIGTERM, SIGHUP) ends the run after the current step with a checkpoint; another one,\n"
          "two seconds later or more, at once.\n"
          "Exit status: 0 done; 1 failed; 2 wrong usage; 130 ended by Ctrl-C (128 + the signal's number).");

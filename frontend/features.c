@@ -31,6 +31,20 @@ typedef struct work {
     ij_tally tally;
 } work;
 
+/* The same on all ranks, whose devices may have chosen otherwise. */
+static ij_status agree_on_batch(work *w)
+{
+    int ranks = ij_ranks_count(w->job->ranks), *all = calloc((size_t)ranks, sizeof *all);
+    if (!all)
+        return ij_fail(IJ_ENOMEM, "no host memory for %d ranks", ranks);
+    all[ij_ranks_own(w->job->ranks)] = w->batch;
+    ij_ranks_gather(w->job->ranks, all, sizeof *all);
+    for (int r = 0; r < ranks; r++)
+        w->batch = all[r] < w->batch ? all[r] : w->batch;
+    free(all);
+    return IJ_OK;
+}
+
 static ij_status open_work(work *w)
 {
     const ij_features_job *job = w->job;
@@ -38,6 +52,9 @@ static ij_status open_work(work *w)
     w->batch = job->encoder ? ij_encoder_batch(job->encoder) : job->batch;
     if (w->batch < 1)
         return ij_fail(IJ_EINVAL, "batches of %d images", w->batch);
+    ij_status status = agree_on_batch(w);
+    if (status)
+        return status;
     w->count = job->samples ? job->count : ij_dataset_count(job->dataset);
     if (w->count < w->batch) /* room for more would never be used */
         w->batch = w->count < 1 ? 1 : (int)w->count;
@@ -48,7 +65,7 @@ static ij_status open_work(work *w)
     config.decode = IJ_DECODE_EXACT;
     config.workers = job->workers;
     config.max_pixels = job->max_pixels;
-    ij_status status = ij_loader_open(&w->loader, &config);
+    status = ij_loader_open(&w->loader, &config);
     if (status)
         return status;
     size_t batch = (size_t)w->batch;

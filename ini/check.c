@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct checking {
@@ -82,6 +83,21 @@ static void check_micro_batch(const checking *k)
         refuse(k, "data.micro_batch",
                "[data] micro_batch = %d: variance, covariance and SIGReg are of a whole batch of %d images", images,
                c->data.batch_size);
+}
+
+/* How many ranks there are is only known when they start. */
+static void check_share(const checking *k)
+{
+    const char *share = k->config->run.share, *at = share;
+    if (!usable(k, "run", "share") || !strcmp(share, "auto") || !strcmp(share, "equal"))
+        return;
+    for (char *end; *at; at = end + 1) {
+        if (!(strtod(at, &end) > 0) || (*end && *end != ',') || (*end && !end[1]))
+            break;
+        if (!*end)
+            return;
+    }
+    refuse(k, "run.share", "[run] share = %s: auto, equal or numbers above 0, one for each rank, are expected", share);
 }
 
 static void check_colours(const checking *k)
@@ -348,6 +364,7 @@ void ij_config_check(ij_config *config, const bool *bad, ij_findings *findings)
     bool grid_fits = check_grid(&k);
     check_available(&k);
     check_micro_batch(&k);
+    check_share(&k);
     check_colours(&k);
     check_model(&k, grid_fits);
     if (grid_fits)

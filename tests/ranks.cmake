@@ -4,6 +4,10 @@ set(ranks_environment "${device_environment};OMPI_ALLOW_RUN_AS_ROOT=1;OMPI_ALLOW
                       "OMPI_MCA_rmaps_base_oversubscribe=1;OMPI_MCA_hwloc_base_binding_policy=none"
                       "OMPI_MCA_btl_vader_single_copy_mechanism=none;POCL_MAX_PTHREAD_COUNT=1")
 
+add_executable(test_shares test_shares.c ${PROJECT_SOURCE_DIR}/frontend/shares.c)
+target_link_libraries(test_shares PRIVATE ij_base PkgConfig::CMOCKA m)
+add_test(NAME shares COMMAND test_shares)
+
 add_executable(test_ranks test_ranks.c)
 target_link_libraries(test_ranks PRIVATE ij_test_model)
 if(NOT MPI_C_FOUND)

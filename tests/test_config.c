@@ -415,6 +415,13 @@ static void bytes_and_auto(void **state)
     }
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_refused(GOOD, bad[i], " is expected");
+    assert_accepted(&c, GOOD, "run.share=equal");
+    assert_accepted(&c, GOOD, "run.share=3,1.5,1");
+    assert_accepted(&c, GOOD, "run.share=1");
+    static const char *const shares[] = {"run.share=",     "run.share=3,",  "run.share=3,-1",
+                                         "run.share=some", "run.share=1;1", "run.share=nan"};
+    for (size_t i = 0; i < sizeof shares / sizeof *shares; i++)
+        assert_refused(GOOD, shares[i], "auto, equal or numbers above 0, one for each rank");
     assert_accepted(&c, GOOD, "data.micro_batch=7");
     assert_int_equal(c.data.micro_batch, 7);
     assert_refused(GOOD, "data.micro_batch=65536", "[data] micro_batch = 65536: batch_size is ");

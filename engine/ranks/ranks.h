@@ -55,7 +55,7 @@ struct ij_rank_job {
     void *owner;                  /* for these two */
     ij_rank_job *next;            /* the queue's own, like all that follows */
     int state;
-    void *request;
+    void *flight;
 };
 
 void ij_ranks_begin(ij_ranks *ranks, ij_rank_job *job);

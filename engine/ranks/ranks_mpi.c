@@ -1,17 +1,33 @@
-/* Ranks through MPI. All calls of MPI are made by one thread, which also starts and ends it. */
+/* Ranks through MPI. All calls of MPI are made by one thread, which also starts and ends it.
+ *
+ * A sum goes in two parts: each rank gets everybody's values of its own part of them, adds them up in the order of the
+ * ranks, and gives the result to all. So every sum is one rank's, the same everywhere and every time, and a rank sends
+ * and receives 2 (R - 1) / R of the values, the least that is possible. (Open MPI's own nonblocking sum sends twice
+ * that where there are two or three ranks.) Each part has a communicator, on which the jobs follow one another in their
+ * order. */
 #include "engine/ranks/launched.h"
 #include "engine/ranks/ranks.h"
 
 #include <mpi.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 enum { MOST_STARTED = 8, HOST = MPI_MAX_PROCESSOR_NAME };
 
-/* Of a job. */
-enum { NEVER_BEGUN, BEGUN, STARTED, DONE };
+/* Of a job. SCATTERED: everybody's values of this rank's part are on their way; GATHERED: so are the results. */
+enum { NEVER_BEGUN, BEGUN, SCATTERED, GATHERED, DONE };
+
+/* What a job that goes on needs. */
+typedef struct flight {
+    bool taken;
+    MPI_Request request;
+    void *parts;                                    /* [ranks][this rank's part] of a sum */
+    size_t room;                                    /* bytes of it */
+    int *counts, *places, *own_counts, *own_places; /* [ranks] */
+} flight;
 
 /* What each rank sends to the next one every second. */
 typedef struct beat {
@@ -33,11 +49,10 @@ struct ij_ranks {
     int abort_status; /* above 0: end all ranks */
     /* the thread's, and constant once it is open */
     int count, own, here, local;
-    MPI_Comm sums, beats;
+    MPI_Comm scatters, gathers, beats;
     beat beat;
     ij_rank_job *queue, **queue_end; /* handed over, in order; the first ones are started */
-    MPI_Request requests[MOST_STARTED];
-    bool taken[MOST_STARTED];
+    flight flights[MOST_STARTED];
 };
 
 static double now(void)
@@ -110,42 +125,123 @@ static void stop_beating(ij_ranks *r)
 
 /* ---- Jobs -------------------------------------------------------------------------------------------------------- */
 
-static void start(ij_ranks *r, ij_rank_job *job, MPI_Request *request)
+static bool is_sum(const ij_rank_job *job)
 {
-    int count = (int)job->count;
-    if (job->kind == IJ_RANKS_FROM_FIRST)
-        MPI_Ibcast(job->values, count, MPI_BYTE, 0, r->sums, request);
-    else if (job->kind == IJ_RANKS_GATHER)
-        MPI_Iallgather(MPI_IN_PLACE, 0, MPI_BYTE, job->values, count, MPI_BYTE, r->sums, request);
-    else
-        MPI_Iallreduce(MPI_IN_PLACE, job->values, count, job->kind == IJ_RANKS_ADD_FLOATS ? MPI_FLOAT : MPI_DOUBLE,
-                       MPI_SUM, r->sums, request);
-    job->request = request;
-    job->state = STARTED;
+    return job->kind == IJ_RANKS_ADD_FLOATS || job->kind == IJ_RANKS_ADD_DOUBLES;
 }
 
-static MPI_Request *free_request(ij_ranks *r)
+static MPI_Datatype type_of(const ij_rank_job *job)
+{
+    return job->kind == IJ_RANKS_ADD_FLOATS ? MPI_FLOAT : MPI_DOUBLE;
+}
+
+static void abort_without_memory(void)
+{
+    fputs("out of memory for the sums of several ranks\n", stderr);
+    MPI_Abort(MPI_COMM_WORLD, 1);
+}
+
+/* Part q of the values is rank q's: of equal size but for the last ones. */
+static void divide(const ij_ranks *r, flight *f, size_t count)
+{
+    size_t part = (count + (size_t)r->count - 1) / (size_t)r->count;
+    for (int q = 0; q < r->count; q++) {
+        size_t from = part * (size_t)q < count ? part * (size_t)q : count;
+        f->places[q] = (int)from;
+        f->counts[q] = (int)(count - from < part ? count - from : part);
+    }
+    for (int q = 0; q < r->count; q++) {
+        f->own_counts[q] = f->counts[r->own];
+        f->own_places[q] = q * f->counts[r->own];
+    }
+}
+
+/* Everybody's values of this rank's part come. */
+static void scatter(ij_ranks *r, ij_rank_job *job, flight *f)
+{
+    divide(r, f, job->count);
+    size_t value = job->kind == IJ_RANKS_ADD_FLOATS ? sizeof(float) : sizeof(double);
+    size_t bytes = (size_t)r->count * (size_t)f->counts[r->own] * value;
+    if (f->room < bytes) {
+        free(f->parts);
+        f->parts = malloc(bytes);
+        f->room = bytes;
+        if (!f->parts)
+            abort_without_memory();
+    }
+    MPI_Ialltoallv(job->values, f->counts, f->places, type_of(job), f->parts, f->own_counts, f->own_places,
+                   type_of(job), r->scatters, &f->request);
+}
+
+static void add_floats(float *sum, const float *parts, int count, int ranks)
+{
+    memcpy(sum, parts, (size_t)count * sizeof *sum);
+    for (int q = 1; q < ranks; q++)
+        for (int i = 0; i < count; i++)
+            sum[i] += parts[(size_t)q * (size_t)count + (size_t)i];
+}
+
+static void add_doubles(double *sum, const double *parts, int count, int ranks)
+{
+    memcpy(sum, parts, (size_t)count * sizeof *sum);
+    for (int q = 1; q < ranks; q++)
+        for (int i = 0; i < count; i++)
+            sum[i] += parts[(size_t)q * (size_t)count + (size_t)i];
+}
+
+/* This rank's sums go to all, and theirs come. */
+static void gather(ij_ranks *r, ij_rank_job *job, flight *f)
+{
+    int count = f->counts[r->own], place = f->places[r->own];
+    if (count && job->kind == IJ_RANKS_ADD_FLOATS)
+        add_floats((float *)job->values + place, f->parts, count, r->count);
+    else if (count)
+        add_doubles((double *)job->values + place, f->parts, count, r->count);
+    MPI_Iallgatherv(MPI_IN_PLACE, 0, type_of(job), job->values, f->counts, f->places, type_of(job), r->gathers,
+                    &f->request);
+    job->state = GATHERED;
+}
+
+static void start(ij_ranks *r, ij_rank_job *job, flight *f)
+{
+    job->flight = f;
+    job->state = is_sum(job) ? SCATTERED : GATHERED;
+    if (job->kind == IJ_RANKS_FROM_FIRST)
+        MPI_Ibcast(job->values, (int)job->count, MPI_BYTE, 0, r->gathers, &f->request);
+    else if (job->kind == IJ_RANKS_GATHER)
+        MPI_Iallgather(MPI_IN_PLACE, 0, MPI_BYTE, job->values, (int)job->count, MPI_BYTE, r->gathers, &f->request);
+    else
+        scatter(r, job, f);
+}
+
+static flight *free_flight(ij_ranks *r)
 {
     for (int i = 0; i < MOST_STARTED; i++)
-        if (!r->taken[i]) {
-            r->taken[i] = true;
-            return &r->requests[i];
+        if (!r->flights[i].taken) {
+            r->flights[i].taken = true;
+            return &r->flights[i];
         }
     return NULL;
 }
 
-/* Starts what is ready, in the order of the queue, which all ranks share. */
+/* Starts what is ready, in the order of the queue, which all ranks share; what has no first part once those before it
+ * are in their second. */
 static bool start_some(ij_ranks *r)
 {
-    bool any = false;
+    bool any = false, all_gathered = true;
     ij_rank_job *job = r->queue;
-    while (job && job->state == STARTED)
-        job = job->next;
-    for (; job && (!job->ready || job->ready(job)); job = job->next) {
-        MPI_Request *request = free_request(r);
-        if (!request)
+    for (; job && job->state != BEGUN; job = job->next)
+        all_gathered = all_gathered && job->state == GATHERED;
+    for (; job && (is_sum(job) || all_gathered); job = job->next) {
+        flight *f = free_flight(r);
+        if (!f)
             break;
-        start(r, job, request);
+        if (job->ready && !job->ready(job)) {
+            f->taken = false;
+            break;
+        }
+        start(r, job, f);
+        all_gathered = all_gathered && job->state == GATHERED;
         any = true;
     }
     return any;
@@ -153,7 +249,7 @@ static bool start_some(ij_ranks *r)
 
 static void finish(ij_ranks *r, ij_rank_job *job)
 {
-    r->taken[(MPI_Request *)job->request - r->requests] = false;
+    ((flight *)job->flight)->taken = false;
     if (job->done)
         job->done(job);
     pthread_mutex_lock(&r->mutex);
@@ -162,22 +258,29 @@ static void finish(ij_ranks *r, ij_rank_job *job)
     pthread_mutex_unlock(&r->mutex);
 }
 
+/* Goes on with what has come: to the second part in the queue's order, to the end in any. */
 static bool finish_some(ij_ranks *r)
 {
-    bool any = false;
-    for (ij_rank_job **at = &r->queue; *at && (*at)->state == STARTED;) {
+    bool any = false, all_gathered = true;
+    for (ij_rank_job **at = &r->queue; *at && (*at)->state != BEGUN;) {
         ij_rank_job *job = *at;
-        int done = 0;
-        MPI_Test(job->request, &done, MPI_STATUS_IGNORE);
-        if (!done) {
-            at = &job->next;
+        flight *f = job->flight;
+        int come = 0;
+        MPI_Test(&f->request, &come, MPI_STATUS_IGNORE); /* true again where it was before */
+        if (come && job->state == GATHERED) {
+            *at = job->next;
+            if (!*at)
+                r->queue_end = at;
+            finish(r, job); /* whose memory may be gone after that */
+            any = true;
             continue;
         }
-        *at = job->next;
-        if (!*at)
-            r->queue_end = at;
-        finish(r, job); /* whose memory may be gone after that */
-        any = true;
+        if (come && all_gathered) {
+            gather(r, job, f);
+            any = true;
+        }
+        all_gathered = all_gathered && job->state == GATHERED;
+        at = &job->next;
     }
     return any;
 }
@@ -189,31 +292,50 @@ static void open_mpi(ij_ranks *r)
     int provided;
     MPI_Comm here;
     MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
-    MPI_Comm_dup(MPI_COMM_WORLD, &r->sums);
+    MPI_Comm_dup(MPI_COMM_WORLD, &r->scatters);
+    MPI_Comm_dup(MPI_COMM_WORLD, &r->gathers);
     MPI_Comm_dup(MPI_COMM_WORLD, &r->beats);
-    MPI_Comm_size(r->sums, &r->count);
-    MPI_Comm_rank(r->sums, &r->own);
+    MPI_Comm_size(MPI_COMM_WORLD, &r->count);
+    MPI_Comm_rank(MPI_COMM_WORLD, &r->own);
     MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, r->own, MPI_INFO_NULL, &here);
     MPI_Comm_size(here, &r->here);
     MPI_Comm_rank(here, &r->local);
     MPI_Comm_free(&here);
+    for (int i = 0; i < MOST_STARTED; i++) {
+        flight *f = &r->flights[i];
+        f->counts = malloc(4 * (size_t)r->count * sizeof *f->counts);
+        if (!f->counts)
+            abort_without_memory();
+        f->places = f->counts + r->count;
+        f->own_counts = f->places + r->count;
+        f->own_places = f->own_counts + r->count;
+    }
     start_beating(r);
 }
 
 static void close_mpi(ij_ranks *r)
 {
+    for (int i = 0; i < MOST_STARTED; i++) {
+        free(r->flights[i].parts);
+        free(r->flights[i].counts);
+    }
     stop_beating(r);
-    MPI_Comm_free(&r->sums);
+    MPI_Comm_free(&r->scatters);
+    MPI_Comm_free(&r->gathers);
     MPI_Comm_free(&r->beats);
     MPI_Finalize();
 }
 
-/* Waits a little: for new jobs where there are none, else for the others' parts of those that there are, which nothing
- * tells of. */
-static void rest(ij_ranks *r)
+/* Waits a little: for new jobs where there are none, else for a device or the others, of whom nothing tells, and the
+ * longer the longer nothing came, so that a waiting rank does not take its device's time where that is a CPU. */
+static void rest(ij_ranks *r, int idle)
 {
     struct timespec until;
-    long nanoseconds = r->queue ? 50 * 1000 : 20 * 1000 * 1000;
+    bool flying = r->queue && r->queue->state != BEGUN;
+    long most = flying ? 200 * 1000 : 1000 * 1000;
+    long nanoseconds = !r->queue                                 ? 20 * 1000 * 1000
+                       : idle < 6 && (20 * 1000L << idle) < most ? 20 * 1000L << idle
+                                                                 : most;
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_nsec += nanoseconds;
     until.tv_sec += until.tv_nsec / 1000000000;
@@ -224,6 +346,7 @@ static void rest(ij_ranks *r)
 static void *serve(void *argument)
 {
     ij_ranks *r = argument;
+    int idle = 0; /* rounds in which nothing happened */
     open_mpi(r);
     pthread_mutex_lock(&r->mutex);
     r->open = true;
@@ -241,8 +364,9 @@ static void *serve(void *argument)
         beat_once(r);
         bool started = start_some(r), finished = finish_some(r);
         pthread_mutex_lock(&r->mutex);
-        if (!started && !finished && !r->first && !r->abort_status)
-            rest(r);
+        idle = started || finished ? 0 : idle < 6 ? idle + 1 : idle;
+        if (idle && !r->first && !r->abort_status)
+            rest(r, idle - 1);
     }
     pthread_mutex_unlock(&r->mutex);
     close_mpi(r);
@@ -344,7 +468,7 @@ void ij_ranks_begin(ij_ranks *r, ij_rank_job *job)
 void ij_ranks_wait(ij_ranks *r, ij_rank_job *job)
 {
     pthread_mutex_lock(&r->mutex);
-    while (job->state == BEGUN || job->state == STARTED)
+    while (job->state != NEVER_BEGUN && job->state != DONE)
         pthread_cond_wait(&r->finished, &r->mutex);
     pthread_mutex_unlock(&r->mutex);
 }
