@@ -412,6 +412,11 @@ static void print_end(const run *r)
     ij_say(" in %s, last loss %.5f", took, t->loss);
     if (t->bad_named)
         ij_say("; %lld unreadable image%s skipped", (long long)t->bad_named, t->bad_named == 1 ? "" : "s");
+    if (r->team.measured) {
+        ij_say("\nranks: by their speed the last batches were shared");
+        for (int i = 0; i < r->team.count; i++)
+            ij_say("%s %d", i ? "," : "", r->team.shares[i]);
+    }
     if (r->team.ranks) {
         ij_exchange_times times = ij_trainer_exchange(r->trainer);
         double steps = times.exposed + times.busy;
