@@ -14,6 +14,11 @@ if(NOT MPI_C_FOUND)
   skipped_test(ranks "there is no MPI")
   return()
 endif()
+foreach(count 2 3)
+  add_test(NAME replay-ranks-${count} COMMAND ${MPIEXEC_EXECUTABLE} ${MPIEXEC_NUMPROC_FLAG} ${count} ${replay_golden})
+  set_tests_properties(replay-ranks-${count} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600 PROCESSORS 2
+                                                        ENVIRONMENT "${ranks_environment}")
+endforeach()
 add_test(NAME train-ranks COMMAND ${IJEPA_BASH} ${CMAKE_CURRENT_LIST_DIR}/test_ranks.sh $<TARGET_FILE:ijepa>
                                   ${PROJECT_SOURCE_DIR}/ini ${MPIEXEC_EXECUTABLE})
 set_tests_properties(train-ranks PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600 PROCESSORS 2

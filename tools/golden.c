@@ -204,10 +204,14 @@ ij_status golden_fill(const golden *g, ij_batch *batch)
     const ij_trainer_config *c = &g->config;
     const ij_st_tensor *image;
     int32_t *rows;
-    int64_t bytes = (int64_t)c->batch * c->model.crop * c->model.crop * 3;
-    ij_status status = tensor_of(g, "image", IJ_U8, bytes, &image);
+    size_t one = (size_t)c->model.crop * (size_t)c->model.crop * 3;
+    ij_status status = tensor_of(g, "image", IJ_U8, (int64_t)one * c->batch, &image);
+    uint8_t *pixels = malloc(one * (size_t)c->batch);
     if (!status)
-        status = ij_safetensors_read(g->file, image, batch->pixels);
+        status = pixels ? ij_safetensors_read(g->file, image, pixels) : ij_fail(IJ_ENOMEM, "no host memory for images");
+    if (!status)
+        memcpy(batch->pixels, pixels + (size_t)batch->first * one, (size_t)ij_batch_own(batch) * one);
+    free(pixels);
     if (status)
         return status;
 

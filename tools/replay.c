@@ -3,6 +3,7 @@
 #include "engine/device.h"
 #include "engine/ops/implementations.h"
 #include "engine/position.h"
+#include "engine/ranks/ranks.h"
 #include "engine/trainer.h"
 #include "tools/golden.h"
 
@@ -22,6 +23,7 @@ static const char usage[] =
     "\n"
     "Runs the training steps of each golden FILE (safetensors) and compares outputs, gradients, losses and weights\n"
     "with the file's. The last line is \"N passed, M failed\"; the exit status is 0 only if nothing failed.\n"
+    "Started by mpirun, ranks compute shares of each batch, as unequal as they can be, where the loss lets them.\n"
     "\n"
     "  --device D   index, type (cpu, gpu) or part of a name; default: IJEPA_DEVICE, or the first GPU, or the first\n"
     "  --gemm G     whose matrix products: the project's own, CLBlast's, or what suits the device (auto)\n"
@@ -98,13 +100,15 @@ static double relative_error(const float *a, const float *b, int64_t n)
 static bool report(const char *path, const ij_trainer_config *c, const group groups[N_GROUPS], bool pixels_only)
 {
     bool passed = true;
-    if (c->micro_batch)
+    if (c->ranks)
+        printf("by ranks, whose outputs are not compared: ");
+    else if (c->micro_batch)
         printf("in micro-batches of %d, whose outputs are not kept: ", c->micro_batch);
     printf("%s: %d images, encoder %d x %d, predictor %d x %d\n", path, c->batch, c->model.dim, c->model.depth,
            c->model.pred_dim, c->model.pred_depth);
     for (int i = 0; i < N_GROUPS; i++) {
         bool output = i == CONTEXT || i == TARGET || i == PREDICTION;
-        if ((pixels_only && output && i != CONTEXT) || (c->micro_batch && output))
+        if ((pixels_only && output && i != CONTEXT) || ((c->micro_batch || c->ranks) && output))
             continue;
         bool good = groups[i].tensors > 0 && groups[i].worst <= tolerance;
         printf("  %-22s %4d  worst %8.2e %s  %s\n", groups[i].title, groups[i].tensors, groups[i].worst,
@@ -155,6 +159,7 @@ typedef struct request {
     ij_gemm_backend gemm;
     int micro_batch; /* 0: none */
     bool implementations, recompute, offload;
+    ij_ranks *ranks; /* NULL: one */
     char **files;
     int count, passed, failed;
 } request;
@@ -167,7 +172,17 @@ static ij_status prepare(replay *r, ij_device *device, const request *q)
     c->offload = q->offload ? IJ_OFFLOAD_MOMENTS : IJ_OFFLOAD_NONE;
     if (q->micro_batch && q->micro_batch < c->batch && !ij_is_regularised(c)) /* those are of a whole batch */
         c->micro_batch = q->micro_batch;
+    /* An image each, and the rest of them for the last rank. */
+    int ranks = ij_ranks_count(q->ranks), own = ij_ranks_own(q->ranks);
+    int share = own + 1 < ranks ? 1 : c->batch - ranks + 1;
+    if (q->ranks && c->batch >= ranks && !ij_is_regularised(c)) {
+        c->ranks = q->ranks;
+        c->share = share;
+        c->micro_batch = c->micro_batch < share ? c->micro_batch : share;
+    }
     ij_status status = ij_trainer_create(&r->trainer, device, &r->golden.config);
+    if (!status && c->ranks)
+        status = ij_trainer_set_share(r->trainer, own, share);
     if (status)
         return status;
     r->capacity = largest_read(r);
@@ -284,7 +299,7 @@ static ij_status run(replay *r, ij_device *device, const request *q, const char 
         status = compare_tables(r);
     if (!status)
         status = step(r, 1);
-    if (!status && !r->golden.config.micro_batch)
+    if (!status && !r->golden.config.micro_batch && !r->golden.config.ranks)
         status = compare_outputs(r);
     if (!status)
         status = compare_store(r, IJ_STORE_GRADIENT, "grad.", gradients);
@@ -417,8 +432,15 @@ int main(int argc, char **argv)
         fputs(usage, stderr);
         return 2;
     }
-    if (!(q.implementations ? replay_implementations : replay_files)(&q))
+    if (ij_ranks_open(&q.ranks, NULL)) {
+        fprintf(stderr, "replay: %s\n", ij_error());
         return 1;
-    printf("%d passed, %d failed\n", q.passed, q.failed);
-    return q.failed > 0;
+    }
+    bool replayed = (q.implementations ? replay_implementations : replay_files)(&q);
+    if (!replayed && q.ranks)
+        ij_ranks_abort(q.ranks, 1);
+    ij_ranks_close(q.ranks);
+    if (replayed)
+        printf("%d passed, %d failed\n", q.passed, q.failed);
+    return !replayed || q.failed > 0;
 }
