@@ -14,6 +14,10 @@ if(NOT MPI_C_FOUND)
   skipped_test(ranks "there is no MPI")
   return()
 endif()
+add_test(NAME training_memory-ranks COMMAND ${MPIEXEC_EXECUTABLE} ${MPIEXEC_NUMPROC_FLAG} 2
+                                            $<TARGET_FILE:test_training_memory>)
+set_tests_properties(training_memory-ranks PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600 PROCESSORS 2
+                                                      ENVIRONMENT "${ranks_environment}")
 foreach(count 2 3)
   add_test(NAME replay-ranks-${count} COMMAND ${MPIEXEC_EXECUTABLE} ${MPIEXEC_NUMPROC_FLAG} ${count} ${replay_golden})
   set_tests_properties(replay-ranks-${count} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600 PROCESSORS 2

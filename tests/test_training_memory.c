@@ -1,5 +1,6 @@
 /* After step one nothing is made on the device any more, and the host's memory stays as large as it is, however long a
- * run takes. */
+ * run takes; also of each of several ranks, where mpirun starts them. */
+#include "engine/ranks/ranks.h"
 #include "tests/opencl_spy.h"
 #include "tests/test_model_case.h"
 
@@ -21,6 +22,19 @@
 #elif defined(__SANITIZE_ADDRESS__)
 #define WITH_SANITIZER
 #endif
+
+static ij_ranks *ranks;
+
+/* An image of each batch for each rank, and the rest of them for the last. */
+static ij_trainer *make_trainer(ij_trainer_config *config)
+{
+    int count = ij_ranks_count(ranks), own = ij_ranks_own(ranks);
+    config->ranks = ranks;
+    config->share = own + 1 < count ? 1 : config->batch - count + 1;
+    ij_trainer *t = case_trainer(config);
+    case_ok(ij_trainer_set_share(t, own, config->share));
+    return t;
+}
 
 static const ij_hyper hyper = {.lr = 1e-4, .wd = 0.05, .ema = 0.996};
 
@@ -46,7 +60,7 @@ static void expect_nothing_made(ij_gemm_backend gemm, int micro_batch)
     config.micro_batch = micro_batch;
     config.recompute = micro_batch ? IJ_RECOMPUTE_BLOCKS : IJ_RECOMPUTE_NONE;
     config.offload = micro_batch ? IJ_OFFLOAD_MOMENTS : IJ_OFFLOAD_NONE;
-    ij_trainer *t = case_trainer(&config);
+    ij_trainer *t = make_trainer(&config);
     run_steps(t, 0, 1);
     int before[MAKERS];
     for (int i = 0; i < MAKERS; i++)
@@ -103,7 +117,7 @@ static void expect_flat(int micro_batch)
     config.micro_batch = micro_batch;
     config.recompute = micro_batch ? IJ_RECOMPUTE_BLOCKS : IJ_RECOMPUTE_NONE;
     config.offload = micro_batch ? IJ_OFFLOAD_MOMENTS : IJ_OFFLOAD_NONE;
-    ij_trainer *t = case_trainer(&config);
+    ij_trainer *t = make_trainer(&config);
     run_steps(t, 0, 200);
     long before = resident();
     run_steps(t, 200, 1200);
@@ -127,6 +141,10 @@ static void host_memory_is_flat_less_memory(void **state)
 
 int main(void)
 {
+    if (ij_ranks_open(&ranks, NULL)) {
+        fprintf(stderr, "%s\n", ij_error());
+        return 1;
+    }
     if (!case_device())
         return CASE_NO_DEVICE;
     const struct CMUnitTest tests[] = {cmocka_unit_test(nothing_made_own), cmocka_unit_test(nothing_made_clblast),
@@ -135,5 +153,8 @@ int main(void)
                                        cmocka_unit_test(host_memory_is_flat_less_memory)};
     int failed = cmocka_run_group_tests_name("memory", tests, NULL, NULL);
     case_close();
+    if (failed && ranks)
+        ij_ranks_abort(ranks, 1);
+    ij_ranks_close(ranks);
     return failed;
 }
