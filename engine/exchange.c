@@ -39,7 +39,7 @@ ij_status ij_exchange_start(ij_exchange *e)
     cl_int code;
     const ij_segment *last = &e->segments[e->count - 1];
     size_t floats = e->offset[e->count - 1] + last->count;
-    e->queue = clCreateCommandQueue(e->device->context, e->device->id, 0, &code);
+    e->queue = clCreateCommandQueue(e->device->context, e->device->id, CL_QUEUE_PROFILING_ENABLE, &code);
     TRY(ij_cl_check(code, "a queue for gradients"));
     e->floats = clEnqueueMapBuffer(e->queue, e->staging, CL_TRUE, CL_MAP_READ | CL_MAP_WRITE, 0, floats * sizeof(float),
                                    0, NULL, NULL, &code);
@@ -122,6 +122,14 @@ static void is_added(ij_rank_job *job)
 
 /* ---- A step ------------------------------------------------------------------------------------------------------ */
 
+/* For a profile, if one is made. */
+static void keep(ij_exchange *e, const char *what, const ij_segment *s, cl_event event)
+{
+    cl_event *profiled = ij_profile_transfer(e->device, what, s->count * sizeof(float));
+    if (profiled && !clRetainEvent(event))
+        *profiled = event;
+}
+
 /* What the step before the last one left. */
 ij_status ij_exchange_begin(ij_exchange *e, int64_t k, int last)
 {
@@ -152,6 +160,7 @@ ij_status ij_exchange_send(ij_exchange *e, int segment)
                              "reading a gradient");
     clReleaseEvent(final);
     TRY(status);
+    keep(e, "read gradients", s, p->read);
     if (p->last)
         TRY(ij_cl_check(clSetEventCallback(p->read, CL_COMPLETE, last_comes, e), "reading a gradient"));
     TRY(ij_cl_check(clFlush(e->queue), "reading a gradient"));
@@ -180,6 +189,7 @@ static ij_status send_back(ij_exchange *e)
         TRY(ij_cl_check(clEnqueueWriteBuffer(e->queue, s->gradient, CL_FALSE, 0, s->count * sizeof(float),
                                              e->floats + e->offset[segment], 1, &p->added, &p->back),
                         "returning a gradient"));
+        keep(e, "return gradients", s, p->back);
     }
     return ij_cl_check(clFlush(e->queue), "returning gradients");
 }

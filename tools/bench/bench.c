@@ -17,6 +17,8 @@ static int help(FILE *out, int status)
         "                                     prints how long the device waited for images\n"
         "      --profile FILE                 writes a few steps as a trace for Perfetto (ui.perfetto.dev) or\n"
         "                                     about:tracing, a checkpoint's copy of the state among them\n"
+        "                                     (mpirun -n 2 ijepa-bench step: by ranks, the way of their gradients "
+        "too)\n"
         "      --kernels                      also prints what `ijepa-bench kernels` does\n"
         "  ijepa-bench loader CONFIG.ini      images a second from the configured data set, stage by stage\n"
         "  ijepa-bench checkpoint CONFIG.ini  the whole state to disk and back, beside what the disk gives\n"

@@ -215,6 +215,9 @@ static ij_status measure(ij_workload *w, const options *o, double *times, ij_tra
     double peak = 0.0, flops = 0.0;
     int64_t next = o->steps + WARM_UP;
     TRY(ij_workload_read(w, &o->workload));
+    TRY(ij_ranks_open(&w->ranks, NULL));
+    if (ij_ranks_own(w->ranks) && !freopen("/dev/null", "w", stdout)) /* rank 0 tells */
+        return ij_fail(IJ_EIO, "/dev/null cannot be opened");
     TRY(ij_workload_open(w, &o->workload));
     TRY(ij_measure_fma_peak(w->device, &peak));
     if (o->data) {
@@ -225,7 +228,7 @@ static ij_status measure(ij_workload *w, const options *o, double *times, ij_tra
     }
     int kernels = ij_trainer_kernels(w->trainer);
     if (o->profile) {
-        TRY(write_trace(w, next, trace, o->profile));
+        TRY(write_trace(w, next, trace, ij_ranks_own(w->ranks) ? "/dev/null" : o->profile));
         next += TRACED;
     }
     if (o->kernels)
@@ -233,6 +236,12 @@ static ij_status measure(ij_workload *w, const options *o, double *times, ij_tra
     qsort(times, (size_t)o->steps, sizeof *times, by_value);
     double median = times[o->steps / 2];
     printf("%d steps: fastest %.1f ms, slowest %.1f ms\n", o->steps, 1e3 * times[0], 1e3 * times[o->steps - 1]);
+    if (w->ranks) {
+        ij_exchange_times t = ij_trainer_exchange(w->trainer);
+        flops /= ij_ranks_count(w->ranks);
+        printf("%d ranks: %.1f MiB of gradients a step, of which the device waited %.1f ms a step for the sums\n",
+               ij_ranks_count(w->ranks), (double)t.bytes / 0x1p20, t.steps ? 1e3 * t.exposed / (double)t.steps : 0);
+    }
     printf("images_per_second %.1f step_ms %.1f gflops %.1f peak_fraction %.3f kernels %d device_bytes %llu\n",
            w->trained.batch / median, 1e3 * median, 1e-9 * flops / median, 1e-9 * flops / median / peak, kernels,
            (unsigned long long)ij_trainer_device_bytes(w->trainer));
@@ -256,7 +265,11 @@ int bench_step(int argc, char **argv)
     if (status)
         fprintf(stderr, "ijepa-bench: %s\n", ij_error());
     free(times);
+    ij_ranks *ranks = w.ranks;
+    if (status && ranks) /* the others wait for this one */
+        ij_ranks_abort(ranks, 1);
     ij_workload_close(&w);
+    ij_ranks_close(ranks);
     ij_trace_free(&trace);
     return status ? 1 : 0;
 }

@@ -51,7 +51,12 @@ ij_status ij_workload_open(ij_workload *w, const ij_workload_options *o)
     if (*ij_device_notes(w->device))
         fprintf(stderr, "note: %s\n", ij_device_notes(w->device));
     double start = ij_now();
+    int ranks = ij_ranks_count(w->ranks), own = ij_ranks_own(w->ranks), batch = w->trained.batch;
+    int first = batch * own / ranks, share = batch * (own + 1) / ranks - first;
+    w->trained.ranks = w->ranks;
+    w->trained.share = w->ranks ? share : 0;
     TRY(ij_trainer_create(&w->trainer, w->device, &w->trained));
+    TRY(ij_trainer_set_share(w->trainer, first, share));
     w->created = ij_now() - start;
     return IJ_OK;
 }
@@ -84,7 +89,7 @@ static ij_status fill(const ij_workload *w, ij_batch *batch, int64_t k)
 {
     ij_random r;
     ij_random_start(&r, 1, IJ_STREAM_TEST, 0, 0);
-    size_t bytes = (size_t)batch->images * (size_t)batch->crop * (size_t)batch->crop * 3;
+    size_t bytes = (size_t)ij_batch_own(batch) * (size_t)batch->crop * (size_t)batch->crop * 3;
     for (size_t i = 0; i < bytes; i++)
         batch->pixels[i] = (uint8_t)(ij_random_u32(&r) >> 24);
     return ij_mask_sample(&w->masks, 1, k, batch);

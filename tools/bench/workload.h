@@ -4,6 +4,7 @@
 #define IJ_BENCH_WORKLOAD_H
 
 #include "data/loader.h"
+#include "engine/ranks/ranks.h"
 #include "engine/trainer.h"
 #include "ini/config.h"
 
@@ -29,6 +30,7 @@ typedef struct ij_workload {
     double created;      /* seconds that the trainer took */
     ij_dataset *dataset; /* NULL: random images */
     ij_loader *loader;
+    ij_ranks *ranks;       /* who compute equal shares of each batch; set before it is opened; NULL: nobody else */
     ij_snapshot *snapshot; /* of what a checkpoint is made of; NULL: none is taken */
 } ij_workload;
 
