@@ -1,6 +1,7 @@
 #include "engine/batch_numbers.h"
 
 #include "engine/ops/loss.h"
+#include "engine/rank_ready.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -24,13 +25,12 @@ void ij_batch_numbers_destroy(ij_batch_numbers *n)
 }
 
 /* By the ranks' thread, once what the device measured is there: this share's sums. */
-static bool sum_share(ij_rank_job *job)
+static ij_rank_ready sum_share(ij_rank_job *job)
 {
     ij_batch_numbers *n = job->owner;
-    cl_int status = CL_QUEUED;
-    if (clGetEventInfo(n->ready, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof status, &status, NULL) ||
-        status != CL_COMPLETE)
-        return false;
+    ij_rank_ready ready = ij_rank_ready_of(n->ready);
+    if (ready != IJ_RANKS_READY)
+        return ready;
     double *sum = n->sums + IJ_TERMS, *squares = sum + n->dim;
     memset(n->sums, 0, job->count * sizeof *n->sums);
     for (int term = 0; term < IJ_TERMS; term++)
@@ -42,7 +42,7 @@ static bool sum_share(ij_rank_job *job)
             sum[j] += feature;
             squares[j] += feature * feature;
         }
-    return true;
+    return IJ_RANKS_READY;
 }
 
 void ij_batch_numbers_begin(ij_batch_numbers *n, cl_event ready)

@@ -1,7 +1,9 @@
 #include "engine/exchange.h"
 
 #include "engine/base/try.h"
+#include "engine/rank_ready.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -64,6 +66,8 @@ void ij_exchange_destroy(ij_exchange *e)
         }
         free(e->parcels[i]);
     }
+    while (e->callbacks > 0) /* a driver may call after all else is over */
+        sched_yield();
     if (e->queue) {
         if (e->floats)
             clEnqueueUnmapMemObject(e->queue, e->staging, e->floats, 0, NULL, NULL);
@@ -83,23 +87,22 @@ static void CL_CALLBACK last_comes(cl_event event, cl_int status, void *exchange
     (void)event;
     (void)status;
     e->last_came = now();
+    e->callbacks--;
 }
 
-/* Of a command that failed nothing is ever ready: whoever waits for the device finds out, and ends the job. */
-static bool has_come(ij_rank_job *job)
+static ij_rank_ready has_come(ij_rank_job *job)
 {
     ij_parcel *p = job->owner;
-    cl_int status = CL_QUEUED;
-    if (clGetEventInfo(p->read, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof status, &status, NULL) ||
-        status != CL_COMPLETE)
-        return false;
+    ij_rank_ready ready = ij_rank_ready_of(p->read);
+    if (ready != IJ_RANKS_READY)
+        return ready;
     p->exchange->underway++;
     if (p->last) {
         p->exchange->last_seen = true;
         if (p->exchange->last_came < p->exchange->added_last) /* the driver has not told yet */
             p->exchange->last_came = now();
     }
-    return true;
+    return IJ_RANKS_READY;
 }
 
 /* No gradient of the next step comes before all of this one are added up and back. */
@@ -111,8 +114,8 @@ static void is_added(ij_rank_job *job)
         double before = e->added_last;
         e->last_seen = false;
         e->added_last = now();
-        e->exposed = e->exposed + (e->added_last - e->last_came);
-        if (before > 0) {
+        if (before > 0) { /* the first step compiles kernels */
+            e->exposed = e->exposed + (e->added_last - e->last_came);
             e->busy = e->busy + (e->last_came - before);
             e->steps++;
         }
@@ -125,13 +128,13 @@ static void is_added(ij_rank_job *job)
 /* For a profile, if one is made. */
 static void keep(ij_exchange *e, const char *what, const ij_segment *s, cl_event event)
 {
-    cl_event *profiled = ij_profile_transfer(e->device, what, s->count * sizeof(float));
+    cl_event *profiled = ij_profile_transfer(e->device, what, ij_segment_bytes(s));
     if (profiled && !clRetainEvent(event))
         *profiled = event;
 }
 
 /* What the step before the last one left. */
-ij_status ij_exchange_begin(ij_exchange *e, int64_t k, int last)
+void ij_exchange_begin(ij_exchange *e, int64_t k, int last)
 {
     e->parity = (int)(k % 2);
     e->sent = e->returned = 0;
@@ -142,7 +145,6 @@ ij_status ij_exchange_begin(ij_exchange *e, int64_t k, int last)
         forget(p);
         p->last = i == last;
     }
-    return IJ_OK;
 }
 
 ij_status ij_exchange_send(ij_exchange *e, int segment)
@@ -155,14 +157,16 @@ ij_status ij_exchange_send(ij_exchange *e, int segment)
     TRY(ij_cl_check(clEnqueueMarkerWithWaitList(e->device->compute, 0, NULL, &final), "marking a gradient"));
     ij_status status = ij_cl_check(clFlush(e->device->compute), "starting a backward pass");
     if (!status)
-        status = ij_cl_check(clEnqueueReadBuffer(e->queue, s->gradient, CL_FALSE, 0, s->count * sizeof(float), floats,
-                                                 1, &final, &p->read),
-                             "reading a gradient");
+        status = ij_cl_check(
+            clEnqueueReadBuffer(e->queue, s->gradient, CL_FALSE, 0, ij_segment_bytes(s), floats, 1, &final, &p->read),
+            "reading a gradient");
     clReleaseEvent(final);
     TRY(status);
     keep(e, "read gradients", s, p->read);
-    if (p->last)
+    if (p->last) {
+        e->callbacks++;
         TRY(ij_cl_check(clSetEventCallback(p->read, CL_COMPLETE, last_comes, e), "reading a gradient"));
+    }
     TRY(ij_cl_check(clFlush(e->queue), "reading a gradient"));
     p->added = clCreateUserEvent(e->device->context, &code);
     TRY(ij_cl_check(code, "an event for a gradient"));
@@ -186,7 +190,7 @@ static ij_status send_back(ij_exchange *e)
         int segment = e->order[e->returned];
         ij_parcel *p = &e->parcels[e->parity][segment];
         const ij_segment *s = &e->segments[segment];
-        TRY(ij_cl_check(clEnqueueWriteBuffer(e->queue, s->gradient, CL_FALSE, 0, s->count * sizeof(float),
+        TRY(ij_cl_check(clEnqueueWriteBuffer(e->queue, s->gradient, CL_FALSE, 0, ij_segment_bytes(s),
                                              e->floats + e->offset[segment], 1, &p->added, &p->back),
                         "returning a gradient"));
         keep(e, "return gradients", s, p->back);

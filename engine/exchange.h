@@ -1,5 +1,6 @@
 /* The gradients of a trainer's share become those of the whole batch: segment by segment, while the backward pass is
- * still at work on the next, they come to the host, are added up over all ranks and return. Nothing here waits. */
+ * still at work on the next, they come to the host, are added up over all ranks and return. Nothing here waits but for
+ * what was begun two steps before. */
 #ifndef IJ_EXCHANGE_H
 #define IJ_EXCHANGE_H
 
@@ -39,6 +40,7 @@ struct ij_exchange {
     int underway;             /* parcels that came to the host and are not added up */
     bool last_seen;           /* the last one of the step is among them, or was */
     double added_last;        /* when all of a step were added up */
+    _Atomic int callbacks;    /* that the driver has not made yet */
     _Atomic double last_came; /* when the last one of a step came to the host, as the driver tells */
     _Atomic double exposed;   /* seconds so far in which a backward pass was over and its gradients not added up */
     _Atomic double busy;      /* seconds so far from then to the end of the next backward pass */
@@ -53,7 +55,7 @@ ij_status ij_exchange_start(ij_exchange *e);
 void ij_exchange_destroy(ij_exchange *e); /* of {0} too */
 
 /* Begins step k, of which `last` is the segment that will be sent last. */
-ij_status ij_exchange_begin(ij_exchange *e, int64_t k, int last);
+void ij_exchange_begin(ij_exchange *e, int64_t k, int last);
 /* The compute queue has a segment's gradient when it comes to this point: from here it goes its way. */
 ij_status ij_exchange_send(ij_exchange *e, int segment);
 /* What the compute queue takes afterwards finds the sum of a segment that was sent. */

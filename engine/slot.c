@@ -28,6 +28,7 @@ static bool make_masks(ij_batch *b)
 ij_status ij_slot_plan(ij_slot *s, ij_device *device, const ij_trainer_config *c, ij_plan *plan)
 {
     s->device = device;
+    s->most_images = ij_most_share(c);
     s->pixel_bytes = (size_t)ij_most_share(c) * (size_t)c->model.crop * (size_t)c->model.crop * 3;
     s->batch = (ij_batch){.images = c->batch,
                           .crop = c->model.crop,
@@ -116,18 +117,18 @@ void ij_slot_destroy(ij_slot *s)
 ij_status ij_slot_upload(ij_slot *s)
 {
     cl_command_queue queue = s->device->transfer;
+    size_t bytes = s->pixel_bytes / (size_t)s->most_images * (size_t)ij_batch_own(&s->batch);
     ij_cl_forget(&s->uploaded);
     if (s->staging) {
         TRY(ij_cl_check(
-            clEnqueueWriteBuffer(queue, s->pixels, CL_FALSE, 0, s->pixel_bytes, s->batch.pixels, 0, NULL, &s->uploaded),
+            clEnqueueWriteBuffer(queue, s->pixels, CL_FALSE, 0, bytes, s->batch.pixels, 0, NULL, &s->uploaded),
             "uploading images"));
     } else {
         TRY(ij_cl_check(clEnqueueUnmapMemObject(queue, s->pixels, s->batch.pixels, 0, NULL, &s->uploaded),
                         "handing images over"));
         s->batch.pixels = NULL;
     }
-    cl_event *profiled =
-        ij_profile_transfer(s->device, s->staging ? "write images" : "unmap", s->staging ? s->pixel_bytes : 0);
+    cl_event *profiled = ij_profile_transfer(s->device, s->staging ? "write images" : "unmap", s->staging ? bytes : 0);
     if (profiled && !clRetainEvent(s->uploaded))
         *profiled = s->uploaded;
     TRY(ij_cl_check(clFlush(queue), "uploading a batch"));

@@ -9,6 +9,7 @@
 
 typedef struct ij_slot {
     ij_device *device;
+    int most_images; /* that there are pixels of */
     size_t pixel_bytes;
     ij_batch batch; /* what the caller fills; pixels point into `pixels` or `staging` while that is mapped */
     ij_batch micro; /* room for the masks of a micro-batch, where it is not the batch that is computed at once */

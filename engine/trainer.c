@@ -84,6 +84,11 @@ ij_status ij_trainer_set_share(ij_trainer *t, int first, int images)
     return IJ_OK;
 }
 
+int ij_trainer_panels(const ij_trainer *t)
+{
+    return ij_gemm_layout(&t->model.gemm) == IJ_LAYOUT_ROWS ? 0 : ij_gemm_rows_together(&t->model.gemm);
+}
+
 struct ij_ranks *ij_trainer_ranks(const ij_trainer *t)
 {
     return t->config.ranks;
@@ -93,7 +98,9 @@ ij_exchange_times ij_trainer_exchange(const ij_trainer *t)
 {
     ij_exchange_times times = {.exposed = t->exchange.exposed, .busy = t->exchange.busy, .steps = t->exchange.steps};
     for (int i = 0; i < t->exchange.count; i++)
-        times.bytes += t->exchange.segments[i].count * sizeof(float);
+        times.bytes += ij_segment_bytes(&t->exchange.segments[i]);
+    int ranks = ij_ranks_count(t->config.ranks);
+    times.bytes = times.bytes * 2 * (uint64_t)(ranks - 1) / (uint64_t)ranks;
     return times;
 }
 
@@ -414,7 +421,7 @@ static ij_status enqueue(ij_trainer *t, ij_slot *s, const ij_hyper *hyper)
     int partials[IJ_TERMS] = {0};
     TRY(ij_slot_upload(s));
     if (t->config.ranks) /* the segment around the encoder's blocks has the last gradient */
-        TRY(ij_exchange_begin(&t->exchange, t->step, t->model.params.blocks[IJ_NETWORK_ENCODER] - 1));
+        ij_exchange_begin(&t->exchange, t->step, t->model.params.blocks[IJ_NETWORK_ENCODER] - 1);
     for (int i = 0; i < s->parts; i++)
         TRY(enqueue_part(t, s, i, &objective, partials));
     TRY(update(t, hyper, &objective));

@@ -176,7 +176,7 @@ static ij_status open_device(run *r)
     ij_say("device: %d: %s (%s)\n", info->index, info->name, info->platform);
     if (*ij_device_notes(r->device))
         ij_tell(IJ_LOG_INFO, "note: %s", ij_device_notes(r->device));
-    return ij_team_start(&r->team, &r->config, r->device);
+    return IJ_OK;
 }
 
 static ij_status open_checkpoint(run *r)
@@ -184,6 +184,8 @@ static ij_status open_checkpoint(run *r)
     ij_status status = ij_run_identity_make(&r->identity, &r->config, r->dataset, r->device);
     if (!status)
         status = ij_team_check(&r->team, &r->config, &r->identity);
+    if (!status)
+        status = ij_team_start(&r->team, &r->config, r->device);
     if (status || !r->resume || !r->team.leads)
         return status;
     if ((status = ij_resume_find(&r->checkpoint, &r->folder)))
@@ -194,13 +196,13 @@ static ij_status open_checkpoint(run *r)
     return IJ_OK;
 }
 
-/* All ranks begin where rank 0 does. */
+/* All ranks begin where rank 0 does, with its weights: each has drawn the same, but for a last bit perhaps. */
 static ij_status take_over(run *r)
 {
     int64_t begin = r->checkpoint.file ? r->checkpoint.step : 0;
     ij_ranks_from_first(r->team.ranks, &begin, sizeof begin);
     r->training.begin = begin;
-    if (!r->team.ranks || (!begin && !r->init))
+    if (!r->team.ranks)
         return IJ_OK;
     ij_status status = ij_trainer_set_step(r->trainer, begin);
     return status ? status : ij_trainer_share_state(r->trainer);
@@ -232,7 +234,8 @@ static ij_status open_trainer(run *r)
     if (ij_trainer_offloads(r->trainer))
         ij_say("memory: AdamW's moments are in the host's memory%s\n",
                r->config.run.offload == IJ_CONFIG_OFFLOAD_AUTO ? ": nothing else fits" : "");
-    if ((status = ij_team_take(&r->team, r->trainer)) || (status = load_weights(r)))
+    if ((status = ij_team_check_trainer(&r->team, r->trainer)) || (status = ij_team_take(&r->team, r->trainer)) ||
+        (status = load_weights(r)))
         return status;
     return take_over(r);
 }
@@ -282,6 +285,7 @@ static void warn_of_momentum(const ij_schedule *schedule)
 static ij_status open_loader(run *r)
 {
     ij_loader_config config = ij_config_loader(&r->config, r->dataset);
+    ij_team_loader(&r->team, &config);
     ij_status status = ij_loader_open(&r->loader, &config);
     if (status)
         return status;
@@ -296,6 +300,7 @@ static ij_status open_loader(run *r)
     int64_t most = r->config.optimization.max_steps;
     if (most && most < t->steps)
         t->steps = most;
+    ij_ranks_from_first(r->team.ranks, &t->steps, sizeof t->steps);
     ij_run_identity_epoch(&r->identity, ipe);
     ij_say("run:    %lld steps, %lld an epoch, of %d images, prepared by %d thread%s; results in %s\n",
            (long long)t->steps, (long long)ipe, config.batch, ij_loader_workers(r->loader),
@@ -420,9 +425,10 @@ static void print_end(const run *r)
     if (r->team.ranks) {
         ij_exchange_times times = ij_trainer_exchange(r->trainer);
         double steps = times.exposed + times.busy;
-        ij_say("\nranks: each sent %.1f MiB of gradients a step; %.1f %% of the time of a step a device had nothing to do "
-               "until they were added up",
-               (double)times.bytes / 0x1p20, steps > 0 ? 100 * times.exposed / steps : 0);
+        ij_say(
+            "\nranks: each sent %.1f MiB of gradients a step; %.1f %% of the time of a step a device had nothing to do "
+            "until they were added up",
+            (double)times.bytes / 0x1p20, steps > 0 ? 100 * times.exposed / steps : 0);
     }
     ij_saver_times spent = ij_saver_spent(t->saver);
     double held = spent.copying + t->waited;
@@ -494,9 +500,13 @@ int ij_command_train(int argc, char **argv)
             r->init = options.init;
             if (train(r)) {
                 ij_complain("%s", ij_error());
+                if (r->training.saver) /* what is being written is worth more than a quick end */
+                    ij_saver_finish(r->training.saver);
                 ij_team_fail(&r->team, IJ_EXIT_FAILED);
-            } else
-                exit_status = ij_interrupt_signal() ? 128 + ij_interrupt_signal() : IJ_EXIT_DONE;
+            } else {
+                int signal = r->team.ranks ? r->training.ended_by : ij_interrupt_signal();
+                exit_status = signal ? 128 + signal : IJ_EXIT_DONE;
+            }
             close_run(r);
         }
     }

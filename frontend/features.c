@@ -1,5 +1,6 @@
 #include "frontend/features.h"
 
+#include "data/fingerprint.h"
 #include "data/loader.h"
 #include "frontend/feature_parcels.h"
 #include "frontend/message.h"
@@ -23,26 +24,40 @@ typedef struct work {
     const ij_features_job *job;
     ij_loader *loader;
     int size, batch;
-    int64_t count;      /* samples in all */
-    slot slots[2];      /* one is decoded while the other is computed */
-    ij_parcels parcels; /* of one batch from each rank */
-    int64_t named;      /* bad images of the loader's list that were told of */
-    int64_t produced;   /* images handed on */
+    int64_t count;              /* samples in all */
+    slot slots[2];              /* one is decoded while the other is computed */
+    ij_feature_parcels parcels; /* of one batch from each rank */
+    int64_t named;              /* bad images of the loader's list that were told of */
+    int64_t produced;           /* images handed on */
     ij_tally tally;
 } work;
 
-/* The same on all ranks, whose devices may have chosen otherwise. */
-static ij_status agree_on_batch(work *w)
+/* What must be the same on all ranks, but for the batch, of which the smallest counts. */
+typedef struct agreement {
+    int64_t batch, size, floats, count;
+    uint64_t images;
+} agreement;
+
+static ij_status agree(work *w)
 {
-    int ranks = ij_ranks_count(w->job->ranks), *all = calloc((size_t)ranks, sizeof *all);
+    const ij_features_job *job = w->job;
+    if (!job->ranks)
+        return IJ_OK;
+    int ranks = ij_ranks_count(job->ranks), own = ij_ranks_own(job->ranks);
+    agreement *all = calloc((size_t)ranks, sizeof *all);
     if (!all)
         return ij_fail(IJ_ENOMEM, "no host memory for %d ranks", ranks);
-    all[ij_ranks_own(w->job->ranks)] = w->batch;
-    ij_ranks_gather(w->job->ranks, all, sizeof *all);
-    for (int r = 0; r < ranks; r++)
-        w->batch = all[r] < w->batch ? all[r] : w->batch;
+    all[own] = (agreement){w->batch, w->size, job->encoder ? ij_encoder_floats(job->encoder) : 0, w->count,
+                           ij_dataset_fingerprint(job->dataset)};
+    ij_ranks_gather(job->ranks, all, sizeof *all);
+    bool same = true;
+    for (int r = 0; r < ranks; r++) {
+        w->batch = all[r].batch < w->batch ? (int)all[r].batch : w->batch;
+        same = same && all[r].size == all[own].size && all[r].floats == all[own].floats &&
+               all[r].count == all[own].count && all[r].images == all[own].images;
+    }
     free(all);
-    return IJ_OK;
+    return same ? IJ_OK : ij_fail(IJ_EINVAL, "the ranks are not about the same: model, options or images differ");
 }
 
 static ij_status open_work(work *w)
@@ -52,10 +67,10 @@ static ij_status open_work(work *w)
     w->batch = job->encoder ? ij_encoder_batch(job->encoder) : job->batch;
     if (w->batch < 1)
         return ij_fail(IJ_EINVAL, "batches of %d images", w->batch);
-    ij_status status = agree_on_batch(w);
+    w->count = job->samples ? job->count : ij_dataset_count(job->dataset);
+    ij_status status = agree(w);
     if (status)
         return status;
-    w->count = job->samples ? job->count : ij_dataset_count(job->dataset);
     if (w->count < w->batch) /* room for more would never be used */
         w->batch = w->count < 1 ? 1 : (int)w->count;
     ij_loader_config config = ij_loader_defaults();
@@ -68,6 +83,8 @@ static ij_status open_work(work *w)
     status = ij_loader_open(&w->loader, &config);
     if (status)
         return status;
+    int64_t floats = job->encoder ? ij_encoder_floats(job->encoder) : 0;
+    w->batch = ij_feature_parcels_most(job->ranks, w->batch, w->size, floats);
     size_t batch = (size_t)w->batch;
     bool room = true;
     for (int i = 0; i < 2; i++) {
@@ -77,8 +94,7 @@ static ij_status open_work(work *w)
         s->pixels = malloc(batch * (size_t)w->size * (size_t)w->size * 3);
         room = room && s->samples && s->readable && s->pixels;
     }
-    room = room && ij_parcels_make(&w->parcels, job->ranks, w->batch, w->size,
-                                   job->encoder ? ij_encoder_floats(job->encoder) : 0);
+    room = room && ij_feature_parcels_make(&w->parcels, job->ranks, w->batch, w->size, floats);
     return room ? IJ_OK : ij_fail(IJ_ENOMEM, "no host memory for batches of %d images", w->batch);
 }
 
@@ -90,7 +106,7 @@ static void close_work(work *w)
         free(w->slots[i].readable);
         free(w->slots[i].pixels);
     }
-    ij_parcels_free(&w->parcels);
+    ij_feature_parcels_free(&w->parcels);
 }
 
 /* Starts to decode the batch that begins with the data set's (or the job's) sample `first`; nothing beyond the last. */
@@ -138,16 +154,16 @@ static void keep_readable(const work *w, slot *s)
 /* This rank's batch; then those of all are handed on. */
 static ij_status compute(work *w, slot *s)
 {
-    ij_parcels *p = &w->parcels;
+    ij_feature_parcels *p = &w->parcels;
     keep_readable(w, s);
     if (w->job->encoder && s->count) {
-        ij_status status = ij_encoder_run(w->job->encoder, s->pixels, s->count, ij_parcels_own_features(p));
+        ij_status status = ij_encoder_run(w->job->encoder, s->pixels, s->count, ij_feature_parcels_own_features(p));
         if (status)
             return status;
     }
-    ij_parcels_exchange(p, s->count, s->samples, s->pixels);
+    ij_feature_parcels_exchange(p, s->count, s->samples, s->pixels);
     for (int r = 0; r < p->ranks_count; r++) {
-        ij_features_batch batch = ij_parcels_of(p, r);
+        ij_features_batch batch = ij_feature_parcels_of(p, r);
         w->produced += batch.images;
         ij_status status = batch.images ? w->job->take(w->job->taker, &batch) : IJ_OK;
         if (status)

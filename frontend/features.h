@@ -17,7 +17,7 @@
 typedef struct ij_features_batch {
     int images;
     const int64_t *samples; /* [images] numbers in the data set, ascending from batch to batch */
-    const uint8_t *pixels;  /* [images, size, size, 3] as the encoder saw them */
+    const uint8_t *pixels;  /* [images, size, size, 3] as the encoder saw them; NULL with both ranks and an encoder */
     const float *features;  /* [images, floats]; NULL without an encoder */
     int64_t floats;         /* ij_encoder_floats; 0 without an encoder */
 } ij_features_batch;

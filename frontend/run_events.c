@@ -53,7 +53,8 @@ ij_status ij_run_events_masks(ij_run_events *e, int64_t k, const ij_batch *batch
     ij_sheet sheet;
     if (!e->file.file || !ij_png_available())
         return IJ_OK;
-    TRY(ij_sheet_draw(&sheet, batch, batch->images < CROPS ? batch->images : CROPS, side));
+    int images = ij_batch_own(batch); /* rank 0's are the first ones */
+    TRY(ij_sheet_draw(&sheet, batch, images < CROPS ? images : CROPS, side));
     ij_status status = write_picture(e, k, "masks", sheet.pixels, sheet.width, sheet.height);
     ij_sheet_free(&sheet);
     return status;

@@ -12,17 +12,15 @@
 /* ---- Who ----------------------------------------------------------------------------------------------------------
  */
 
-static void tell_lost(int rank, const char *host, double seconds)
+static void tell_end(const char *why)
 {
-    ij_complain("rank %d on %s has not been heard of for %.0f s: it died, hangs or lost its network. The job ends; "
-                "--resume goes on from the last checkpoint",
-                rank, host, seconds);
+    ij_complain("%s", why);
 }
 
 ij_status ij_team_open(ij_team *t)
 {
     *t = (ij_team){.count = 1, .leads = true, .alike = true};
-    TRY(ij_ranks_open(&t->ranks, tell_lost));
+    TRY(ij_ranks_open(&t->ranks, tell_end));
     t->count = ij_ranks_count(t->ranks);
     t->own = ij_ranks_own(t->ranks);
     t->leads = t->own == 0;
@@ -104,8 +102,12 @@ ij_status ij_team_device(const ij_team *t, const char *choice, char *own, size_t
         choice = variable;
     if (ij_ranks_here(t->ranks) > 1)
         share_cores(ij_ranks_here(t->ranks));
+    if (!t->ranks) {
+        snprintf(own, size, "%s", choice);
+        return IJ_OK;
+    }
     pick(choice, local, own, size);
-    return *own || !t->ranks ? IJ_OK : own_gpu(local, own, size);
+    return *own ? IJ_OK : own_gpu(local, own, size);
 }
 
 /* ---- The same everywhere ------------------------------------------------------------------------------------------
@@ -160,11 +162,18 @@ ij_status ij_team_check(ij_team *t, const ij_config *config, const ij_run_identi
         size_t used = strlen(lines);
         if (!strcmp(key, "config"))
             status = compare_configs(first, config, lines, ROOM);
-        else if (strcmp(first, own) && strcmp(key, "numbers")) /* devices may differ */
+        else if (strcmp(first, own) && own != identity->numbers) /* devices may differ */
             snprintf(lines + used, ROOM - used, "\n  %s: %s, rank 0's %s", key, own, first);
         free(first);
         TRY(status);
     }
+    const char *numbers = identity->numbers;
+    char *first;
+    TRY(text_of_first(t, numbers, &first));
+    double others = strcmp(first, numbers) != 0;
+    free(first);
+    ij_ranks_add(t->ranks, &others, 1);
+    t->alike = others == 0;
     if (*lines)
         return ij_fail(IJ_EINVAL, "rank %d cannot take part: it is not about the same as rank 0:%s", t->own, lines);
     return IJ_OK;
@@ -175,7 +184,7 @@ ij_status ij_team_check(ij_team *t, const ij_config *config, const ij_run_identi
 
 enum { DEVICE = 320 };
 
-static ij_status name_devices(ij_team *t, const ij_device *device, char **names)
+static ij_status name_devices(const ij_team *t, const ij_device *device, char **names)
 {
     const ij_device_info *info = ij_device_describe(device);
     *names = calloc((size_t)t->count, DEVICE);
@@ -183,8 +192,6 @@ static ij_status name_devices(ij_team *t, const ij_device *device, char **names)
         return ij_fail(IJ_ENOMEM, "out of memory for the ranks' devices");
     snprintf(*names + (size_t)t->own * DEVICE, DEVICE, "%.200s (%.100s)", info->name, info->platform);
     ij_ranks_gather(t->ranks, *names, DEVICE);
-    for (int r = 1; r < t->count; r++)
-        t->alike = t->alike && !strcmp(*names, *names + (size_t)r * DEVICE);
     return IJ_OK;
 }
 
@@ -197,7 +204,9 @@ static void print_shares(const ij_team *t, const char *names)
 
 ij_status ij_team_start(ij_team *t, const ij_config *config, const ij_device *device)
 {
-    const char *share = config->run.share;
+    char share[IJ_CONFIG_TEXT];
+    snprintf(share, sizeof share, "%s", config->run.share);
+    ij_ranks_from_first(t->ranks, share, sizeof share);
     t->batch = config->data.batch_size;
     if (!t->ranks)
         return IJ_OK;
@@ -214,6 +223,26 @@ ij_status ij_team_start(ij_team *t, const ij_config *config, const ij_device *de
         print_shares(t, names);
     free(names);
     return status;
+}
+
+ij_status ij_team_check_trainer(ij_team *t, const ij_trainer *trainer)
+{
+    int own = ij_trainer_panels(trainer), first = own;
+    ij_ranks_from_first(t->ranks, &first, sizeof first);
+    if (own == first)
+        return IJ_OK;
+    return ij_fail(
+        IJ_EINVAL,
+        "rank %d's device keeps weights in %s of %d, rank 0's in %s of %d, and gradients can only be added up in "
+        "one order: start all ranks with IJEPA_IMPL=product=tile in the environment (mpirun -x IJEPA_IMPL)",
+        t->own, own ? "panels" : "rows", own ? own : 1, first ? "panels" : "rows", first ? first : 1);
+}
+
+void ij_team_loader(const ij_team *t, ij_loader_config *config)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN) / ij_ranks_here(t->ranks);
+    if (ij_ranks_here(t->ranks) > 1 && config->workers == 0)
+        config->workers = cores > 2 ? (int)cores - 1 : 1;
 }
 
 int ij_team_most(const ij_team *t)
@@ -257,7 +286,7 @@ ij_status ij_team_look(ij_team *t, ij_trainer *trainer, int64_t steps, int64_t l
     enum { SOON = 10, SOONER = 100, EVERY = 500 };
     if (!t->ranks || (steps % EVERY && steps != last && steps != SOON && steps != SOONER))
         return IJ_OK;
-    if (t->measured)
+    if (t->measured && steps != last)
         TRY(share_anew(t, trainer));
     if (!t->alike)
         return ij_trainer_share_state(trainer);

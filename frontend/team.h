@@ -3,6 +3,7 @@
 #ifndef IJ_FRONTEND_TEAM_H
 #define IJ_FRONTEND_TEAM_H
 
+#include "data/loader.h"
 #include "engine/device.h"
 #include "engine/ranks/ranks.h"
 #include "engine/trainer.h"
@@ -15,7 +16,7 @@ typedef struct ij_team {
     ij_ranks *ranks; /* NULL: alone */
     int count, own;
     bool leads;    /* rank 0: it tells what happens and writes what is kept */
-    bool alike;    /* all have the same kind of device */
+    bool alike;    /* all compute the same bits: devices, drivers and kernels are the same */
     bool measured; /* shares follow from what was measured, from time to time */
     double *rates; /* [count], images a second in any unit */
     int *shares;   /* [count], images of a batch */
@@ -40,6 +41,10 @@ ij_status ij_team_check(ij_team *team, const ij_config *config, const ij_run_ide
 
 /* First shares, and what they are computed on, told by rank 0. */
 ij_status ij_team_start(ij_team *team, const ij_config *config, const ij_device *device);
+/* IJ_EINVAL on a rank whose weights lie in memory otherwise than rank 0's. */
+ij_status ij_team_check_trainer(ij_team *team, const ij_trainer *trainer);
+/* Threads that decode: those of one process, shared out among the ranks of this computer. */
+void ij_team_loader(const ij_team *team, ij_loader_config *config);
 /* The most images this rank may be given, and its first ones. */
 int ij_team_most(const ij_team *team);
 ij_status ij_team_take(const ij_team *team, ij_trainer *trainer);

@@ -32,7 +32,7 @@ static ij_status check_loss(const ij_training *t, int64_t k, double loss)
 {
     if (isfinite(loss))
         return IJ_OK;
-    int64_t saved = t->saver ? ij_saver_saved(t->saver) : -1;
+    int64_t saved = ij_saver_saved(t->saver);
     char kept[96] = "No checkpoint was written before";
     if (saved < 0 && t->begin)
         saved = t->begin;
@@ -93,11 +93,12 @@ static ij_status read_results(ij_training *t, int64_t end)
             warn_of_events(t, ij_run_events_step(&t->events, k, &record));
         if (!isnan(record.knn))
             t->progress.knn = record.knn;
-        if ((status = check_loss(t, k, result.loss)))
+        if (t->team->leads && (status = check_loss(t, k, result.loss))) /* it is the same everywhere */
             return status;
         t->progress.flops = kept->flops;
         ij_progress_step(&t->progress, k, result.loss, seconds);
-        watch_for_collapse(t, k, &record);
+        if (t->team->leads)
+            watch_for_collapse(t, k, &record);
     }
     return IJ_OK;
 }
@@ -312,22 +313,31 @@ static ij_status look(ij_training *t)
 /* ---- The loop -------------------------------------------------------------------------------------------------- */
 
 /* A signal may reach one rank or all of them: they end after the same step, the one after that in which it is known. */
-static void agree_on_end(ij_training *t, int64_t k)
+static void tell_of_signal(ij_training *t, int64_t k)
 {
     if (!t->team->ranks)
         return;
-    t->end[k % 2] = ij_interrupt_signal() != 0;
-    t->ends[k % 2] = (ij_rank_job){.kind = IJ_RANKS_ADD_DOUBLES, .values = &t->end[k % 2], .count = 1};
-    ij_ranks_begin(t->team->ranks, &t->ends[k % 2]);
-    if (k > t->begin) {
-        ij_ranks_wait(t->team->ranks, &t->ends[(k + 1) % 2]);
-        t->ending = t->end[(k + 1) % 2] > 0;
-    }
+    ij_end_vote *vote = &t->ends[k % 2];
+    vote->sums[0] = ij_interrupt_signal() != 0;
+    vote->sums[1] = ij_interrupt_signal();
+    vote->job = (ij_rank_job){.kind = IJ_RANKS_ADD_DOUBLES, .values = vote->sums, .count = 2};
+    ij_ranks_begin(t->team->ranks, &vote->job);
+}
+
+/* Of the step before k. */
+static void hear_of_signals(ij_training *t, int64_t k)
+{
+    if (!t->team->ranks || k == t->begin)
+        return;
+    ij_end_vote *vote = &t->ends[(k + 1) % 2];
+    ij_ranks_wait(t->team->ranks, &vote->job);
+    if (vote->sums[0] > 0)
+        t->ended_by = (int)(vote->sums[1] / vote->sums[0]);
 }
 
 static bool is_ending(const ij_training *t)
 {
-    return t->team->ranks ? t->ending : ij_interrupt_signal() != 0;
+    return t->team->ranks ? t->ended_by != 0 : ij_interrupt_signal() != 0;
 }
 
 static ij_status one_step(ij_training *t)
@@ -350,11 +360,12 @@ static ij_status one_step(ij_training *t)
     if ((status = ij_trainer_step(t->trainer, (int)(k % 2), &kept->hyper)))
         return ij_fail_in(status, "step %lld: ", (long long)k);
     t->taken++;
-    agree_on_end(t, k);
+    tell_of_signal(t, k);
     if ((status = ij_team_look(t->team, t->trainer, t->taken, t->steps)))
         return status;
     if (t->taken < t->steps && (status = begin_batch(t, t->taken)))
         return status;
+    hear_of_signals(t, k);
     status = read_results(t, k); /* all but the one that was just enqueued: the device is never waited for idly */
     return status ? status : look(t);
 }
@@ -384,7 +395,7 @@ static ij_status run(ij_training *t)
         return save_last(t);
 
     /* Where the images failed, or memory did, not the model, the steps taken so far are worth keeping. */
-    if ((status == IJ_EIO || status == IJ_EFORMAT || status == IJ_ENOMEM) && t->taken > t->begin) {
+    if ((status == IJ_EIO || status == IJ_EFORMAT || status == IJ_ENOMEM) && t->taken > t->begin && t->team->leads) {
         char reason[4096], path[IJ_PATH_MAX];
         snprintf(reason, sizeof reason, "%s", ij_error());
         ij_status late = read_results(t, t->taken);

@@ -26,6 +26,12 @@ typedef struct ij_step_kept {
     ij_curve_point curve;
 } ij_step_kept;
 
+/* Which ranks were asked to end: how many, and the sum of their signals. */
+typedef struct ij_end_vote {
+    ij_rank_job job;
+    double sums[2];
+} ij_end_vote;
+
 typedef struct ij_training {
     /* Set by the caller: */
     const ij_config *config;
@@ -56,10 +62,9 @@ typedef struct ij_training {
     double looked;          /* seconds since the last result in which the features were looked at, not trained */
     double loss;            /* of the last step read */
     ij_collapse collapse;
-    float *features;     /* [B, D] of a batch, for its rank */
-    ij_rank_job ends[2]; /* of step k at k % 2: whether a rank was asked to end */
-    double end[2];
-    bool ending;
+    float *features;                              /* [B, D] of a batch, for its rank */
+    ij_end_vote ends[2];                          /* of step k at k % 2 */
+    int ended_by;                                 /* the signal that some rank got; 0: none yet */
     bool log_failed, events_failed, curve_failed; /* warned of */
 } ij_training;
 

@@ -145,8 +145,10 @@ int main(void)
         fprintf(stderr, "%s\n", ij_error());
         return 1;
     }
-    if (!case_device())
+    if (!case_device()) {
+        ij_ranks_close(ranks);
         return CASE_NO_DEVICE;
+    }
     const struct CMUnitTest tests[] = {cmocka_unit_test(nothing_made_own), cmocka_unit_test(nothing_made_clblast),
                                        cmocka_unit_test(nothing_made_less_memory),
                                        cmocka_unit_test(host_memory_is_flat),

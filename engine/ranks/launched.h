@@ -12,7 +12,8 @@ static inline bool ij_is_launched(void)
     for (int i = 0; i < 2; i++)
         if (counts[i])
             return atoi(counts[i]) > 1;
-    return getenv("PMIX_RANK") != NULL;
+    const char *tasks = getenv("SLURM_STEP_NUM_TASKS");
+    return getenv("PMIX_RANK") && !(tasks && atoi(tasks) == 1);
 }
 
 #endif

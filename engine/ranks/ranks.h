@@ -15,12 +15,13 @@
 
 typedef struct ij_ranks ij_ranks;
 
-/* Called by the ranks' thread before it ends the job: rank `rank` on `host` was silent for so many seconds. */
-typedef void ij_ranks_lost(int rank, const char *host, double seconds);
+/* Told by the ranks' thread, before it ends the job, why. */
+typedef void ij_ranks_tell(const char *why);
 
 /* Joins the other processes that a launcher (mpirun, srun) started with this one. *ranks is NULL where there are none.
- * IJ_EINVAL where there are, and this program was built without MPI; IJ_EIO where MPI does not start. */
-ij_status ij_ranks_open(ij_ranks **ranks, ij_ranks_lost *lost);
+ * IJ_EINVAL where there are, and this program was built without MPI. MPI itself ends the program where it cannot start.
+ */
+ij_status ij_ranks_open(ij_ranks **ranks, ij_ranks_tell *tell);
 /* Waits until all ranks are here. NULL is none. */
 void ij_ranks_close(ij_ranks *ranks);
 /* Ends all ranks at once, this one with exit status `status`; does not return. */
@@ -42,19 +43,23 @@ typedef enum ij_rank_job_kind {
     IJ_RANKS_GATHER       /* bytes [ranks][count], of which each rank has its own: all get them all */
 } ij_rank_job_kind;
 
+/* NEVER: the values will not come, for the reason in ij_error: the job of all ranks ends. */
+typedef enum ij_rank_ready { IJ_RANKS_NOT_YET, IJ_RANKS_READY, IJ_RANKS_NEVER } ij_rank_ready;
+
 /* Something to be done for all ranks together; the memory is the caller's, and so is that of the values, until it is
  * done. Begun with the first four set. */
 typedef struct ij_rank_job ij_rank_job;
 struct ij_rank_job {
     ij_rank_job_kind kind;
     void *values;
-    size_t count;                 /* of floats, doubles or bytes */
-    bool (*ready)(ij_rank_job *); /* asked until the values are there; NULL: they are */
-    void (*done)(ij_rank_job *);  /* called when it is done; NULL: nobody need know. Both by the ranks' thread, and they
-                                     begin no jobs */
-    void *owner;                  /* for these two */
-    ij_rank_job *next;            /* the queue's own, like all that follows */
-    int state;
+    size_t count;                          /* of floats, doubles or bytes */
+    ij_rank_ready (*ready)(ij_rank_job *); /* asked until the values are there; NULL: they are */
+    void (*done)(ij_rank_job *); /* called when it is done; NULL: nobody need know. Both by the ranks' thread, and they
+                                    begin no jobs */
+    void *owner;                 /* for these two */
+    ij_rank_job *next;           /* the queue's own, like all that follows */
+    int state;                   /* under the queue's mutex */
+    int stage;                   /* the thread's */
     void *flight;
 };
 

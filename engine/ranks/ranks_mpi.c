@@ -17,8 +17,11 @@
 
 enum { MOST_STARTED = 8, HOST = MPI_MAX_PROCESSOR_NAME };
 
-/* Of a job. SCATTERED: everybody's values of this rank's part are on their way; GATHERED: so are the results. */
-enum { NEVER_BEGUN, BEGUN, SCATTERED, GATHERED, DONE };
+/* Of a job, for those who wait for it. */
+enum { NEVER_BEGUN, BEGUN, DONE };
+
+/* Of a job that was begun, on its way: a sum's first part, its second, or all there is of another. */
+enum { WAITING, FIRST_PART, SECOND_PART };
 
 /* What a job that goes on needs. */
 typedef struct flight {
@@ -42,14 +45,14 @@ struct ij_ranks {
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t begun, finished;
-    ij_ranks_lost *lost;
+    ij_ranks_tell *tell;
     /* under the mutex */
     ij_rank_job *first, **last; /* begun and not handed to the thread yet */
     bool open, closing;
     int abort_status; /* above 0: end all ranks */
     /* the thread's, and constant once it is open */
     int count, own, here, local;
-    MPI_Comm scatters, gathers, beats;
+    MPI_Comm firsts, seconds, beats;
     beat beat;
     ij_rank_job *queue, **queue_end; /* handed over, in order; the first ones are started */
     flight flights[MOST_STARTED];
@@ -60,6 +63,13 @@ static double now(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void end_job(ij_ranks *r, const char *why)
+{
+    if (r->tell)
+        r->tell(why);
+    MPI_Abort(MPI_COMM_WORLD, 1);
 }
 
 /* ---- The heart --------------------------------------------------------------------------------------------------- */
@@ -110,9 +120,11 @@ static void beat_once(ij_ranks *r)
     }
     if (time - b->heard < b->silence)
         return;
-    if (r->lost)
-        r->lost(neighbour(r, -1), b->host, b->silence);
-    MPI_Abort(MPI_COMM_WORLD, 1);
+    char why[HOST + 200];
+    snprintf(why, sizeof why,
+             "rank %d on %s has not been heard of for %.0f s: it died, was stopped or lost its network. The job ends",
+             neighbour(r, -1), b->host, b->silence);
+    end_job(r, why);
 }
 
 static void stop_beating(ij_ranks *r)
@@ -157,7 +169,7 @@ static void divide(const ij_ranks *r, flight *f, size_t count)
 }
 
 /* Everybody's values of this rank's part come. */
-static void scatter(ij_ranks *r, ij_rank_job *job, flight *f)
+static void begin_sum(ij_ranks *r, ij_rank_job *job, flight *f)
 {
     divide(r, f, job->count);
     size_t value = job->kind == IJ_RANKS_ADD_FLOATS ? sizeof(float) : sizeof(double);
@@ -170,7 +182,7 @@ static void scatter(ij_ranks *r, ij_rank_job *job, flight *f)
             abort_without_memory();
     }
     MPI_Ialltoallv(job->values, f->counts, f->places, type_of(job), f->parts, f->own_counts, f->own_places,
-                   type_of(job), r->scatters, &f->request);
+                   type_of(job), r->firsts, &f->request);
 }
 
 static void add_floats(float *sum, const float *parts, int count, int ranks)
@@ -190,28 +202,28 @@ static void add_doubles(double *sum, const double *parts, int count, int ranks)
 }
 
 /* This rank's sums go to all, and theirs come. */
-static void gather(ij_ranks *r, ij_rank_job *job, flight *f)
+static void end_sum(ij_ranks *r, ij_rank_job *job, flight *f)
 {
     int count = f->counts[r->own], place = f->places[r->own];
     if (count && job->kind == IJ_RANKS_ADD_FLOATS)
         add_floats((float *)job->values + place, f->parts, count, r->count);
     else if (count)
         add_doubles((double *)job->values + place, f->parts, count, r->count);
-    MPI_Iallgatherv(MPI_IN_PLACE, 0, type_of(job), job->values, f->counts, f->places, type_of(job), r->gathers,
+    MPI_Iallgatherv(MPI_IN_PLACE, 0, type_of(job), job->values, f->counts, f->places, type_of(job), r->seconds,
                     &f->request);
-    job->state = GATHERED;
+    job->stage = SECOND_PART;
 }
 
 static void start(ij_ranks *r, ij_rank_job *job, flight *f)
 {
     job->flight = f;
-    job->state = is_sum(job) ? SCATTERED : GATHERED;
+    job->stage = is_sum(job) ? FIRST_PART : SECOND_PART;
     if (job->kind == IJ_RANKS_FROM_FIRST)
-        MPI_Ibcast(job->values, (int)job->count, MPI_BYTE, 0, r->gathers, &f->request);
+        MPI_Ibcast(job->values, (int)job->count, MPI_BYTE, 0, r->seconds, &f->request);
     else if (job->kind == IJ_RANKS_GATHER)
-        MPI_Iallgather(MPI_IN_PLACE, 0, MPI_BYTE, job->values, (int)job->count, MPI_BYTE, r->gathers, &f->request);
+        MPI_Iallgather(MPI_IN_PLACE, 0, MPI_BYTE, job->values, (int)job->count, MPI_BYTE, r->seconds, &f->request);
     else
-        scatter(r, job, f);
+        begin_sum(r, job, f);
 }
 
 static flight *free_flight(ij_ranks *r)
@@ -228,20 +240,23 @@ static flight *free_flight(ij_ranks *r)
  * are in their second. */
 static bool start_some(ij_ranks *r)
 {
-    bool any = false, all_gathered = true;
+    bool any = false, all_second = true;
     ij_rank_job *job = r->queue;
-    for (; job && job->state != BEGUN; job = job->next)
-        all_gathered = all_gathered && job->state == GATHERED;
-    for (; job && (is_sum(job) || all_gathered); job = job->next) {
+    for (; job && job->stage != WAITING; job = job->next)
+        all_second = all_second && job->stage == SECOND_PART;
+    for (; job && (is_sum(job) || all_second); job = job->next) {
         flight *f = free_flight(r);
         if (!f)
             break;
-        if (job->ready && !job->ready(job)) {
+        ij_rank_ready ready = job->ready ? job->ready(job) : IJ_RANKS_READY;
+        if (ready == IJ_RANKS_NEVER)
+            end_job(r, ij_error());
+        if (ready != IJ_RANKS_READY) {
             f->taken = false;
             break;
         }
         start(r, job, f);
-        all_gathered = all_gathered && job->state == GATHERED;
+        all_second = all_second && job->stage == SECOND_PART;
         any = true;
     }
     return any;
@@ -261,13 +276,13 @@ static void finish(ij_ranks *r, ij_rank_job *job)
 /* Goes on with what has come: to the second part in the queue's order, to the end in any. */
 static bool finish_some(ij_ranks *r)
 {
-    bool any = false, all_gathered = true;
-    for (ij_rank_job **at = &r->queue; *at && (*at)->state != BEGUN;) {
+    bool any = false, all_second = true;
+    for (ij_rank_job **at = &r->queue; *at && (*at)->stage != WAITING;) {
         ij_rank_job *job = *at;
         flight *f = job->flight;
         int come = 0;
         MPI_Test(&f->request, &come, MPI_STATUS_IGNORE); /* true again where it was before */
-        if (come && job->state == GATHERED) {
+        if (come && job->stage == SECOND_PART) {
             *at = job->next;
             if (!*at)
                 r->queue_end = at;
@@ -275,11 +290,11 @@ static bool finish_some(ij_ranks *r)
             any = true;
             continue;
         }
-        if (come && all_gathered) {
-            gather(r, job, f);
+        if (come && all_second) {
+            end_sum(r, job, f);
             any = true;
         }
-        all_gathered = all_gathered && job->state == GATHERED;
+        all_second = all_second && job->stage == SECOND_PART;
         at = &job->next;
     }
     return any;
@@ -292,8 +307,8 @@ static void open_mpi(ij_ranks *r)
     int provided;
     MPI_Comm here;
     MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
-    MPI_Comm_dup(MPI_COMM_WORLD, &r->scatters);
-    MPI_Comm_dup(MPI_COMM_WORLD, &r->gathers);
+    MPI_Comm_dup(MPI_COMM_WORLD, &r->firsts);
+    MPI_Comm_dup(MPI_COMM_WORLD, &r->seconds);
     MPI_Comm_dup(MPI_COMM_WORLD, &r->beats);
     MPI_Comm_size(MPI_COMM_WORLD, &r->count);
     MPI_Comm_rank(MPI_COMM_WORLD, &r->own);
@@ -320,8 +335,8 @@ static void close_mpi(ij_ranks *r)
         free(r->flights[i].counts);
     }
     stop_beating(r);
-    MPI_Comm_free(&r->scatters);
-    MPI_Comm_free(&r->gathers);
+    MPI_Comm_free(&r->firsts);
+    MPI_Comm_free(&r->seconds);
     MPI_Comm_free(&r->beats);
     MPI_Finalize();
 }
@@ -331,12 +346,12 @@ static void close_mpi(ij_ranks *r)
 static void rest(ij_ranks *r, int idle)
 {
     struct timespec until;
-    bool flying = r->queue && r->queue->state != BEGUN;
+    bool flying = r->queue && r->queue->stage != WAITING;
     long most = flying ? 200 * 1000 : 1000 * 1000;
     long nanoseconds = !r->queue                                 ? 20 * 1000 * 1000
                        : idle < 6 && (20 * 1000L << idle) < most ? 20 * 1000L << idle
                                                                  : most;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += nanoseconds;
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
@@ -375,7 +390,7 @@ static void *serve(void *argument)
 
 /* ---- The caller's side ------------------------------------------------------------------------------------------- */
 
-ij_status ij_ranks_open(ij_ranks **ranks, ij_ranks_lost *lost)
+ij_status ij_ranks_open(ij_ranks **ranks, ij_ranks_tell *tell)
 {
     *ranks = NULL;
     if (!ij_is_launched())
@@ -383,11 +398,15 @@ ij_status ij_ranks_open(ij_ranks **ranks, ij_ranks_lost *lost)
     ij_ranks *r = calloc(1, sizeof *r);
     if (!r)
         return ij_fail(IJ_ENOMEM, "out of memory for the ranks");
-    r->lost = lost;
+    r->tell = tell;
     r->last = &r->first;
     r->queue_end = &r->queue;
     pthread_mutex_init(&r->mutex, NULL);
-    pthread_cond_init(&r->begun, NULL);
+    pthread_condattr_t monotonic; /* a clock that nobody sets */
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&r->begun, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     pthread_cond_init(&r->finished, NULL);
     sigset_t all, before; /* signals are the main thread's */
     sigfillset(&all);
@@ -459,6 +478,7 @@ void ij_ranks_begin(ij_ranks *r, ij_rank_job *job)
     pthread_mutex_lock(&r->mutex);
     job->next = NULL;
     job->state = BEGUN;
+    job->stage = WAITING;
     *r->last = job;
     r->last = &job->next;
     pthread_cond_signal(&r->begun);
@@ -468,7 +488,7 @@ void ij_ranks_begin(ij_ranks *r, ij_rank_job *job)
 void ij_ranks_wait(ij_ranks *r, ij_rank_job *job)
 {
     pthread_mutex_lock(&r->mutex);
-    while (job->state != NEVER_BEGUN && job->state != DONE)
+    while (job->state == BEGUN)
         pthread_cond_wait(&r->finished, &r->mutex);
     pthread_mutex_unlock(&r->mutex);
 }

@@ -2,9 +2,9 @@
 #include "engine/ranks/launched.h"
 #include "engine/ranks/ranks.h"
 
-ij_status ij_ranks_open(ij_ranks **ranks, ij_ranks_lost *lost)
+ij_status ij_ranks_open(ij_ranks **ranks, ij_ranks_tell *tell)
 {
-    (void)lost;
+    (void)tell;
     *ranks = NULL;
     if (!ij_is_launched())
         return IJ_OK;
