@@ -40,6 +40,15 @@ ij_trainer_config case_config(void)
     return c;
 }
 
+ij_trainer_config case_config_pixels(int batch)
+{
+    ij_trainer_config c = case_config();
+    c.batch = batch;
+    c.model.pixel_head = true;
+    c.pixel_weight = 0.5;
+    return c;
+}
+
 void case_ok(ij_status status)
 {
     if (status)

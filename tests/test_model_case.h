@@ -10,6 +10,8 @@ enum { CASE_NO_DEVICE = 77 };
 
 /* 12 x 12 pixels in 3 x 3 patches; encoder 16 x 2 with 2 heads, predictor 32 x 2, batch 3. */
 ij_trainer_config case_config(void);
+/* The same with another batch, and pixels predicted beside the features. */
+ij_trainer_config case_config_pixels(int batch);
 
 /* Fails the running test with the engine's message. */
 void case_ok(ij_status status);

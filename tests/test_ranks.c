@@ -25,15 +25,6 @@ typedef struct outcome {
     int64_t floats;
 } outcome;
 
-static ij_trainer_config configure(void)
-{
-    ij_trainer_config c = case_config();
-    c.batch = BATCH;
-    c.model.pixel_head = true;
-    c.pixel_weight = 0.5;
-    return c;
-}
-
 static void tell_end(const char *why)
 {
     fprintf(stderr, "%s\n", why);
@@ -154,20 +145,20 @@ static const int equal[4] = {1, 1, 1, 1}, unequal[4] = {4, 1, 1, 1};
 static void equal_shares(void **state)
 {
     (void)state;
-    as_one_rank(configure(), equal);
+    as_one_rank(case_config_pixels(BATCH), equal);
 }
 
 static void unequal_shares(void **state)
 {
     (void)state;
-    as_one_rank(configure(), unequal);
+    as_one_rank(case_config_pixels(BATCH), unequal);
 }
 
 /* Micro-batches on top, of different counts on different ranks; blocks computed again, moments in the host's memory. */
 static void with_less_memory(void **state)
 {
     (void)state;
-    ij_trainer_config c = configure();
+    ij_trainer_config c = case_config_pixels(BATCH);
     c.micro_batch = 2;
     c.recompute = IJ_RECOMPUTE_BLOCKS;
     c.offload = IJ_OFFLOAD_MOMENTS;
@@ -178,7 +169,7 @@ static void with_less_memory(void **state)
 static void clipped(void **state)
 {
     (void)state;
-    ij_trainer_config c = configure();
+    ij_trainer_config c = case_config_pixels(BATCH);
     c.clip_grad = 0.05;
     as_one_rank(c, equal);
 }
@@ -194,7 +185,7 @@ static void features(void **state)
     float *of[2] = {malloc(floats * sizeof(float)), malloc(floats * sizeof(float))};
     assert_true(of[0] && of[1]);
     for (int together = 0; together < 2; together++) {
-        ij_trainer_config c = configure();
+        ij_trainer_config c = case_config_pixels(BATCH);
         c.ranks = together ? ranks : NULL;
         c.share = together ? images : 0;
         ij_trainer *t = case_trainer(&c);

@@ -18,20 +18,11 @@ typedef struct share {
     int first, images, micro_batch;
 } share;
 
-static ij_trainer_config configure(void)
-{
-    ij_trainer_config c = case_config();
-    c.batch = BATCH;
-    c.model.pixel_head = true;
-    c.pixel_weight = 0.5;
-    return c;
-}
-
 /* Steps with a learning rate of zero, so that the weights stay what they were drawn as; the last one's gradients. */
 static float *gradients(const share *s, double losses[STEPS], int64_t *floats)
 {
     const ij_hyper hyper = {.ema = 1};
-    ij_trainer_config c = configure();
+    ij_trainer_config c = case_config_pixels(BATCH);
     c.share = s->images < BATCH ? BATCH - 1 : 0; /* more than is used */
     c.micro_batch = s->micro_batch;
     ij_trainer *t = case_trainer(&c);
@@ -86,7 +77,7 @@ static void add_up(void **state)
 static void refused(void **state)
 {
     (void)state;
-    ij_trainer_config c = configure();
+    ij_trainer_config c = case_config_pixels(BATCH);
     ij_trainer *t;
     c.share = 2;
     t = case_trainer(&c);
