@@ -341,18 +341,17 @@ static void close_mpi(ij_ranks *r)
     MPI_Finalize();
 }
 
-/* Waits a little: for new jobs where there are none, else for a device or the others, of whom nothing tells, and the
- * longer the longer nothing came, so that a waiting rank does not take its device's time where that is a CPU. */
-static void rest(ij_ranks *r, int idle)
+/* Waits a little: for new jobs where there are none, else for a device or the others, of whom nothing tells. A
+ * sixteenth of the time in which nothing came, so that a long step, of a device that may be this very CPU, is not
+ * disturbed and a short one not held up. */
+static void rest(ij_ranks *r, double idle)
 {
     struct timespec until;
     bool flying = r->queue && r->queue->stage != WAITING;
-    long most = flying ? 200 * 1000 : 1000 * 1000;
-    long nanoseconds = !r->queue                                 ? 20 * 1000 * 1000
-                       : idle < 6 && (20 * 1000L << idle) < most ? 20 * 1000L << idle
-                                                                 : most;
+    double most = !r->queue ? 20e-3 : flying ? 1e-3 : 5e-3, seconds = r->queue ? idle / 16 : most;
+    seconds = seconds > most ? most : seconds < 20e-6 ? 20e-6 : seconds;
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += nanoseconds;
+    until.tv_nsec += (long)(1e9 * seconds);
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
     pthread_cond_timedwait(&r->begun, &r->mutex, &until);
@@ -361,8 +360,8 @@ static void rest(ij_ranks *r, int idle)
 static void *serve(void *argument)
 {
     ij_ranks *r = argument;
-    int idle = 0; /* rounds in which nothing happened */
     open_mpi(r);
+    double moved = now(); /* when something happened last */
     pthread_mutex_lock(&r->mutex);
     r->open = true;
     pthread_cond_broadcast(&r->finished);
@@ -379,9 +378,10 @@ static void *serve(void *argument)
         beat_once(r);
         bool started = start_some(r), finished = finish_some(r);
         pthread_mutex_lock(&r->mutex);
-        idle = started || finished ? 0 : idle < 6 ? idle + 1 : idle;
-        if (idle && !r->first && !r->abort_status)
-            rest(r, idle - 1);
+        if (started || finished)
+            moved = now();
+        else if (!r->first && !r->abort_status)
+            rest(r, now() - moved);
     }
     pthread_mutex_unlock(&r->mutex);
     close_mpi(r);
