@@ -51,7 +51,7 @@ static void unaligned(void **state)
     float floats[2] = {0, 0};
     uint8_t pixels[27] = {0};
     int32_t context[3] = {0}, offset[2] = {0}, target[2] = {0};
-    ij_batch batch = {.pixels = pixels, .context = context, .context_offset = offset, .target = target};
+    ij_batch batch = {.images = 1, .pixels = pixels, .context = context, .context_offset = offset, .target = target};
     write_golden();
     if (golden_open(&g, path))
         fail_msg("%s", ij_error());

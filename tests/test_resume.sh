@@ -9,7 +9,7 @@ kills=${3:-12}
 if [ $# -gt 4 ]; then
     long=("${@:4}")
 else
-    long=("$presets/tiny.ini" --set "data.root_path=$images" --set optimization.epochs=$((30 * kills))
+    long=("$presets/tiny.ini" --set "data.root_path=$images" --set optimization.epochs=$((100 * kills))
         --set optimization.pixel_start=0.4 --set optimization.pixel_weight=0.5) # what is trained changes on the way
 fi
 
