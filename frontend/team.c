@@ -283,8 +283,8 @@ static ij_status share_anew(ij_team *t, ij_trainer *trainer)
 
 ij_status ij_team_look(ij_team *t, ij_trainer *trainer, int64_t steps, int64_t last)
 {
-    enum { SOON = 10, SOONER = 100, EVERY = 500 };
-    if (!t->ranks || (steps % EVERY && steps != last && steps != SOON && steps != SOONER))
+    enum { FIRST = 10, SECOND = 100, EVERY = 500 };
+    if (!t->ranks || (steps % EVERY && steps != last && steps != FIRST && steps != SECOND))
         return IJ_OK;
     if (t->measured && steps != last)
         TRY(share_anew(t, trainer));

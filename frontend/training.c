@@ -87,18 +87,18 @@ static ij_status read_results(ij_training *t, int64_t end)
                                  .rank = kept->rank,
                                  .knn = kept->curve.knn,
                                  .ridge = kept->curve.ridge};
-        if (t->team->leads)
-            log_step(t, &record);
-        if (!t->events_failed && t->team->leads)
+        t->progress.flops = kept->flops;
+        if (!t->team->leads) /* it is the same everywhere */
+            continue;
+        log_step(t, &record);
+        if (!t->events_failed)
             warn_of_events(t, ij_run_events_step(&t->events, k, &record));
         if (!isnan(record.knn))
             t->progress.knn = record.knn;
-        if (t->team->leads && (status = check_loss(t, k, result.loss))) /* it is the same everywhere */
+        if ((status = check_loss(t, k, result.loss)))
             return status;
-        t->progress.flops = kept->flops;
         ij_progress_step(&t->progress, k, result.loss, seconds);
-        if (t->team->leads)
-            watch_for_collapse(t, k, &record);
+        watch_for_collapse(t, k, &record);
     }
     return IJ_OK;
 }
