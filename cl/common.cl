@@ -50,18 +50,24 @@ float sum_lanes(vec v)
     return c.x + c.y;
 }
 
+/* fmax, but for NaN, whose rule costs more than the comparison. */
+INLINE vec larger(vec a, vec b)
+{
+    return a > b ? a : b;
+}
+
 float max_lanes(vec v)
 {
 #if VW == 16
-    float8 a = fmax(v.lo, v.hi);
-    float4 b = fmax(a.lo, a.hi);
+    float8 a = v.lo > v.hi ? v.lo : v.hi;
+    float4 b = a.lo > a.hi ? a.lo : a.hi;
 #elif VW == 8
-    float4 b = fmax(v.lo, v.hi);
+    float4 b = v.lo > v.hi ? v.lo : v.hi;
 #else
     float4 b = v;
 #endif
-    float2 c = fmax(b.lo, b.hi);
-    return fmax(c.x, c.y);
+    float2 c = b.lo > b.hi ? b.lo : b.hi;
+    return c.x > c.y ? c.x : c.y;
 }
 
 /* exp(x) for x <= 88, within 2 ulp; exp(-87), about 1e-38, for all below. 2^n by the exponent bits, e^r by a polynomial
@@ -80,6 +86,21 @@ vec exp_v(vec x)
     p = fma(p, r, (vec)(5.0000001201e-1f));
     p = fma(p, r * r, r + 1.0f);
     return p * as_vec((as_ivec(shifted) + 127) << 23);
+}
+
+/* 2^x for x < 127; 2^-125 for all below: the same, with a polynomial through Chebyshev's points. */
+vec exp2_v(vec x)
+{
+    x = larger(x, (vec)(-125.0f));
+    vec shifted = x + 12582912.0f, r = x - (shifted - 12582912.0f);
+    vec p = (vec)(1.5461444725e-04f);
+    p = fma(p, r, (vec)(1.3400428178e-03f));
+    p = fma(p, r, (vec)(9.6180566784e-03f));
+    p = fma(p, r, (vec)(5.5503272267e-02f));
+    p = fma(p, r, (vec)(2.4022650922e-01f));
+    p = fma(p, r, (vec)(6.9314720670e-01f));
+    p = fma(p, r, (vec)(1.0000000000e+00f));
+    return as_vec(as_ivec(p) + (as_ivec(shifted) << 23));
 }
 
 /* GELU(x) = x Phi(x), exact, and its derivative Phi(x) + x phi(x). Phi(x) = 1/2 + erf(y)/2, y = x/sqrt(2), with erf as

@@ -35,17 +35,23 @@ static const char *illegal(const ij_tuning *t, const ij_choice *choice)
     return keys_of(choice) % ij_tuning_tn(t) ? "KB is a multiple of TN" : NULL;
 }
 
-/* As in cl/attention.cl. */
-static size_t local_bytes(const ij_tuning *t, const ij_choice *choice, int dh)
+/* DP of cl/attention.cl. */
+static int padded(const ij_tuning *t, int dh)
 {
-    (void)t;
-    return (size_t)(keys_of(choice) * (dh + rows_of(choice))) * sizeof(float);
+    return ij_ceil_div(dh, ij_tuning_tn(t)) * ij_tuning_tn(t);
 }
 
+/* As in cl/attention.cl: kt, vb, p. */
+static size_t local_bytes(const ij_tuning *t, const ij_choice *choice, int dh)
+{
+    return (size_t)(keys_of(choice) * (dh + padded(t, dh) + rows_of(choice))) * sizeof(float);
+}
+
+/* kt, vt; kb, dk, dv; p, ds; qb, gb. */
 static size_t local_bytes_backward(const ij_tuning *t, const ij_choice *choice, int dh)
 {
-    int tn = ij_tuning_tn(t), padded = ij_ceil_div(dh, tn) * tn;
-    return (size_t)(keys_of(choice) * (2 * dh + 2 * padded + 8 * rows_of(choice))) * sizeof(float);
+    int keys = keys_of(choice), queries = 6 * rows_of(choice), dp = padded(t, dh);
+    return (size_t)(keys * (2 * dh + 3 * dp + 2 * queries) + 2 * queries * dp) * sizeof(float);
 }
 
 /* `best`, or what of the list follows it, has as many rows and fits. */
