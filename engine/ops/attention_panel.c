@@ -9,7 +9,7 @@
     }
 
 /* Fewer rows than products have, for sequences are short; the first of as many that fits. */
-static const ij_choice blocks[] = {{{8, 64}}, {{8, 32}}, {{6, 64}}, {{6, 32}}};
+static const ij_choice blocks[] = {{{8, 128}}, {{8, 64}}, {{8, 32}}, {{4, 128}}, {{4, 64}}, {{4, 32}}};
 enum { BLOCKS = sizeof blocks / sizeof *blocks };
 
 static int rows_of(const ij_choice *choice)
@@ -24,7 +24,7 @@ static int keys_of(const ij_choice *choice)
 
 static ij_choice start(const ij_tuning *t)
 {
-    return blocks[ij_tuning_vw(t) == 16 ? 0 : 2];
+    return blocks[ij_tuning_vw(t) == 16 ? 0 : 3];
 }
 
 static const char *illegal(const ij_tuning *t, const ij_choice *choice)
