@@ -26,6 +26,7 @@ static const struct {
     const char *source, *kernel;
 } programs[] = {{"gemm", "gemm"},
                 {"gradient", "gemm_gradient"},
+                {"packed_gradient", "gemm_gradient"},
                 {"gpu_gemm", "gemm"},
                 {"subgroup_gemm", "gemm"},
                 {"gpu_gradient", "gemm_gradient"},

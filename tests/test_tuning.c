@@ -435,6 +435,7 @@ static const struct {
     {&ij_gemm_tile.kernels, "tail gpu_common gpu_gemm"},
     {&ij_gemm_subgroup.kernels, "tail gpu_common subgroup_gemm"},
     {&ij_gradient_panel.kernels, "tail common gradient"},
+    {&ij_gradient_packed.kernels, "tail common packed_gradient"},
     {&ij_gradient_tile.kernels, "tail gpu_common gpu_gradient"},
     {&ij_attention_panel.kernels, "tail common attention"},
     {&ij_attention_panel_backward.kernels, "tail common attention"},

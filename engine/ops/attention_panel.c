@@ -29,10 +29,8 @@ static ij_choice start(const ij_tuning *t)
 
 static const char *illegal(const ij_tuning *t, const ij_choice *choice)
 {
-    int vw = ij_tuning_vw(t), vectors = ij_tuning_tn(t) / vw, registers = vw == 16 ? 32 : 16;
-    if (rows_of(choice) * vectors + vectors + 1 > registers)
-        return "the tile TM x TN does not fit the vector registers";
-    return keys_of(choice) % ij_tuning_tn(t) ? "KB is a multiple of TN" : NULL;
+    const char *spills = ij_tile_spills(t, rows_of(choice));
+    return !spills && keys_of(choice) % ij_tuning_tn(t) ? "KB is a multiple of TN" : spills;
 }
 
 /* DP of cl/attention.cl. */

@@ -61,6 +61,18 @@ int ij_tuning_tn(const ij_tuning *t)
     return item_value(t, "TN");
 }
 
+/* 32 registers of 16 floats, 16 of 8. */
+int ij_tile_rows(const ij_tuning *t)
+{
+    return ij_tuning_vw(t) == 16 ? 12 : 6;
+}
+
+const char *ij_tile_spills(const ij_tuning *t, int rows)
+{
+    int vw = ij_tuning_vw(t), vectors = ij_tuning_tn(t) / vw, registers = vw == 16 ? 32 : 16;
+    return rows * vectors + vectors + 1 > registers ? "the tile TM x TN does not fit the vector registers" : NULL;
+}
+
 /* ---- group ------------------------------------------------------------------------------------------------------- */
 
 /* The smallest sub-group: it has the most registers an item. */

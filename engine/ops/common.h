@@ -18,4 +18,9 @@ size_t ij_local_bytes_to_begin(const ij_device_info *device);
 int ij_tuning_vw(const ij_tuning *t);
 int ij_tuning_tn(const ij_tuning *t);
 
+/* Rows of a tile of kernels by items with which accumulators, a row of the panel and a broadcast fill the registers;
+ * and why a tile of `rows` rows would spill, or NULL. */
+int ij_tile_rows(const ij_tuning *t);
+const char *ij_tile_spills(const ij_tuning *t, int rows);
+
 #endif

@@ -10,6 +10,7 @@ const ij_implementation *const ij_implementations[] = {
     &ij_gemm_subgroup.kernels,
     &ij_gemm_clblast.kernels,
     &ij_gradient_tile.kernels,
+    &ij_gradient_packed.kernels,
     &ij_gradient_panel.kernels,
     &ij_gradient_clblast.kernels,
     &ij_attention_tile.kernels,

@@ -12,9 +12,9 @@ extern const ij_implementation ij_common_item, ij_common_group;
 /* Passes over rows (rows.c). */
 extern const ij_implementation ij_rows_item, ij_rows_group;
 
-/* Products (gemm_panel.c, gemm_tile.c, gemm_subgroup.c, gemm_clblast.c). */
-extern const ij_product_row ij_gemm_panel, ij_gradient_panel, ij_gemm_tile, ij_gradient_tile, ij_gemm_subgroup,
-    ij_gemm_clblast, ij_gradient_clblast;
+/* Products (gemm_panel.c, gradient_panel.c, gemm_tile.c, gemm_subgroup.c, gemm_clblast.c). */
+extern const ij_product_row ij_gemm_panel, ij_gradient_panel, ij_gradient_packed, ij_gemm_tile, ij_gradient_tile,
+    ij_gemm_subgroup, ij_gemm_clblast, ij_gradient_clblast;
 
 /* weight_t from weight, for the panels of products to the input. */
 ij_status ij_panels_transpose(ij_gemm *gemm, const ij_linear *l);
