@@ -5,7 +5,8 @@
  * A work-item computes TM x TN tiles: TM rows of scalars from A, broadcast, times TN lanes of B. TM and TN are
  * chosen so that accumulators, two vectors of B and a broadcast fill the register file. */
 
-#define TV (TN / VW)
+#define TV    (TN / VW)
+#define PARTS 4 /* of a tile's sum, between which memory is asked for */
 
 INLINE void panel_product(__global const float *a, __global const float *b, __global float *c, int M, int N, int K,
                           const int flags, __global const float *bias, __global const float *add,
@@ -22,28 +23,31 @@ INLINE void panel_product(__global const float *a, __global const float *b, __gl
         vec acc[TM][TV];
         UNROLL for (int i = 0; i < TM; i++) UNROLL for (int v = 0; v < TV; v++) acc[i][v] = (vec)(0.0f);
 
-        /* The tail's memory is on its way while the product is computed. */
-        UNROLL for (int i = 0; i < TM; i++)
-        {
-            int r = min(m + i, end - 1);
-            size_t at = (size_t)r * N + n0, from = flags & ADD_ROWS ? (size_t)rows[r] * N + n0 : at;
-            UNROLL for (int j = 0; j < TN; j += 16)
-            {
-                PREFETCH(c + at + j, 1);
-                if (flags & (ADD | ADD_ROWS))
-                    PREFETCH(add + from + j, 0);
-                if (flags & (KEEP | GELU_BACK))
-                    PREFETCH(pre + at + j, 1);
-            }
-        }
+        /* The tail's memory is on its way while the product is computed: of some rows before each part of the sum, for
+         * all at once would be waited for. */
         __global const float *bk = bp;
-        for (int k = 0; k < K; k++, bk += TN) {
-            vec bv[TV];
-            UNROLL for (int v = 0; v < TV; v++) bv[v] = LOAD(bk + v * VW);
-            UNROLL for (int i = 0; i < TM; i++)
-            {
-                vec s = (vec)(row[i][k]);
-                UNROLL for (int v = 0; v < TV; v++) acc[i][v] = fma(s, bv[v], acc[i][v]);
+        for (int part = 0, k = 0; part < PARTS; part++) {
+            for (int i = part * TM / PARTS; i < (part + 1) * TM / PARTS; i++) {
+                int r = min(m + i, end - 1);
+                size_t at = (size_t)r * N + n0, from = flags & ADD_ROWS ? (size_t)rows[r] * N + n0 : at;
+                UNROLL for (int j = 0; j < TN; j += 16)
+                {
+                    PREFETCH(c + at + j, 1);
+                    if (flags & (ADD | ADD_ROWS))
+                        PREFETCH(add + from + j, 0);
+                    if (flags & (KEEP | GELU_BACK))
+                        PREFETCH(pre + at + j, 1);
+                }
+            }
+            int stop = (part + 1) * K / PARTS;
+            for (; k < stop; k++, bk += TN) {
+                vec bv[TV];
+                UNROLL for (int v = 0; v < TV; v++) bv[v] = LOAD(bk + v * VW);
+                UNROLL for (int i = 0; i < TM; i++)
+                {
+                    vec s = (vec)(row[i][k]);
+                    UNROLL for (int v = 0; v < TV; v++) acc[i][v] = fma(s, bv[v], acc[i][v]);
+                }
             }
         }
 
@@ -77,9 +81,8 @@ INLINE void panel_product(__global const float *a, __global const float *b, __gl
  * buffer. */
 #define PANEL_KERNEL(name, flags)                                                                                      \
     SINGLE_ITEM __kernel void name(__global const float *restrict a, __global const float *restrict b,                 \
-                                   __global float *c, int M, int N, int K,                                             \
-                                   __global const float *restrict bias, __global const float *add,                     \
-                                   __global const int *rows, __global float *pre)                                      \
+                                   __global float *c, int M, int N, int K, __global const float *restrict bias,        \
+                                   __global const float *add, __global const int *rows, __global float *pre)           \
     {                                                                                                                  \
         __local float tile[TM * TN];                                                                                   \
         panel_product(a, b, c, M, N, K, flags, bias, add, rows, pre, tile);                                            \
