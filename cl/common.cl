@@ -133,7 +133,7 @@ vec gelu(vec x)
 vec gelu_and_slope(vec x, vec *slope)
 {
     vec cdf = normal_cdf(x);
-    *slope = fma(x, 0.39894228f * exp_v(-0.5f * x * x), cdf);
+    *slope = fma(x, 0.39894228f * exp2_v(-0.72134752f * x * x), cdf);
     return x * cdf;
 }
 

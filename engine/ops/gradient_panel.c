@@ -68,7 +68,7 @@ static bool offers_packed(const ij_device_info *device)
 
 static ij_choice start_packed(const ij_tuning *t)
 {
-    return (ij_choice){{ij_tile_rows(t), 128, 6, 4}};
+    return (ij_choice){{ij_tile_rows(t), 128, 12, 4}};
 }
 
 /* dp and ap of cl/packed_gradient.cl. */
@@ -84,7 +84,7 @@ static size_t local_bytes(const ij_tuning *t, const ij_choice *choice, int width
 /* The first that takes no more local memory than there is. */
 static const ij_choice *fit(const ij_tuning *t, const ij_choice *start, int shape0)
 {
-    static const ij_choice small[] = {{{6, 64, 3, 4}}, {{6, 32, 3, 2}}, {{6, 32, 1, 1}}};
+    static const ij_choice small[] = {{{6, 128, 6, 4}}, {{6, 64, 3, 4}}, {{6, 32, 3, 2}}, {{6, 32, 1, 1}}};
     enum { SMALL = sizeof small / sizeof *small };
     for (int i = 0; i < SMALL && local_bytes(t, start, shape0) > t->device->local_bytes; i++)
         start = &small[i];
