@@ -15,25 +15,40 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-ij_status ij_exchange_plan(ij_exchange *e, ij_device *device, ij_ranks *ranks, const ij_segment *segments, int count,
-                           ij_plan *plan)
+ij_status ij_exchange_plan(ij_exchange *e, ij_device *device, ij_ranks *ranks, const ij_params *params, ij_plan *plan)
 {
     int64_t floats = 0;
     e->device = device;
     e->ranks = ranks;
-    e->segments = segments;
-    e->count = count;
-    e->offset = calloc((size_t)count, sizeof *e->offset);
-    e->order = calloc((size_t)count, sizeof *e->order);
+    e->params = params;
+    e->segments = params->segments;
+    e->count = params->segment_count;
+    size_t count = (size_t)e->count;
+    e->offset = calloc(count, sizeof *e->offset);
+    e->order = calloc(count, sizeof *e->order);
     for (int i = 0; i < 2; i++)
-        e->parcels[i] = calloc((size_t)count, sizeof *e->parcels[i]);
+        e->parcels[i] = calloc(count, sizeof *e->parcels[i]);
     if (!e->offset || !e->order || !e->parcels[0] || !e->parcels[1])
         return ij_fail(IJ_ENOMEM, "out of memory for the exchange of gradients");
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < e->count; i++) {
         e->offset[i] = (size_t)floats;
-        floats += (int64_t)segments[i].count;
+        floats += (int64_t)e->segments[i].count;
     }
     return ij_plan_add_host(plan, "gradients (pinned)", IJ_F32, floats, &e->staging);
+}
+
+ij_status ij_exchange_officially(ij_exchange *e)
+{
+    size_t floats = 0;
+    e->official_offset = calloc((size_t)e->count, sizeof *e->official_offset);
+    if (!e->official_offset)
+        return ij_fail(IJ_ENOMEM, "out of memory for the exchange of gradients");
+    for (int i = 0; i < e->count; i++) {
+        e->official_offset[i] = floats;
+        floats += ij_params_official_count(e->params, i);
+    }
+    e->official = calloc(floats, sizeof *e->official);
+    return e->official ? IJ_OK : ij_fail(IJ_ENOMEM, "out of memory for gradients in the official order");
 }
 
 ij_status ij_exchange_start(ij_exchange *e)
@@ -74,6 +89,8 @@ void ij_exchange_destroy(ij_exchange *e)
         clFinish(e->queue);
         clReleaseCommandQueue(e->queue);
     }
+    free(e->official);
+    free(e->official_offset);
     free(e->offset);
     free(e->order);
 }
@@ -96,11 +113,14 @@ static ij_rank_ready has_come(ij_rank_job *job)
     ij_rank_ready ready = ij_rank_ready_of(p->read);
     if (ready != IJ_RANKS_READY)
         return ready;
-    p->exchange->underway++;
+    ij_exchange *e = p->exchange;
+    if (e->official)
+        ij_params_to_official(e->params, p->segment, e->floats + e->offset[p->segment], job->values);
+    e->underway++;
     if (p->last) {
-        p->exchange->last_seen = true;
-        if (p->exchange->last_came < p->exchange->added_last) /* the driver has not told yet */
-            p->exchange->last_came = now();
+        e->last_seen = true;
+        if (e->last_came < e->added_last) /* the driver has not told yet */
+            e->last_came = now();
     }
     return IJ_RANKS_READY;
 }
@@ -110,6 +130,8 @@ static void is_added(ij_rank_job *job)
 {
     ij_parcel *p = job->owner;
     ij_exchange *e = p->exchange;
+    if (e->official)
+        ij_params_from_official(e->params, p->segment, job->values, e->floats + e->offset[p->segment]);
     if (--e->underway == 0 && e->last_seen) {
         double before = e->added_last;
         e->last_seen = false;
@@ -171,9 +193,10 @@ ij_status ij_exchange_send(ij_exchange *e, int segment)
     p->added = clCreateUserEvent(e->device->context, &code);
     TRY(ij_cl_check(code, "an event for a gradient"));
     p->exchange = e;
+    p->segment = segment;
     p->job = (ij_rank_job){.kind = IJ_RANKS_ADD_FLOATS,
-                           .values = floats,
-                           .count = s->count,
+                           .values = e->official ? e->official + e->official_offset[segment] : floats,
+                           .count = e->official ? ij_params_official_count(e->params, segment) : s->count,
                            .ready = has_come,
                            .done = is_added,
                            .owner = p};

@@ -5,7 +5,7 @@
 #define IJ_EXCHANGE_H
 
 #include "engine/memory.h"
-#include "engine/ops/optimizer.h"
+#include "engine/params.h"
 #include "engine/ranks/ranks.h"
 
 #include <stdatomic.h>
@@ -16,6 +16,7 @@ typedef struct ij_exchange ij_exchange;
 typedef struct ij_parcel {
     ij_rank_job job;
     ij_exchange *exchange;
+    int segment;
     cl_event read;  /* the gradient is in the host's memory */
     cl_event added; /* a user event: so is the sum */
     cl_event back;  /* the sum is on the device */
@@ -27,13 +28,18 @@ struct ij_exchange {
     ij_device *device;
     ij_ranks *ranks;        /* NULL: there is nobody to exchange with, and all of this is unused */
     cl_command_queue queue; /* in order, beside the device's two: a queue that waits for other ranks holds up nothing */
-    const ij_segment *segments;
+    const ij_params *params;
+    const ij_segment *segments; /* the parameters' */
     int count;
-    cl_mem staging;        /* pinned; of all segments one after the other */
-    float *floats;         /* it, mapped */
-    size_t *offset;        /* [count] */
-    ij_parcel *parcels[2]; /* [count] of step k at k % 2 */
-    int *order;            /* segments of this step as they were sent */
+    cl_mem staging; /* pinned; of all segments one after the other */
+    float *floats;  /* it, mapped */
+    size_t *offset; /* [count] */
+    /* Of ranks whose devices keep weights in different orders: the same gradients in the official order, which are
+     * added up instead; NULL: all have one order. */
+    float *official;
+    size_t *official_offset; /* [count] */
+    ij_parcel *parcels[2];   /* [count] of step k at k % 2 */
+    int *order;              /* segments of this step as they were sent */
     int sent, returned;
     int parity;
     /* the ranks' thread's */
@@ -47,11 +53,12 @@ struct ij_exchange {
     _Atomic int64_t steps;    /* of which that was measured */
 };
 
-/* The pinned memory, for segments[count], which must stay. */
-ij_status ij_exchange_plan(ij_exchange *e, ij_device *device, ij_ranks *ranks, const ij_segment *segments, int count,
-                           ij_plan *plan);
+/* The pinned memory, for all segments of `params`, which must stay. */
+ij_status ij_exchange_plan(ij_exchange *e, ij_device *device, ij_ranks *ranks, const ij_params *params, ij_plan *plan);
 /* After the plan is committed. */
 ij_status ij_exchange_start(ij_exchange *e);
+/* Before the first step, on all ranks or on none: gradients are added up in the official order. */
+ij_status ij_exchange_officially(ij_exchange *e);
 void ij_exchange_destroy(ij_exchange *e); /* of {0} too */
 
 /* Begins step k, of which `last` is the segment that will be sent last. */

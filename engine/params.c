@@ -198,6 +198,35 @@ int64_t ij_params_unpack_part(const ij_params *p, int index, const void *segment
     return (int64_t)rows * t->columns;
 }
 
+size_t ij_params_official_count(const ij_params *p, int segment)
+{
+    size_t numbers = 0;
+    for (int i = 0; i < p->count; i++)
+        if (p->tensors[i].segment == segment)
+            numbers += (size_t)p->tensors[i].rows * (size_t)p->tensors[i].columns;
+    return numbers;
+}
+
+void ij_params_to_official(const ij_params *p, int segment, const float *device, float *official)
+{
+    for (int i = 0; i < p->count; i++)
+        if (p->tensors[i].segment == segment) {
+            const ij_tensor *t = &p->tensors[i];
+            reorder(p, t, device + t->offset, official, false);
+            official += (size_t)t->rows * (size_t)t->columns;
+        }
+}
+
+void ij_params_from_official(const ij_params *p, int segment, const float *official, float *device)
+{
+    for (int i = 0; i < p->count; i++)
+        if (p->tensors[i].segment == segment) {
+            const ij_tensor *t = &p->tensors[i];
+            reorder(p, t, official, device + t->offset, true);
+            official += (size_t)t->rows * (size_t)t->columns;
+        }
+}
+
 /* The device's copy of a tensor where the host sees it, for reading or to be written anew; unmap ends that. */
 static ij_status map(ij_params *p, int index, ij_store store, bool target, cl_map_flags how, cl_mem *memory, float **at)
 {

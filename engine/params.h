@@ -60,6 +60,11 @@ cl_mem ij_params_memory(const ij_params *p, int segment, ij_store store, bool ta
 /* A part of a tensor in the official order from a host copy of its segment: from element `from`, where the part before
  * ended (0 at first), some 2^17 elements or all that there are. Returns how many; `values` has room for the tensor. */
 int64_t ij_params_unpack_part(const ij_params *p, int index, const void *segment, int64_t from, float *values);
+/* A segment's numbers without padding: how many; and between the official order, tensor by tensor, and the device's,
+ * whose padding stays as it is. `official` and `device` are host copies. */
+size_t ij_params_official_count(const ij_params *p, int segment);
+void ij_params_to_official(const ij_params *p, int segment, const float *device, float *official);
+void ij_params_from_official(const ij_params *p, int segment, const float *official, float *device);
 
 /* Draws the initial weights (docs/method.md "Initial weights") and copies the encoder to the target. */
 ij_status ij_params_initialise(ij_params *p, const ij_model_config *model, const ij_drawing *how);

@@ -86,7 +86,12 @@ ij_status ij_trainer_set_share(ij_trainer *t, int first, int images)
 
 int ij_trainer_panels(const ij_trainer *t)
 {
-    return ij_gemm_layout(&t->model.gemm) == IJ_LAYOUT_ROWS ? 0 : ij_gemm_rows_together(&t->model.gemm);
+    return ij_gemm_rows_together(&t->model.gemm);
+}
+
+ij_status ij_trainer_exchange_officially(ij_trainer *t)
+{
+    return ij_exchange_officially(&t->exchange);
 }
 
 struct ij_ranks *ij_trainer_ranks(const ij_trainer *t)
@@ -167,8 +172,7 @@ static ij_status create(ij_trainer *t)
     if (t->config.offload == IJ_OFFLOAD_MOMENTS)
         TRY(ij_offload_plan(&t->offload, t->device, t->model.params.segments, t->model.params.segment_count, t->plan));
     if (t->config.ranks)
-        TRY(ij_exchange_plan(&t->exchange, t->device, t->config.ranks, t->model.params.segments,
-                             t->model.params.segment_count, t->plan));
+        TRY(ij_exchange_plan(&t->exchange, t->device, t->config.ranks, &t->model.params, t->plan));
     for (int i = 0; i < 2; i++) {
         TRY(ij_slot_plan(&t->slots[i], t->device, &t->config, t->plan));
         t->measured[i].step = -1;

@@ -112,8 +112,11 @@ const ij_tensor_info *ij_trainer_tensor(const ij_trainer *trainer, int index);
 ij_status ij_trainer_read(ij_trainer *trainer, int index, ij_store store, float *values);
 ij_status ij_trainer_write(ij_trainer *trainer, int index, ij_store store, const float *values);
 
-/* Weights and gradients are kept in rows, 0, or in panels of so many: only ranks that keep them alike can add up. */
+/* How many rows of a weight lie together in a panel; 1: rows one after the other. */
 int ij_trainer_panels(const ij_trainer *trainer);
+/* With other ranks whose panels are others, before the first step and on all of them: gradients go through the official
+ * order to be added up. */
+ij_status ij_trainer_exchange_officially(ij_trainer *trainer);
 
 /* With other ranks: all of them take over rank 0's weights, moments and target encoder. */
 ij_status ij_trainer_share_state(ij_trainer *trainer);

@@ -234,7 +234,7 @@ static ij_status open_trainer(run *r)
     if (ij_trainer_offloads(r->trainer))
         ij_say("memory: AdamW's moments are in the host's memory%s\n",
                r->config.run.offload == IJ_CONFIG_OFFLOAD_AUTO ? ": nothing else fits" : "");
-    if ((status = ij_team_check_trainer(&r->team, r->trainer)) || (status = ij_team_take(&r->team, r->trainer)) ||
+    if ((status = ij_team_one_order(&r->team, r->trainer)) || (status = ij_team_take(&r->team, r->trainer)) ||
         (status = load_weights(r)))
         return status;
     return take_over(r);

@@ -225,17 +225,15 @@ ij_status ij_team_start(ij_team *t, const ij_config *config, const ij_device *de
     return status;
 }
 
-ij_status ij_team_check_trainer(ij_team *t, const ij_trainer *trainer)
+ij_status ij_team_one_order(ij_team *t, ij_trainer *trainer)
 {
-    int own = ij_trainer_panels(trainer), first = own;
-    ij_ranks_from_first(t->ranks, &first, sizeof first);
-    if (own == first)
+    if (!t->ranks)
         return IJ_OK;
-    return ij_fail(
-        IJ_EINVAL,
-        "rank %d's device keeps weights in %s of %d, rank 0's in %s of %d, and gradients can only be added up in "
-        "one order: start all ranks with IJEPA_IMPL=product=tile in the environment (mpirun -x IJEPA_IMPL)",
-        t->own, own ? "panels" : "rows", own ? own : 1, first ? "panels" : "rows", first ? first : 1);
+    int first = ij_trainer_panels(trainer);
+    ij_ranks_from_first(t->ranks, &first, sizeof first);
+    double others = ij_trainer_panels(trainer) != first;
+    ij_ranks_add(t->ranks, &others, 1);
+    return others > 0 ? ij_trainer_exchange_officially(trainer) : IJ_OK;
 }
 
 void ij_team_loader(const ij_team *t, ij_loader_config *config)

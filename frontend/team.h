@@ -41,8 +41,8 @@ ij_status ij_team_check(ij_team *team, const ij_config *config, const ij_run_ide
 
 /* First shares, and what they are computed on, told by rank 0. */
 ij_status ij_team_start(ij_team *team, const ij_config *config, const ij_device *device);
-/* IJ_EINVAL on a rank whose weights lie in memory otherwise than rank 0's. */
-ij_status ij_team_check_trainer(ij_team *team, const ij_trainer *trainer);
+/* Where devices keep weights in different orders, all add up gradients in the official one. */
+ij_status ij_team_one_order(ij_team *team, ij_trainer *trainer);
 /* Threads that decode: those of one process, shared out among the ranks of this computer. */
 void ij_team_loader(const ij_team *team, ij_loader_config *config);
 /* The most images this rank may be given, and its first ones. */
