@@ -2,13 +2,12 @@
  * work-item. Nothing of size n x n is ever in memory: keys come in blocks of KB, the softmax is kept online (Milakov &
  * Gimelshein, arXiv:1805.02867), and the backward pass computes the scores again (Dao et al., arXiv:2205.14135).
  *
- * A head's rows lie 3 H DH floats apart, a page of memory for each: they are copied once and then read from the copy,
- * and those of the next head, which the same processor most likely takes next, are asked for while this one's products
- * run.
+ * A head's rows lie 3 H DH floats apart, a page of memory for each: what is read for every tile is copied once, and the
+ * rows of the next head, which the same processor most likely takes next, are asked for while this one's products run.
  *
  * qkv [tokens, 3, H, DH]; offset [sequences + 1] in tokens; out [tokens, H, DH]; stat [2][tokens][H] holds the log of
  * the softmax's denominator, and room for one number more. Global size: H x sequences. DH is a build option, KB a
- * multiple of TN. Rows of dk and dv are padded to DP lanes. */
+ * multiple of TN. Rows of local copies are padded to DP lanes. */
 
 #define TV (TN / VW)
 #define KV (3 * TM + 4 <= (VW == 16 ? 32 : 16) ? 3 : TV) /* vectors of keys of a tile of scores: 3 if registers do */

@@ -88,7 +88,8 @@ vec exp_v(vec x)
     return p * as_vec((as_ivec(shifted) + 127) << 23);
 }
 
-/* 2^x for x < 127; 2^-125 for all below: the same, with a polynomial through Chebyshev's points. */
+/* 2^x for x < 127, within 1 ulp; 2^-125 for x below -125. In the same way, with a polynomial through Chebyshev's
+ * points. */
 vec exp2_v(vec x)
 {
     x = larger(x, (vec)(-125.0f));
@@ -99,7 +100,7 @@ vec exp2_v(vec x)
     p = fma(p, r, (vec)(5.5503272267e-02f));
     p = fma(p, r, (vec)(2.4022650922e-01f));
     p = fma(p, r, (vec)(6.9314720670e-01f));
-    p = fma(p, r, (vec)(1.0000000000e+00f));
+    p = fma(p, r, (vec)(1.0f));
     return as_vec(as_ivec(p) + (as_ivec(shifted) << 23));
 }
 

@@ -20,7 +20,8 @@
 #include <string.h>
 
 /* Tiles unlike those that implementations begin with: four vectors wide; one vector wide, with keys and tokens in other
- * blocks; and the smallest of work-groups, without double buffering. */
+ * blocks; one panel and one tile copied at a time, no whole vectors; and the smallest of work-groups, without double
+ * buffering. */
 static const check_change wide[] = {{IJ_GROUP_DEVICE, "TN", 64},
                                     {IJ_GROUP_GEMM, "TM", 6},
                                     {IJ_GROUP_GRADIENT, "TM", 6},
@@ -35,6 +36,9 @@ static const check_change narrow[] = {{IJ_GROUP_DEVICE, "TN", 8},
                                       {IJ_GROUP_ATTENTION, "TM", 10},
                                       {IJ_GROUP_ATTENTION, "KB", 32},
                                       {0}};
+static const check_change few[] = {{IJ_GROUP_DEVICE, "TN", 8},        {IJ_GROUP_GRADIENT, "TM", 7},
+                                   {IJ_GROUP_GRADIENT, "MBLOCK", 32}, {IJ_GROUP_GRADIENT, "PANELS", 1},
+                                   {IJ_GROUP_GRADIENT, "TILES", 1},   {0}};
 static const check_change small[] = {{IJ_GROUP_GEMM, "WGM", 32},
                                      {IJ_GROUP_GEMM, "WGN", 32},
                                      {IJ_GROUP_GEMM, "TM", 4},
@@ -60,8 +64,9 @@ static const check_variant variants[] = {
     {"cpu-8", BY_ITEMS, 8, NULL, IJ_GEMM_OWN},
     {"cpu-8-narrow", BY_ITEMS, 8, narrow, IJ_GEMM_OWN},
     {"cpu-8-packed", BY_ITEMS " gradient=packed", 8, NULL, IJ_GEMM_OWN},
+    {"cpu-8-packed-few", BY_ITEMS " gradient=packed", 8, few, IJ_GEMM_OWN},
     {"cpu-4", BY_ITEMS, 4, NULL, IJ_GEMM_OWN},
-    {"cpu-16-packed", BY_ITEMS " gradient=packed", 16, NULL, IJ_GEMM_OWN},
+    {"cpu-4-packed", BY_ITEMS " gradient=packed", 4, NULL, IJ_GEMM_OWN},
     {"gpu", BY_GROUPS, 0, NULL, IJ_GEMM_OWN},
     {"gpu-small", BY_GROUPS, 0, small, IJ_GEMM_OWN},
     {"gpu-subgroup", BY_GROUPS " gemm=subgroup", 0, NULL, IJ_GEMM_OWN},

@@ -11,6 +11,10 @@ foreach(width 4 8 16)
                                                  $<TARGET_FILE:autotune> ${PROJECT_SOURCE_DIR}/ini/tiny.ini)
     list(APPEND tests autotune-width${width})
   endif()
+  set(implementations "panel item")
+  if(width LESS 16) # what such processors take
+    string(APPEND implementations " gradient=packed")
+  endif()
   set_tests_properties(${tests} PROPERTIES SKIP_RETURN_CODE 77
-                       ENVIRONMENT "${device_environment};IJEPA_IMPL=panel item;IJEPA_VECTOR_WIDTH=${width}")
+                       ENVIRONMENT "${device_environment};IJEPA_IMPL=${implementations};IJEPA_VECTOR_WIDTH=${width}")
 endforeach()

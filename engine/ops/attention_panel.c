@@ -52,13 +52,17 @@ static size_t local_bytes_backward(const ij_tuning *t, const ij_choice *choice, 
     return (size_t)(keys * (2 * dh + 3 * dp + 2 * queries) + 2 * queries * dp) * sizeof(float);
 }
 
-/* `best`, or what of the list follows it, has as many rows and fits. */
+/* `best` where it fits, else the first of the list that does: with as many rows, or with any. */
 static const ij_choice *first_that_fits(const ij_tuning *t, const ij_choice *best, int dh,
                                         size_t (*bytes)(const ij_tuning *, const ij_choice *, int))
 {
-    for (int i = 0; i < BLOCKS && bytes(t, best, dh) > t->device->local_bytes; i++)
-        if (rows_of(&blocks[i]) == rows_of(best))
-            best = &blocks[i];
+    if (bytes(t, best, dh) <= t->device->local_bytes)
+        return best;
+    for (int any = 0; any < 2; any++)
+        for (int i = 0; i < BLOCKS; i++)
+            if ((any || rows_of(&blocks[i]) == rows_of(best)) && !illegal(t, &blocks[i]) &&
+                bytes(t, &blocks[i], dh) <= t->device->local_bytes)
+                return &blocks[i];
     return best;
 }
 

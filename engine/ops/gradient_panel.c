@@ -81,13 +81,20 @@ static size_t local_bytes(const ij_tuning *t, const ij_choice *choice, int width
     return (size_t)(ij_choice_value(of, choice, "MBLOCK") * copied) * sizeof(float);
 }
 
-/* The first that takes no more local memory than there is. */
+/* The first that takes no more local memory than there is and gives every unit panels of its own, or few of them. */
 static const ij_choice *fit(const ij_tuning *t, const ij_choice *start, int shape0)
 {
-    static const ij_choice small[] = {{{6, 128, 6, 4}}, {{6, 64, 3, 4}}, {{6, 32, 3, 2}}, {{6, 32, 1, 1}}};
-    enum { SMALL = sizeof small / sizeof *small };
-    for (int i = 0; i < SMALL && local_bytes(t, start, shape0) > t->device->local_bytes; i++)
-        start = &small[i];
+    static const ij_choice fewer[] = {
+        {{6, 128, 6, 4}}, {{6, 128, 3, 4}}, {{6, 64, 3, 4}}, {{6, 32, 3, 2}}, {{6, 32, 1, 1}}};
+    enum { FEWER = sizeof fewer / sizeof *fewer, FEW = 3 };
+    int panels = ij_ceil_div(shape0, ij_tuning_tn(t));
+    for (int i = 0; i < FEWER; i++) {
+        int each = ij_choice_value(&ij_gradient_packed.kernels, start, "PANELS");
+        bool shared = each <= FEW || ij_ceil_div(panels, each) >= (int)t->device->compute_units;
+        if (shared && local_bytes(t, start, shape0) <= t->device->local_bytes)
+            break;
+        start = &fewer[i];
+    }
     return start;
 }
 
