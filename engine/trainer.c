@@ -84,14 +84,20 @@ ij_status ij_trainer_set_share(ij_trainer *t, int first, int images)
     return IJ_OK;
 }
 
-int ij_trainer_panels(const ij_trainer *t)
+ij_status ij_trainer_agree_on_order(ij_trainer *t)
 {
-    return ij_gemm_rows_together(&t->model.gemm);
+    int own = ij_gemm_rows_together(&t->model.gemm), first = own;
+    if (!t->config.ranks)
+        return IJ_OK;
+    ij_ranks_from_first(t->config.ranks, &first, sizeof first);
+    double others = own != first;
+    ij_ranks_add(t->config.ranks, &others, 1);
+    return others > 0 ? ij_exchange_officially(&t->exchange) : IJ_OK;
 }
 
-ij_status ij_trainer_exchange_officially(ij_trainer *t)
+bool ij_trainer_reorders(const ij_trainer *t)
 {
-    return ij_exchange_officially(&t->exchange);
+    return t->exchange.official != NULL;
 }
 
 struct ij_ranks *ij_trainer_ranks(const ij_trainer *t)

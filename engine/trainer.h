@@ -112,11 +112,8 @@ const ij_tensor_info *ij_trainer_tensor(const ij_trainer *trainer, int index);
 ij_status ij_trainer_read(ij_trainer *trainer, int index, ij_store store, float *values);
 ij_status ij_trainer_write(ij_trainer *trainer, int index, ij_store store, const float *values);
 
-/* How many rows of a weight lie together in a panel; 1: rows one after the other. */
-int ij_trainer_panels(const ij_trainer *trainer);
-/* With other ranks whose panels are others, before the first step and on all of them: gradients go through the official
- * order to be added up. */
-ij_status ij_trainer_exchange_officially(ij_trainer *trainer);
+/* Whether ranks' devices keep weights in different orders, so that gradients go through the official one. */
+bool ij_trainer_reorders(const ij_trainer *trainer);
 
 /* With other ranks: all of them take over rank 0's weights, moments and target encoder. */
 ij_status ij_trainer_share_state(ij_trainer *trainer);

@@ -100,6 +100,11 @@ ij_status ij_trainer_create(ij_trainer **trainer, ij_device *device, const ij_tr
         c.recompute = tries[i].recompute;
         c.offload = tries[i].offload;
         status = create_largest(trainer, device, c);
+        if (!status && (status = ij_trainer_agree_on_order(*trainer))) {
+            ij_trainer_destroy(*trainer);
+            *trainer = NULL;
+            return status;
+        }
         if (status != IJ_ENOMEM)
             return status;
     }

@@ -99,7 +99,7 @@ static ij_status open_dataset(run *r)
     snprintf(path, sizeof path, "%s%s%s", c->data.root_path, *c->data.image_folder ? "/" : "", c->data.image_folder);
     ij_status status = ij_dataset_open(&r->dataset, path);
     if (status)
-        return ij_fail_in(status, "%s: [data] root_path", where);
+        return ij_fail_in(status, "%s: [data] root_path: ", where);
 
     int64_t images = ij_dataset_count(r->dataset);
     if (images < c->data.batch_size)
@@ -169,7 +169,7 @@ static ij_status open_device(run *r)
     if (!status)
         status = ij_device_open(&r->device, choice);
     if (status == IJ_EINVAL && *r->config.run.device)
-        return ij_fail_in(status, "%s: [run] device", ij_config_where(&r->config, "run.device", where, sizeof where));
+        return ij_fail_in(status, "%s: [run] device: ", ij_config_where(&r->config, "run.device", where, sizeof where));
     if (status)
         return status;
     const ij_device_info *info = ij_device_describe(r->device);
@@ -234,8 +234,7 @@ static ij_status open_trainer(run *r)
     if (ij_trainer_offloads(r->trainer))
         ij_say("memory: AdamW's moments are in the host's memory%s\n",
                r->config.run.offload == IJ_CONFIG_OFFLOAD_AUTO ? ": nothing else fits" : "");
-    if ((status = ij_team_one_order(&r->team, r->trainer)) || (status = ij_team_take(&r->team, r->trainer)) ||
-        (status = load_weights(r)))
+    if ((status = ij_team_take(&r->team, r->trainer)) || (status = load_weights(r)))
         return status;
     return take_over(r);
 }

@@ -225,17 +225,6 @@ ij_status ij_team_start(ij_team *t, const ij_config *config, const ij_device *de
     return status;
 }
 
-ij_status ij_team_one_order(ij_team *t, ij_trainer *trainer)
-{
-    if (!t->ranks)
-        return IJ_OK;
-    int first = ij_trainer_panels(trainer);
-    ij_ranks_from_first(t->ranks, &first, sizeof first);
-    double others = ij_trainer_panels(trainer) != first;
-    ij_ranks_add(t->ranks, &others, 1);
-    return others > 0 ? ij_trainer_exchange_officially(trainer) : IJ_OK;
-}
-
 void ij_team_loader(const ij_team *t, ij_loader_config *config)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN) / ij_ranks_here(t->ranks);
@@ -250,11 +239,13 @@ int ij_team_most(const ij_team *t)
     return t->measured ? t->batch - t->count + 1 : t->shares[t->own];
 }
 
-ij_status ij_team_take(const ij_team *t, ij_trainer *trainer)
+ij_status ij_team_take(ij_team *t, ij_trainer *trainer)
 {
     int first = 0;
     if (!t->ranks)
         return IJ_OK;
+    if (ij_trainer_reorders(trainer)) /* and so sums of a gradient's squares are taken in different orders */
+        t->alike = false;
     for (int r = 0; r < t->own; r++)
         first += t->shares[r];
     return ij_trainer_set_share(trainer, first, t->shares[t->own]);

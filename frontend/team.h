@@ -41,13 +41,11 @@ ij_status ij_team_check(ij_team *team, const ij_config *config, const ij_run_ide
 
 /* First shares, and what they are computed on, told by rank 0. */
 ij_status ij_team_start(ij_team *team, const ij_config *config, const ij_device *device);
-/* Where devices keep weights in different orders, all add up gradients in the official one. */
-ij_status ij_team_one_order(ij_team *team, ij_trainer *trainer);
 /* Threads that decode: those of one process, shared out among the ranks of this computer. */
 void ij_team_loader(const ij_team *team, ij_loader_config *config);
 /* The most images this rank may be given, and its first ones. */
 int ij_team_most(const ij_team *team);
-ij_status ij_team_take(const ij_team *team, ij_trainer *trainer);
+ij_status ij_team_take(ij_team *team, ij_trainer *trainer);
 
 /* After `steps` steps: ranks on devices alike compare their weights now and then (IJ_EDEVICE where they differ), others
  * take over rank 0's, and share out anew by what they measured. Nothing for a team of one. */

@@ -57,6 +57,13 @@ check "the weights of two ranks, again" "$(tensors "$work/again/jepa-latest.safe
 check "the losses of unlike devices" "$(same_losses "$work/unlike/jepa_r0.csv" "$work/one/jepa_r0.csv")" "the same 60"
 check "shares by speed" "$(grep -c '^ranks: by their speed the last batches were shared [1-5], [1-5]$' "$work/out")" 1
 
+for width in 4 8; do # whichever this processor's is not
+    "$mpirun" -n 1 env IJEPA_VECTOR_WIDTH=$width "$ijepa" train "${long[@]}" --set "logging.folder=$work/width$width" : -n 1 \
+        "$ijepa" train "${long[@]}" --set "logging.folder=$work/width$width" --set run.share=2,1 >"$work/out" 2>"$work/err" ||
+        fail "vectors of $width floats on one rank" "$(cat "$work/out" "$work/err")"
+    check "the losses beside vectors of $width floats" "$(same_losses "$work/width$width/jepa_r0.csv" "$work/one/jepa_r0.csv")" "the same 60"
+done
+
 # ---- Features and their judges: the same bytes
 model=$work/one/jepa-latest.safetensors
 mkdir "$work/mixed" && cp -r "$images/one" "$images/two" "$work/mixed" && echo "no image" >"$work/mixed/one/3.jpg"
