@@ -118,7 +118,7 @@ static ij_status add_line(ij_listing *listing, ij_labels *labels, form f, part l
                         label.length ? "a label, and none in the lines above" : "no label after the path");
     ij_status status = label.length ? ij_labels_intern(labels, label.bytes, label.length, &sample.label) : IJ_OK;
     if (status)
-        return ij_fail_in(status, "%s, line %ld", name, number);
+        return ij_fail_in(status, "%s, line %ld: ", name, number);
     status = ij_listing_add_text(listing, path.bytes, path.length, &sample.name);
     return status ? status : ij_listing_add_sample(listing, sample);
 }
@@ -156,7 +156,7 @@ ij_status ij_list_read(ij_listing *listing, FILE *file, const char *name)
     if (!status)
         status = read_lines(listing, labels, file, name);
     if (!status && (status = ij_labels_resolve(labels, listing)))
-        ij_fail_in(status, "%s", name);
+        ij_fail_in(status, "%s: ", name);
     ij_labels_destroy(labels);
     return status;
 }

@@ -283,7 +283,7 @@ static ij_status add_label(shard *s, const member *m)
         return IJ_OK;
     }
     ij_status status = ij_labels_intern(s->labels, text, length, &s->sample.label);
-    return status ? ij_fail_in(status, "%s: %s", s->name, m->name) : IJ_OK;
+    return status ? ij_fail_in(status, "%s: %s: ", s->name, m->name) : IJ_OK;
 }
 
 static ij_status add_image(shard *s, const member *m)

@@ -38,7 +38,7 @@ expect 0 '^width = 128' config "$work/printed.ini"
 mkdir "$work/empty" "$work/text"
 echo hello >"$work/text/readme.txt"
 expect 1 'root_path is not set' train "$presets/tiny.ini" --set "logging.folder=$work/run"
-expect 1 "$work/nowhere" train "${tiny[@]}" --set "data.root_path=$work/nowhere"
+expect 1 "\[data\] root_path: cannot open the data set $work/nowhere" train "${tiny[@]}" --set "data.root_path=$work/nowhere"
 expect 1 "$work/empty" train "${tiny[@]}" --set "data.root_path=$work/empty"
 expect 1 "$work/text" train "${tiny[@]}" --set "data.root_path=$work/text"
 expect 1 "$images/three" train "${tiny[@]}" --set data.image_folder=three
