@@ -2,6 +2,7 @@
 
 #include "engine/base/try.h"
 #include "engine/model.h"
+#include "engine/trainer_state.h"
 
 /* The index lists hold at most eight ints a token, and are one buffer numbered by ints. */
 static bool can_number(const ij_trainer_config *micro)

@@ -11,7 +11,4 @@ ij_status ij_trainer_check(const ij_trainer_config *config);
 /* ij_trainer_create for a configuration that leaves nothing to it: no AUTO. */
 ij_status ij_trainer_create_as(ij_trainer **trainer, ij_device *device, const ij_trainer_config *config);
 
-/* Of a trainer that is made: finds out, with all other ranks, whether gradients go through the official order. */
-ij_status ij_trainer_agree_on_order(ij_trainer *trainer);
-
 #endif
