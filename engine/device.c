@@ -175,7 +175,7 @@ ij_status ij_device_open(ij_device **device, const char *choice)
     bool discrete;
     status = forced_memory(&discrete);
     if (!status)
-        status = ij_pace_start(&pace, all[index].info.type);
+        status = ij_pace_start(&pace);
     if (!status)
         status = forced_width(&all[index].info.vector_width);
     if (status) {

@@ -1,8 +1,9 @@
-/* How much work a GPU's queue holds, and how the host waits for it.
+/* How much work a device's queue holds, and how the host waits for it.
  *
  * Some drivers reset a GPU that has worked for some 20 s at once (Intel's i915: compute-runtime issue 904), which ends
  * the run with CL_OUT_OF_RESOURCES; and clWaitForEvents keeps a core busy on some (NVIDIA, Intel), which the decoders
- * need. So a GPU's queue holds about a second of kernels, whatever a step takes, and whoever waits for a GPU sleeps. */
+ * need. And each command that waits takes the host a kilobyte or two: a step of 2,048 micro-batches is a million of
+ * them. So a queue holds about a second of kernels, whatever a step takes, and whoever waits for a GPU sleeps. */
 #ifndef IJ_PACE_H
 #define IJ_PACE_H
 
@@ -19,9 +20,9 @@ typedef struct ij_pace {
     double seen;    /* when the mark before that one was reached, by the host's clock; 0: never */
 } ij_pace;
 
-/* A second for GPUs, not bounded for others; environment variable IJEPA_IN_FLIGHT says other seconds, 0 for no bound.
- * IJ_EINVAL for other values of it. */
-ij_status ij_pace_start(ij_pace *pace, ij_device_type type);
+/* A second; environment variable IJEPA_IN_FLIGHT says other seconds, 0 for no bound. IJ_EINVAL for other values of it.
+ */
+ij_status ij_pace_start(ij_pace *pace);
 void ij_pace_end(ij_pace *pace);
 
 /* A kernel was enqueued on the compute queue. Waits where more than `seconds` of them are. */

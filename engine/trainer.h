@@ -78,7 +78,7 @@ ij_status ij_trainer_slot(ij_trainer *trainer, int slot, ij_batch **batch);
 ij_objective ij_trainer_objective(const ij_trainer *trainer, int64_t k, const ij_hyper *hyper);
 
 /* Enqueues upload and training step number k = 0, 1, ... on the batch in `slot` and returns without waiting for it; a
- * GPU's queue holds about a second of work (pace.h), so that of a longer step all but the last second is done then.
+ * device's queue holds about a second of work (pace.h), so that of a longer step all but the last second is done then.
  * Masks that do not fit, and pixels without a head for them, are IJ_EINVAL and change nothing. After any other failure,
  * here or in a later wait, the weights may be no step's: the trainer can no longer be used, and says so (IJ_EDEVICE) to
  * whoever tries or reads it. */
