@@ -1,5 +1,6 @@
 #include "engine/snapshot.h"
 
+#include "engine/base/host_memory.h"
 #include "engine/base/try.h"
 #include "engine/snapshot_memory.h"
 
@@ -48,13 +49,15 @@ ij_status ij_snapshot_create(ij_snapshot **snapshot, const ij_params *params)
     s->params = params;
     s->at = calloc(segments, sizeof *s->at);
     s->copied = calloc(segments * COPIES, sizeof *s->copied);
+    uint64_t free_bytes = ij_host_memory_free();
     if (s->at && s->copied) {
         place(s);
-        s->memory = malloc(s->bytes);
+        if (s->bytes <= free_bytes / 10 * 9) /* the rest of the program, and other programs, live on */
+            s->memory = malloc(s->bytes);
     }
     if (!s->memory) {
-        ij_fail(IJ_ENOMEM, "out of host memory: a copy of the training's state takes %.1f MiB",
-                (double)s->bytes / 0x1p20);
+        ij_fail(IJ_ENOMEM, "out of host memory: a copy of the training's state takes %.1f MiB, and %.1f MiB are free",
+                (double)s->bytes / 0x1p20, (double)free_bytes / 0x1p20);
         ij_snapshot_destroy(s);
         return IJ_ENOMEM;
     }

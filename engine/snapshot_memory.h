@@ -5,7 +5,8 @@
 #include "engine/params.h"
 #include "engine/snapshot.h"
 
-/* The parameters must outlive the snapshot. IJ_ENOMEM. */
+/* The parameters must outlive the snapshot. IJ_ENOMEM, also where the copy would take more than nine tenths of the memory
+ * that the host has left. */
 ij_status ij_snapshot_create(ij_snapshot **snapshot, const ij_params *params);
 
 /* Enqueues the copies on the compute queue: they hold what the commands before leave behind. Nobody may be reading the

@@ -25,7 +25,7 @@ list(APPEND device_tests probe)
 add_library(ij_test_model STATIC test_model_case.c)
 target_link_libraries(ij_test_model PUBLIC ij_engine PkgConfig::CMOCKA m)
 foreach(name model model_determinism model_index model_params model_state model_errors model_programs encoder training
-             training_memory pace limits less_memory share)
+             training_memory pace limits less_memory share host_memory)
   add_executable(test_${name} test_${name}.c)
   target_link_libraries(test_${name} PRIVATE ij_test_model)
   add_test(NAME ${name} COMMAND test_${name})
