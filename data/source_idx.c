@@ -132,7 +132,7 @@ static ij_status set_labels(ij_listing *listing, const uint8_t *label)
     }
     ij_status status = IJ_OK;
     for (int k = 0; k <= most && !status; k++) {
-        char name[8];
+        char name[12];
         snprintf(name, sizeof name, "%d", k);
         status = ij_listing_add_class(listing, name);
     }
