@@ -33,8 +33,18 @@ typedef vec __attribute__((aligned(4))) vec_u;
 /* No restrict on arguments of these: inlined, it is a scope that some simulators do not know. */
 #define INLINE static inline __attribute__((always_inline))
 
-#define UNROLL      __attribute__((opencl_unroll_hint))
+#define UNROLL __attribute__((opencl_unroll_hint))
+
+/* A work-group of one item is not to be made a vector of items: Intel's compiler for CPUs ends in a crash where it tries
+ * that with cl/attention.cl (2026.2). */
+#ifndef __has_attribute
+#define __has_attribute(x) 0
+#endif
+#if __has_attribute(intel_vec_len_hint)
+#define SINGLE_ITEM __attribute__((reqd_work_group_size(1, 1, 1), intel_vec_len_hint(1)))
+#else
 #define SINGLE_ITEM __attribute__((reqd_work_group_size(1, 1, 1)))
+#endif
 
 float sum_lanes(vec v)
 {
