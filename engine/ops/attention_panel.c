@@ -52,28 +52,22 @@ static size_t local_bytes_backward(const ij_tuning *t, const ij_choice *choice, 
     return (size_t)(keys * (2 * dh + 3 * dp + 2 * queries) + 2 * queries * dp) * sizeof(float);
 }
 
-/* `best` where it fits, else the first of the list that does: with as many rows, or with any. */
-static const ij_choice *first_that_fits(const ij_tuning *t, const ij_choice *best, int dh,
-                                        size_t (*bytes)(const ij_tuning *, const ij_choice *, int))
+/* Both kernels are in one program, and some devices count the local memory of all that a program has. */
+static bool fits(const ij_tuning *t, const ij_choice *choice, int dh)
 {
-    if (bytes(t, best, dh) <= t->device->local_bytes)
+    return local_bytes(t, choice, dh) + local_bytes_backward(t, choice, dh) <= t->device->local_bytes;
+}
+
+/* `best` where it fits, else the first of the list that does: with as many rows, or with any. */
+static const ij_choice *fit(const ij_tuning *t, const ij_choice *best, int dh)
+{
+    if (fits(t, best, dh))
         return best;
     for (int any = 0; any < 2; any++)
         for (int i = 0; i < BLOCKS; i++)
-            if ((any || rows_of(&blocks[i]) == rows_of(best)) && !illegal(t, &blocks[i]) &&
-                bytes(t, &blocks[i], dh) <= t->device->local_bytes)
+            if ((any || rows_of(&blocks[i]) == rows_of(best)) && !illegal(t, &blocks[i]) && fits(t, &blocks[i], dh))
                 return &blocks[i];
     return best;
-}
-
-static const ij_choice *fit(const ij_tuning *t, const ij_choice *best, int dh)
-{
-    return first_that_fits(t, best, dh, local_bytes);
-}
-
-static const ij_choice *fit_backward(const ij_tuning *t, const ij_choice *best, int dh)
-{
-    return first_that_fits(t, best, dh, local_bytes_backward);
 }
 
 static ij_status run(const ij_attention *a, const cl_kernel *kernels, const ij_attention_memory *m)
@@ -119,7 +113,7 @@ const ij_attention_row ij_attention_panel_backward = {
                 .count = 2,
                 .offers = ij_offers_items,
                 .start = start,
-                .fit = fit_backward,
+                .fit = fit,
                 .illegal = illegal,
                 .local_bytes = local_bytes_backward},
     .source = "attention",
