@@ -20,14 +20,16 @@ typedef vec __attribute__((aligned(4))) vec_u;
 #define LSTORE(v, p) (*(__local vec_u *)(p) = (v))
 
 /* Asks for a cache line, to be written (1) or only read (0), where the device is a CPU (the host says so) and the
- * compiler has a way to. */
+ * compiler has a way to. PREFETCH_L2: to be read later, into the second-level cache. */
 #ifndef __has_builtin
 #define __has_builtin(x) 0
 #endif
 #if defined(CPU_DEVICE) && __has_builtin(__builtin_prefetch)
 #define PREFETCH(p, write) __builtin_prefetch((const void *)(size_t)(p), write, 3)
+#define PREFETCH_L2(p)     __builtin_prefetch((const void *)(size_t)(p), 0, 2)
 #else
 #define PREFETCH(p, write)
+#define PREFETCH_L2(p)
 #endif
 
 /* No restrict on arguments of these: inlined, it is a scope that some simulators do not know. */

@@ -8,18 +8,20 @@
 #define TV (TN / VW)
 
 /* g [TM][TN], or its first `here` rows, = or += (`add`) d [tokens, N]^T a [tokens, K]: from the left `lanes` of d and
- * `here` columns of a. `whole`: they are TN and TM at least. ahead_d, ahead_a: rows that will be wanted next. */
+ * `here` columns of a. `whole`: they are TN and TM at least. Wanted next: next_a [tokens, K] and next_g [TM][TN] by the
+ * next tile, ahead [tokens, stride] by the next tokens. */
 INLINE void tile(__global const float *d, __global const float *a, __global float *g, int tokens, int N, int K,
-                 int lanes, int here, int add, const int whole, __global const float *ahead_d,
-                 __global const float *ahead_a)
+                 int lanes, int here, int add, const int whole, __global const float *next_a,
+                 __global const float *next_g, __global const float *ahead, size_t stride)
 {
     vec acc[TM][TV];
     UNROLL for (int i = 0; i < TM; i++) UNROLL for (int v = 0; v < TV; v++) acc[i][v] =
         add && (whole || i < here) ? LOAD(g + i * TN + v * VW) : (vec)(0.0f);
     for (int m = 0; m < tokens; m++) {
         __global const float *dm = d + (size_t)m * N, *am = a + (size_t)m * K;
-        PREFETCH(ahead_d + (size_t)m * N, 0);
-        PREFETCH(ahead_a + (size_t)m * K, 0);
+        PREFETCH(next_a + (size_t)m * K, 0);
+        PREFETCH(next_g + min(m, TM * TV - 1) * VW, 1);
+        PREFETCH_L2(ahead + m * stride);
         vec x[TV];
         UNROLL for (int v = 0; v < TV; v++) x[v] = whole ? LOAD(dm + v * VW) : load_left(dm + v * VW, lanes - v * VW);
         UNROLL for (int i = 0; i < TM; i++)
@@ -57,13 +59,16 @@ SINGLE_ITEM __kernel void gemm_gradient(__global const float *restrict d, __glob
             for (int p = 0; p < panels; p++) {
                 int lanes = N - (first + p) * TN, here = min(TM, end - k);
                 __global const float *dp = dm + p * TN, *ak = am + k;
-                __global const float *ahead_d = dp + (size_t)MBLOCK * N + k % TN;
-                __global const float *ahead_a = k + TM < end ? ak + TM : am + (size_t)MBLOCK * K + begin;
                 __global float *gk = g + ((size_t)(first + p) * K + k) * TN;
+                __global const float *next_a = ak + (k + TM < end ? TM : 0);
+                __global const float *next_g = p + 1 < panels ? gk + (size_t)K * TN : g + ((size_t)first * K + k + TM) * TN;
+                /* The next tokens of A with the first panel, of D with the others, by turns. */
+                int turn = ((k - begin) / TM * (PANELS - 1) + p - 1) % (panels * TV);
+                __global const float *ahead = p ? dm + (size_t)MBLOCK * N + turn * VW : ak + (size_t)MBLOCK * K;
                 if (lanes >= TN && here == TM)
-                    tile(dp, ak, gk, tokens, N, K, TN, TM, m0 | add, 1, ahead_d, ahead_a);
+                    tile(dp, ak, gk, tokens, N, K, TN, TM, m0 | add, 1, next_a, next_g, ahead, p ? N : K);
                 else
-                    tile(dp, ak, gk, tokens, N, K, lanes, here, m0 | add, 0, ahead_d, ahead_a);
+                    tile(dp, ak, gk, tokens, N, K, lanes, here, m0 | add, 0, next_a, next_g, ahead, p ? N : K);
             }
     }
     for (int i = 0; begin == 0 && i < panels * TV; i++) {

@@ -6,10 +6,14 @@
 #include "engine/ops/implementations.h"
 #include "engine/program.h"
 
+#include <string.h>
+
 static const char *illegal(const ij_tuning *t, const ij_choice *choice)
 {
     return ij_tile_spills(t, ij_choice_value(&ij_gradient_panel.kernels, choice, "TM")); /* the first of both */
 }
+
+enum { COLUMNS = 96 }; /* of a group, at least, where there are groups enough */
 
 static ij_status run_by(ij_gemm *gemm, const ij_product *p, const ij_implementation *of, const char *source)
 {
@@ -20,7 +24,10 @@ static ij_status run_by(ij_gemm *gemm, const ij_product *p, const ij_implementat
     const ij_tuning *t = &gemm->device->tuning;
     int each = ij_param_value(t, of, "PANELS", p->out, p->in), tm = ij_param_value(t, of, "TM", p->out, p->in);
     int groups = ij_ceil_div(ij_ceil_div(p->out, ij_tuning_tn(t)), each);
+    /* Four groups for each unit, or fewer that read each other's rows less often. */
     int units = (int)gemm->device->info.compute_units, shares = ij_ceil_div(4 * (int64_t)units, groups);
+    if (shares > ij_ceil_div(p->in, COLUMNS))
+        shares = ij_ceil_div(p->in, COLUMNS);
     while (groups * shares % units) /* every unit gets as much */
         shares++;
     int columns = ij_ceil_div(ij_ceil_div(p->in, shares), tm) * tm;
@@ -32,9 +39,12 @@ static ij_status run_by(ij_gemm *gemm, const ij_product *p, const ij_implementat
 
 /* ---- panel ------------------------------------------------------------------------------------------------------- */
 
+/* Intel's first-level cache holds 48 rows that lie a multiple of 2 KiB apart, and its multiply-adds outrun what comes
+ * from beyond it; AMD's (Zen 4) hold fewer and are half as fast: longer sums, fewer stores. */
 static ij_choice start_panel(const ij_tuning *t)
 {
-    return (ij_choice){{ij_tile_rows(t), 128, 3}};
+    bool intel = strstr(t->device->vendor, "Intel") != NULL;
+    return intel ? (ij_choice){{ij_tile_rows(t), 32, 6}} : (ij_choice){{ij_tile_rows(t), 128, 3}};
 }
 
 static ij_status run_panel(ij_gemm *gemm, const ij_product *p)
