@@ -6,7 +6,8 @@
  * chosen so that accumulators, two vectors of B and a broadcast fill the register file. */
 
 #define TV    (TN / VW)
-#define PARTS 4 /* of a tile's sum, between which memory is asked for */
+#define PARTS 4  /* of a tile's sum, between which memory is asked for */
+#define AHEAD 64 /* columns of A between what is asked for and what is used */
 
 INLINE void panel_product(__global const float *a, __global const float *b, __global float *c, int M, int N, int K,
                           const int flags, __global const float *bias, __global const float *add,
@@ -40,13 +41,18 @@ INLINE void panel_product(__global const float *a, __global const float *b, __gl
                 }
             }
             int stop = (part + 1) * K / PARTS;
-            for (; k < stop; k++, bk += TN) {
-                vec bv[TV];
-                UNROLL for (int v = 0; v < TV; v++) bv[v] = LOAD(bk + v * VW);
-                UNROLL for (int i = 0; i < TM; i++)
-                {
-                    vec s = (vec)(row[i][k]);
-                    UNROLL for (int v = 0; v < TV; v++) acc[i][v] = fma(s, bv[v], acc[i][v]);
+            while (k < stop) {
+                /* Lines of A that are wanted soon: of these rows or, at their end, of the next tile's. */
+                __global const float *soon = row[0] + k + AHEAD + (k + AHEAD < K ? 0 : (TM - 1) * (size_t)K);
+                UNROLL for (int i = 0; i < TM; i++) PREFETCH(soon + i * (size_t)K, 0);
+                for (int line = min(k + 16, stop); k < line; k++, bk += TN) {
+                    vec bv[TV];
+                    UNROLL for (int v = 0; v < TV; v++) bv[v] = LOAD(bk + v * VW);
+                    UNROLL for (int i = 0; i < TM; i++)
+                    {
+                        vec s = (vec)(row[i][k]);
+                        UNROLL for (int v = 0; v < TV; v++) acc[i][v] = fma(s, bv[v], acc[i][v]);
+                    }
                 }
             }
         }
