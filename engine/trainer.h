@@ -84,6 +84,11 @@ ij_objective ij_trainer_objective(const ij_trainer *trainer, int64_t k, const ij
  * whoever tries or reads it. */
 ij_status ij_trainer_step(ij_trainer *trainer, int slot, const ij_hyper *hyper);
 
+/* From now on ij_trainer_step calls told(whom, done, images) whenever a micro-batch is enqueued: `done` of the `images`
+ * that it computes. NULL: no more. */
+typedef void ij_part_told(void *whom, int done, int images);
+void ij_trainer_tell_parts(ij_trainer *trainer, ij_part_told *told, void *whom);
+
 /* Steps enqueued so far (also after ij_trainer_set_step, for a resumed run). */
 int64_t ij_trainer_steps(const ij_trainer *trainer);
 ij_status ij_trainer_set_step(ij_trainer *trainer, int64_t step);

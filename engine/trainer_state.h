@@ -39,6 +39,8 @@ struct ij_trainer {
     cl_event updated;    /* the last step's optimiser is done */
     int kernels;
     int last_slot;
+    ij_part_told *told; /* NULL: nobody is */
+    void *whom;
     ij_tensor_info *infos; /* encoder, predictor, target encoder */
     char (*names)[112];
 };

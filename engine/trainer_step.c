@@ -162,8 +162,11 @@ static ij_status enqueue(ij_trainer *t, ij_slot *s, const ij_hyper *hyper)
     TRY(ij_slot_upload(s));
     if (t->config.ranks) /* the segment around the encoder's blocks has the last gradient */
         ij_exchange_begin(&t->exchange, t->step, t->model.params.blocks[IJ_NETWORK_ENCODER] - 1);
-    for (int i = 0; i < s->parts; i++)
+    for (int i = 0; i < s->parts; i++) {
         TRY(enqueue_part(t, s, i, &objective, partials));
+        if (t->told)
+            t->told(t->whom, ij_slot_first(s, i) + ij_slot_images(s, i), ij_batch_own(&s->batch));
+    }
     TRY(update(t, hyper, &objective));
     ij_cl_forget(&t->updated);
     TRY(ij_cl_check(clEnqueueMarkerWithWaitList(t->device->compute, 0, NULL, &t->updated), "marking a step's end"));
@@ -187,6 +190,12 @@ ij_status ij_trainer_step(ij_trainer *t, int number, const ij_hyper *hyper)
     t->last_slot = number;
     t->step++;
     return IJ_OK;
+}
+
+void ij_trainer_tell_parts(ij_trainer *t, ij_part_told *told, void *whom)
+{
+    t->told = told;
+    t->whom = whom;
 }
 
 int64_t ij_trainer_steps(const ij_trainer *t)

@@ -47,7 +47,22 @@ void ij_progress_start(ij_progress *p, int64_t steps, int64_t steps_an_epoch, in
     p->quiet = !ij_log_shows(IJ_LOG_INFO);
     p->terminal = ij_progress_on_terminal();
     p->colour = p->terminal && !(no_colour && *no_colour); /* no-color.org: set, and not empty */
-    p->started = ij_clock();
+    p->started = p->step_began = ij_clock();
+}
+
+static void print_text(const ij_progress *p, const char *text)
+{
+    if (p->terminal)
+        printf("\r%s\x1b[K", text);
+    else
+        puts(text);
+    fflush(stdout);
+}
+
+/* The last column stays free: a terminal may wrap when it is written. */
+static int width_of(const ij_progress *p)
+{
+    return p->terminal ? terminal_width() - 1 : 0;
 }
 
 static void print_line(const ij_progress *p, int64_t k)
@@ -64,13 +79,7 @@ static void print_line(const ij_progress *p, int64_t k)
                                    .of_peak = timed && p->peak > 0 ? p->flops / p->seconds / p->peak : NAN,
                                    .left = timed ? (double)(p->steps - k - 1) * p->seconds : NAN};
     char text[LINE];
-    /* The last column stays free: a terminal may wrap when it is written. */
-    ij_progress_line(&figures, p->terminal ? terminal_width() - 1 : 0, p->colour, text, sizeof text);
-    if (p->terminal)
-        printf("\r%s\x1b[K", text);
-    else
-        puts(text);
-    fflush(stdout);
+    print_text(p, ij_progress_line(&figures, width_of(p), p->colour, text, sizeof text));
 }
 
 void ij_progress_step(ij_progress *p, int64_t k, double loss, double seconds)
@@ -82,12 +91,24 @@ void ij_progress_step(ij_progress *p, int64_t k, double loss, double seconds)
     if (n > 1)
         p->seconds += (seconds - p->seconds) / (n < 21 ? n - 1 : 20);
 
-    double now = ij_clock();
+    double now = p->step_began = ij_clock();
     double pause = p->terminal ? 0.2 : 10;
     if (p->quiet || (k + 1 < p->steps && p->seen > 1 && now - p->shown < pause))
         return;
     p->shown = now;
     print_line(p, k);
+}
+
+void ij_progress_part(ij_progress *p, int64_t k, int done, int images)
+{
+    enum { LONG = 10 }; /* seconds of a step of which nothing is said */
+    double now = ij_clock(), took = now - p->step_began, pause = p->terminal ? 1 : 60;
+    if (p->quiet || done >= images || took < LONG || now - p->shown < pause)
+        return;
+    p->shown = now;
+    char text[LINE];
+    print_text(p, ij_progress_part_line(k + 1, p->steps, done, images, took / done * (images - done), width_of(p), text,
+                                        sizeof text));
 }
 
 void ij_progress_clear(ij_progress *p)

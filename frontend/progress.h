@@ -1,5 +1,5 @@
 /* How far a run is: one line rewritten in place on a terminal, as wide as that is; a plain line every ten seconds
- * elsewhere; nothing where the log level says so. */
+ * elsewhere, every minute within a step; nothing where the log level says so. */
 #ifndef IJ_FRONTEND_PROGRESS_H
 #define IJ_FRONTEND_PROGRESS_H
 
@@ -14,6 +14,7 @@ typedef struct ij_progress {
     double flops;          /* of the step that was told of last */
     double knn;            /* the newest accuracy of the nearest neighbours, 0 .. 1; NaN: none is known */
     double started, shown; /* ij_clock */
+    double step_began;     /* ij_clock: the end of the step before */
     double loss, seconds;  /* smoothed: of one step */
     int64_t seen;          /* steps that were told of */
 } ij_progress;
@@ -26,6 +27,9 @@ void ij_progress_start(ij_progress *p, int64_t steps, int64_t steps_an_epoch, in
 
 /* Step k (from 0) is done, `seconds` after the one before, with this loss. Prints when it is time to. */
 void ij_progress_step(ij_progress *p, int64_t k, double loss, double seconds);
+
+/* `done` of the `images` of step k are computed, soon. Prints where a step takes long, when it is time to. */
+void ij_progress_part(ij_progress *p, int64_t k, int done, int images);
 
 /* Removes the line from a terminal, so that something else can be printed. */
 void ij_progress_clear(ij_progress *p);

@@ -132,3 +132,17 @@ const char *ij_progress_line(const ij_progress_figures *f, int width, bool colou
         text[width] = '\0';
     return text;
 }
+
+const char *ij_progress_part_line(int64_t step, int64_t steps, int done, int images, double left, int width, char *text,
+                                  size_t size)
+{
+    char time[TEXT / 2];
+    ij_clock_format(left, time, sizeof time);
+    int n = snprintf(text, size, "step %lld/%lld: %d of %d images, %s left of this step", (long long)step,
+                     (long long)steps, done, images, time);
+    if (width && n > width)
+        n = snprintf(text, size, "%d/%d images  %s left", done, images, time);
+    if (width && n > width)
+        snprintf(text, size, "%.*s", width, time);
+    return text;
+}

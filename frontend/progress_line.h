@@ -23,4 +23,9 @@ typedef struct ij_progress_figures {
  * terminal codes, which take no columns. Returns `text`. */
 const char *ij_progress_line(const ij_progress_figures *figures, int width, bool colour, char *text, size_t size);
 
+/* Where a step takes long: how far it is, as far as that fits into `width` columns (0: all). Numbers of steps count from
+ * 1; `left`: seconds of this step. Returns `text`. */
+const char *ij_progress_part_line(int64_t step, int64_t steps, int done, int images, double left, int width, char *text,
+                                  size_t size);
+
 #endif

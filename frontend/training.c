@@ -310,6 +310,13 @@ static ij_status look(ij_training *t)
     return status;
 }
 
+static void tell_of_part(void *training, int done, int images)
+{
+    ij_training *t = training;
+    if (t->team->leads)
+        ij_progress_part(&t->progress, t->taken, done, images);
+}
+
 /* ---- The loop -------------------------------------------------------------------------------------------------- */
 
 /* A signal may reach one rank or all of them: they end after the same step, the one after that in which it is known. */
@@ -388,7 +395,9 @@ static ij_status run(ij_training *t)
                       (int)((ij_schedule_length(&t->schedule) + t->schedule.ipe - 1) / t->schedule.ipe),
                       t->config->data.batch_size, t->peak);
     t->last_result = t->last_checkpoint = t->progress.started;
+    ij_trainer_tell_parts(t->trainer, tell_of_part, t);
     ij_status status = loop(t);
+    ij_trainer_tell_parts(t->trainer, NULL, NULL);
     if (t->progress.terminal)
         puts("");
     if (!status)

@@ -44,14 +44,31 @@ static float *weights_of(ij_trainer *t, int64_t *floats)
     return values;
 }
 
+/* What a step tells of: micro-batches one after another, up to the whole batch. */
+typedef struct progress {
+    int calls, done, images;
+} progress;
+
+static void see(void *whom, int done, int images)
+{
+    progress *p = whom;
+    assert_true(done > p->done && done <= images);
+    *p = (progress){p->calls + 1, done, images};
+}
+
 static outcome run(ij_trainer_config config, int micro_batch)
 {
     outcome o = {0};
     config.micro_batch = micro_batch;
     ij_trainer *t = case_trainer(&config);
+    int size = micro_batch ? micro_batch : config.batch;
     for (int k = 0; k < STEPS; k++) {
         ij_step_result result;
+        progress seen = {0};
+        ij_trainer_tell_parts(t, k % 2 ? NULL : see, &seen);
         case_step(t, k % 2, (uint64_t)k, hyper);
+        assert_int_equal(seen.calls, k % 2 ? 0 : (config.batch + size - 1) / size);
+        assert_int_equal(seen.done, k % 2 ? 0 : config.batch);
         case_ok(ij_trainer_result(t, k, &result));
         o.losses[k] = result.loss;
         o.spread[k] = result.target_std;

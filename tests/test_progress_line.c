@@ -80,8 +80,23 @@ static void unknown(void **state)
                         "epoch 2/300  iteration 17/5004  loss 0.12346");
 }
 
+/* Of a long step: all, less, the time alone. */
+static void parts(void **state)
+{
+    (void)state;
+    char text[512];
+    assert_string_equal(ij_progress_part_line(3, 50, 96, 2048, 3723, 0, text, sizeof text),
+                        "step 3/50: 96 of 2048 images, 1:02:03 left of this step");
+    assert_string_equal(ij_progress_part_line(3, 50, 96, 2048, 3723, 40, text, sizeof text),
+                        "96/2048 images  1:02:03 left");
+    assert_string_equal(ij_progress_part_line(3, 50, 96, 2048, 3723, 20, text, sizeof text), "1:02:03");
+    for (int width = 1; width < 80; width++)
+        assert_true((int)strlen(ij_progress_part_line(3, 50, 96, 2048, 3723, width, text, sizeof text)) <= width);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(fits), cmocka_unit_test(contents), cmocka_unit_test(unknown)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(fits), cmocka_unit_test(contents), cmocka_unit_test(unknown),
+                                       cmocka_unit_test(parts)};
     return cmocka_run_group_tests_name("progress_line", tests, NULL, NULL);
 }
